@@ -1,0 +1,1 @@
+"""A person: registration, roles, status."""

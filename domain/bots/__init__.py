@@ -1,0 +1,1 @@
+"""What runs: strategy, market, allocation, guardrails, life cycle."""

@@ -1,0 +1,1 @@
+"""One owner's money: journal entries, holds and balances."""

@@ -1,0 +1,87 @@
+"""What trades where: markets with their filters, candles, and candle intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from domain.errors import InvalidValue
+from domain.money import DEFAULT_SCALE, ZERO, parse_asset
+
+INTERVALS_MS = {
+    "1m": 60_000,
+    "3m": 180_000,
+    "5m": 300_000,
+    "15m": 900_000,
+    "30m": 1_800_000,
+    "1h": 3_600_000,
+    "2h": 7_200_000,
+    "4h": 14_400_000,
+    "6h": 21_600_000,
+    "8h": 28_800_000,
+    "12h": 43_200_000,
+    "1d": 86_400_000,
+}
+"""Candle intervals by name, in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """One closed candle. Prices in quote per base, volume in base; open_time_ms is UTC since the epoch."""
+
+    open_time_ms: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Market:
+    """One trading pair of a venue with its filters. A filter of zero is off.
+
+    tick_size: price step (quote per base). lot_size: quantity step (base). min_notional: least
+    quantity × price (quote). Scales: decimal places that amounts of base and quote are rounded to.
+    """
+
+    symbol: str  # "BTC/USDT"
+    tick_size: Decimal = ZERO
+    lot_size: Decimal = ZERO
+    min_notional: Decimal = ZERO
+    base_scale: int = DEFAULT_SCALE
+    quote_scale: int = DEFAULT_SCALE
+
+    @property
+    def base(self) -> str:
+        return self.symbol.partition("/")[0]
+
+    @property
+    def quote(self) -> str:
+        return self.symbol.partition("/")[2]
+
+
+def parse_symbol(raw: str, field: str = "symbol") -> str:
+    """A pair such as BTC/USDT; raises InvalidValue for anything else."""
+    base, slash, quote = raw.partition("/") if isinstance(raw, str) else ("", "", "")
+    if not slash or base == quote:
+        raise InvalidValue(field, f"{raw!r} is not a pair of two assets; write it as 'BTC/USDT'")
+    parse_asset(base, field)
+    parse_asset(quote, field)
+    return raw
+
+
+def interval_ms(name: str, field: str = "interval") -> int:
+    """Milliseconds of a candle interval by name ("1h"); raises InvalidValue for an unknown one."""
+    try:
+        return INTERVALS_MS[name]
+    except KeyError:
+        raise InvalidValue(field, f"{name!r} is not one of {', '.join(INTERVALS_MS)}") from None
+
+
+def interval_name(milliseconds: int) -> str:
+    """The name of an interval of that many milliseconds; raises InvalidValue when there is none."""
+    for name, length in INTERVALS_MS.items():
+        if length == milliseconds:
+            return name
+    raise InvalidValue("interval", f"no candle interval is {milliseconds} ms long")

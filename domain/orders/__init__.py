@@ -1,0 +1,1 @@
+"""One order's life at a venue."""

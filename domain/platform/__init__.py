@@ -1,0 +1,1 @@
+"""The whole: the kill switch."""

@@ -1,0 +1,1 @@
+"""Closed candles in, signals out. The one place where floats are allowed."""
