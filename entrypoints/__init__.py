@@ -1,0 +1,1 @@
+"""Programs: read settings, compose, start and stop."""

@@ -1,0 +1,1 @@
+"""Tests mirror the packages; contracts, properties, simulation, e2e and benchmarks lie beside them."""
