@@ -1,0 +1,312 @@
+"""One owner's money in one purse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import assert_never
+
+from domain.errors import InvalidValue
+from domain.ledger.errors import (
+    BookAlreadyOpen,
+    BookNotOpen,
+    HoldConflict,
+    InsufficientFunds,
+    InvalidPosting,
+    UnbalancedEntry,
+)
+from domain.ledger.events import BookClosed, BookEvent, BookOpened, EntryPosted
+from domain.ledger.postings import (
+    AVAILABLE,
+    DUE,
+    HELD_PREFIX,
+    OWNER_PREFIX,
+    Balances,
+    Posting,
+    added,
+    bot_account,
+    custody_account,
+    held_account,
+    imbalance,
+    moved,
+    revenue_account,
+)
+from domain.money import ZERO, Money, add, subtract
+
+PAPER, LIVE, CONNECTED = "PAPER", "LIVE", "CONNECTED"
+PURSES = (PAPER, LIVE, CONNECTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """One fill to be booked: what the venue exchanged and charged, as it reported it."""
+
+    trade_id: str  # the venue's, unique per (venue account, symbol)
+    order_id: str  # the client order id; its hold pays
+    bot_id: str
+    received: Money  # base for a buy, quote for a sell; before fees
+    paid: Money  # quote for a buy, base for a sell; before fees
+    venue_fee: Money  # in whatever asset the venue charged; a rebate is negative
+    platform_fee: Money  # ours, in the quote asset; zero when there is none
+    traded_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Balances per (account, asset), holds included.
+
+    A hold is an entry to owner:held:{hold_id}. Invariants: every entry sums to zero per asset; no owner
+    account but owner:due stands in debit. Commands check in this order: the book is open, the amount is
+    positive, what was already done is answered with no events, the balance covers it.
+    """
+
+    book_id: str = ""
+    owner_id: str = ""
+    purse: str = ""
+    venue_account: str = ""
+    is_open: bool = False
+    balances: Balances = field(default_factory=dict)
+
+    # -- queries -------------------------------------------------------------------------------------------
+
+    def owed(self, account: str, asset: str) -> Money:
+        """What the owner is owed on an account: minus the ledger amount."""
+        return Money(-self.balances[account, asset], asset) if (account, asset) in self.balances else Money(
+            ZERO, asset
+        )
+
+    def held_total(self, asset: str) -> Money:
+        """The sum of all holds in an asset."""
+        total = ZERO
+        for (account, of_asset), amount in self.balances.items():
+            if of_asset == asset and account.startswith(HELD_PREFIX):
+                total = subtract(total, amount)
+        return Money(total, asset)
+
+    @property
+    def custody(self) -> str:
+        return custody_account(self.venue_account)
+
+    # -- commands ------------------------------------------------------------------------------------------
+
+    def open(
+        self, *, book_id: str, owner_id: str, purse: str, venue_account: str, at: datetime
+    ) -> Sequence[BookEvent]:
+        if purse not in PURSES:
+            raise InvalidValue("purse", f"{purse!r} is not one of {', '.join(PURSES)}")
+        if self.book_id:
+            if (self.owner_id, self.purse, self.venue_account) == (owner_id, purse, venue_account):
+                return []
+            raise BookAlreadyOpen(book_id=book_id)
+        return [
+            BookOpened(
+                book_id=book_id,
+                owner_id=owner_id,
+                purse=purse,
+                venue_account=venue_account,
+                opened_at_utc=at,
+            )
+        ]
+
+    def close(self, *, reason: str, at: datetime) -> Sequence[BookEvent]:
+        if self.book_id and not self.is_open:
+            return []
+        self._require_open()
+        return [BookClosed(book_id=self.book_id, reason=reason, closed_at_utc=at)]
+
+    def credit_deposit(
+        self, amount: Money, *, entry_id: str, at: datetime, kind: str = "deposit", reference: str = ""
+    ) -> Sequence[BookEvent]:
+        """New funds reached the venue account and are the owner's to spend."""
+        self._require_open()
+        _require_positive(amount)
+        return self.post(
+            entry_id=entry_id,
+            kind=kind,
+            postings=(
+                Posting(self.custody, amount.asset, amount.amount),
+                Posting(AVAILABLE, amount.asset, -amount.amount),
+            ),
+            at=at,
+            reference=reference,
+        )
+
+    def allocate(self, amount: Money, *, bot_id: str, entry_id: str, at: datetime) -> Sequence[BookEvent]:
+        """Set funds apart for one bot: it can spend these and no others."""
+        self._require_open()
+        _require_positive(amount)
+        return self._move(amount, AVAILABLE, bot_account(bot_id), "allocation", entry_id, bot_id, at)
+
+    def deallocate(self, amount: Money, *, bot_id: str, entry_id: str, at: datetime) -> Sequence[BookEvent]:
+        """Give a bot's funds back to the free balance. Works on a closed book too: it ends what is open."""
+        _require_positive(amount)
+        return self._move(amount, bot_account(bot_id), AVAILABLE, "deallocation", entry_id, bot_id, at)
+
+    def place_hold(self, hold_id: str, amount: Money, *, source: str, at: datetime) -> Sequence[BookEvent]:
+        """Set funds aside for one order. The same hold again is answered with no events."""
+        self._require_open()
+        _require_positive(amount)
+        held = self.owed(held_account(hold_id), amount.asset)
+        if held.amount:
+            if held == amount:
+                return []
+            raise HoldConflict(hold_id=hold_id, held=held, requested=amount)
+        return self._move(
+            amount, source, held_account(hold_id), "hold", f"hold:{hold_id}", hold_id, at
+        )
+
+    def release_hold(self, hold_id: str, *, to: str, at: datetime) -> Sequence[BookEvent]:
+        """Give back exactly what is left of a hold, in every asset; nothing left, no events.
+
+        Works on a closed book too: it ends what is open.
+        """
+        account = held_account(hold_id)
+        postings = tuple(
+            leg
+            for (name, asset), amount in sorted(self.balances.items())
+            if name == account
+            for leg in moved(Money(-amount, asset), account, to)
+        )
+        if not postings:
+            return []
+        return self.post(
+            entry_id=f"release:{hold_id}", kind="release", postings=postings, at=at, reference=hold_id
+        )
+
+    def settle_fill(self, fill: Settlement) -> Sequence[BookEvent]:
+        """Book one fill against its hold, fees included, in one entry.
+
+        What the venue took or gave moves custody; the platform's fee moves revenue. The owner's side is
+        drawn from the hold, then (a late fee or an overfill) from the bot, the free balance and at last
+        owner:due; what the owner receives goes to the bot. A venue's report is never refused: the money
+        has moved. A closed book takes it too.
+        """
+        custody: dict[str, Decimal] = {fill.received.asset: fill.received.amount}
+        for money in (fill.paid, fill.venue_fee):
+            custody[money.asset] = subtract(custody.get(money.asset, ZERO), money.amount)
+        owner = {asset: -amount for asset, amount in custody.items()}
+        fee = fill.platform_fee
+        if fee.amount:
+            owner[fee.asset] = add(owner.get(fee.asset, ZERO), fee.amount)
+
+        postings: list[Posting] = []
+        for asset in sorted(owner):
+            postings += self._owner_legs(asset, owner[asset], fill)
+            if custody.get(asset):
+                postings.append(Posting(self.custody, asset, custody[asset]))
+        if fee.amount:
+            postings.append(Posting(revenue_account("trading_fee"), fee.asset, -fee.amount))
+        return self.post(
+            entry_id=f"fill:{fill.trade_id}",
+            kind="fill",
+            postings=tuple(postings),
+            at=fill.traded_at_utc,
+            reference=fill.order_id,
+            venue_fee=fill.venue_fee if fill.venue_fee.amount else None,
+        )
+
+    def post(
+        self,
+        *,
+        entry_id: str,
+        kind: str,
+        postings: tuple[Posting, ...],
+        at: datetime,
+        reference: str = "",
+        venue_fee: Money | None = None,
+    ) -> Sequence[BookEvent]:
+        """Any journal entry: refused whole when it does not balance or would overdraw an owner account."""
+        if len(postings) < 2:
+            raise InvalidPosting(entry_id=entry_id, problem="an entry has at least two legs")
+        if any(not posting.amount for posting in postings):
+            raise InvalidPosting(entry_id=entry_id, problem="a leg is never zero")
+        for asset, amount in imbalance(postings).items():
+            raise UnbalancedEntry(entry_id=entry_id, left_over=Money(amount, asset))
+        after = added(self.balances, postings)
+        for posting in postings:
+            key = (posting.account, posting.asset)
+            if after.get(key, ZERO) > 0 and _may_not_stand_in_debit(posting.account):
+                raise InsufficientFunds(
+                    required=Money(posting.amount, posting.asset),
+                    available=self.owed(posting.account, posting.asset),
+                )
+        return [
+            EntryPosted(
+                entry_id=entry_id,
+                kind=kind,
+                postings=postings,
+                effective_at_utc=at,
+                reference=reference,
+                venue_fee=venue_fee,
+            )
+        ]
+
+    # -- folding -------------------------------------------------------------------------------------------
+
+    def evolve(self, event: BookEvent) -> Book:
+        """Fold one fact in. Never refuses: a rule tightened today must not break old history."""
+        match event:
+            case EntryPosted():
+                return replace(self, balances=added(self.balances, event.postings))
+            case BookOpened():
+                return replace(
+                    self,
+                    book_id=event.book_id,
+                    owner_id=event.owner_id,
+                    purse=event.purse,
+                    venue_account=event.venue_account,
+                    is_open=True,
+                )
+            case BookClosed():
+                return replace(self, is_open=False)
+            case _:
+                assert_never(event)
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _require_open(self) -> None:
+        if not self.is_open:
+            raise BookNotOpen(book_id=self.book_id)
+
+    def _move(
+        self, amount: Money, source: str, target: str, kind: str, entry_id: str, reference: str, at: datetime
+    ) -> Sequence[BookEvent]:
+        available = self.owed(source, amount.asset)
+        if amount > available:
+            raise InsufficientFunds(required=amount, available=available)
+        return self.post(
+            entry_id=entry_id,
+            kind=kind,
+            postings=moved(amount, source, target),
+            at=at,
+            reference=reference,
+        )
+
+    def _owner_legs(self, asset: str, amount: Decimal, fill: Settlement) -> list[Posting]:
+        """The owner's legs of one asset: a credit to the bot, or debits from hold, bot, available, due."""
+        if not amount:
+            return []
+        bot = bot_account(fill.bot_id)
+        if amount < 0:
+            return [Posting(bot, asset, amount)]
+        legs: list[Posting] = []
+        left = amount
+        for account in (held_account(fill.order_id), bot, AVAILABLE):
+            taken = min(left, self.owed(account, asset).amount)
+            if taken > 0:
+                legs.append(Posting(account, asset, taken))
+                left = subtract(left, taken)
+        if left:
+            legs.append(Posting(DUE, asset, left))
+        return legs
+
+
+def _may_not_stand_in_debit(account: str) -> bool:
+    return account.startswith(OWNER_PREFIX) and account != DUE
+
+
+def _require_positive(amount: Money) -> None:
+    if amount.amount <= 0:
+        raise InvalidValue("amount", f"must be above zero, is {amount}")

@@ -1,0 +1,54 @@
+"""Refusals of the ledger."""
+
+from __future__ import annotations
+
+from domain.errors import DomainError
+from domain.money import Money
+
+
+class InsufficientFunds(DomainError, code="insufficient_funds"):
+    """The balance does not cover the amount; only new funds can change that."""
+
+    def __init__(self, *, required: Money, available: Money) -> None:
+        super().__init__(f"required {required}, available {available}")
+        self.required, self.available = required, available
+
+
+class UnbalancedEntry(DomainError, code="unbalanced_entry"):
+    """An entry's legs do not sum to zero in an asset."""
+
+    def __init__(self, *, entry_id: str, left_over: Money) -> None:
+        super().__init__(f"entry {entry_id} leaves {left_over} over")
+        self.entry_id, self.left_over = entry_id, left_over
+
+
+class InvalidPosting(DomainError, code="invalid_posting"):
+    """A leg has a zero amount, or an entry fewer than two legs."""
+
+    def __init__(self, *, entry_id: str, problem: str) -> None:
+        super().__init__(f"entry {entry_id}: {problem}")
+        self.entry_id, self.problem = entry_id, problem
+
+
+class HoldConflict(DomainError, code="hold_conflict"):
+    """A hold of that id stands already, for another amount."""
+
+    def __init__(self, *, hold_id: str, held: Money, requested: Money) -> None:
+        super().__init__(f"hold {hold_id} stands at {held}, requested {requested}")
+        self.hold_id, self.held, self.requested = hold_id, held, requested
+
+
+class BookNotOpen(DomainError, code="book_not_open"):
+    """The book was never opened, or was closed (a reset paper account): use the owner's current one."""
+
+    def __init__(self, *, book_id: str) -> None:
+        super().__init__(f"book {book_id} is not open")
+        self.book_id = book_id
+
+
+class BookAlreadyOpen(DomainError, code="book_already_open"):
+    """A book of that id is open already, for another owner, purse or venue account."""
+
+    def __init__(self, *, book_id: str) -> None:
+        super().__init__(f"book {book_id} is open already")
+        self.book_id = book_id

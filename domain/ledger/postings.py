@@ -1,0 +1,83 @@
+"""Postings and the names of the accounts they go to. Debit is positive, credit is negative."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from domain.money import ZERO, Money, add, subtract
+
+AVAILABLE = "owner:available"
+DUE = "owner:due"
+OPENING = "equity:opening"
+OWNER_PREFIX = "owner:"
+HELD_PREFIX = "owner:held:"
+BOT_PREFIX = "owner:bot:"
+
+
+def bot_account(bot_id: str) -> str:
+    """What is allocated to one bot."""
+    return BOT_PREFIX + bot_id
+
+
+def held_account(hold_id: str) -> str:
+    """What is set aside for one open order or withdrawal."""
+    return HELD_PREFIX + hold_id
+
+
+def custody_account(venue_account: str) -> str:
+    """What one venue account holds for us."""
+    return f"custody:{venue_account}"
+
+
+def revenue_account(kind: str) -> str:
+    """What the platform earned, by kind of fee."""
+    return f"revenue:{kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One leg of a journal entry; never zero."""
+
+    account: str
+    asset: str
+    amount: Decimal
+
+
+Balances = Mapping[tuple[str, str], Decimal]
+"""Ledger amounts by (account, asset); an account at zero is absent."""
+
+
+def moved(amount: Money, source: str, target: str) -> tuple[Posting, Posting]:
+    """The two legs that take an owed amount from one account to another (both in credit)."""
+    return (
+        Posting(source, amount.asset, amount.amount),
+        Posting(target, amount.asset, -amount.amount),
+    )
+
+
+def added(balances: Balances, postings: Iterable[Posting]) -> dict[tuple[str, str], Decimal]:
+    """The balances after an entry; accounts that reach zero are dropped."""
+    after = dict(balances)
+    for posting in postings:
+        key = (posting.account, posting.asset)
+        amount = add(after.get(key, ZERO), posting.amount)
+        if amount:
+            after[key] = amount
+        else:
+            after.pop(key, None)
+    return after
+
+
+def imbalance(postings: Sequence[Posting]) -> dict[str, Decimal]:
+    """What an entry's legs leave over per asset; empty when it balances."""
+    sums: dict[str, Decimal] = {}
+    for posting in postings:
+        sums[posting.asset] = add(sums.get(posting.asset, ZERO), posting.amount)
+    return {asset: amount for asset, amount in sums.items() if amount}
+
+
+def negated(postings: Iterable[Posting]) -> tuple[Posting, ...]:
+    """The legs that undo an entry."""
+    return tuple(Posting(p.account, p.asset, subtract(ZERO, p.amount)) for p in postings)

@@ -1,0 +1,27 @@
+"""What happens to the platform as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillSwitchEngaged:
+    """From here on no bot places an order, on any venue, for anyone."""
+
+    reason: str
+    engaged_by: str
+    engaged_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillSwitchReleased:
+    """Bots may place orders again."""
+
+    reason: str
+    released_by: str
+    released_at_utc: datetime
+
+
+PlatformEvent = KillSwitchEngaged | KillSwitchReleased

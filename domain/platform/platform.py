@@ -1,0 +1,53 @@
+"""The platform as a whole: the kill switch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from domain.errors import InvalidValue
+from domain.platform.errors import KillSwitchIsEngaged
+from domain.platform.events import KillSwitchEngaged, KillSwitchReleased, PlatformEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Whether trading is stopped for everyone, and why."""
+
+    kill_switch_reason: str = ""
+
+    @property
+    def is_stopped(self) -> bool:
+        return bool(self.kill_switch_reason)
+
+    def require_trading(self) -> None:
+        """Raises KillSwitchIsEngaged while trading is stopped."""
+        if self.is_stopped:
+            raise KillSwitchIsEngaged(reason=self.kill_switch_reason)
+
+    def engage_kill_switch(self, *, reason: str, by: str, at: datetime) -> Sequence[PlatformEvent]:
+        """Stop all trading. Engaging it again is answered with no events: the first reason stands."""
+        if not reason.strip():
+            raise InvalidValue("reason", "say why trading stops; auditors will read it")
+        if self.is_stopped:
+            return []
+        return [KillSwitchEngaged(reason=reason, engaged_by=by, engaged_at_utc=at)]
+
+    def release_kill_switch(self, *, reason: str, by: str, at: datetime) -> Sequence[PlatformEvent]:
+        if not reason.strip():
+            raise InvalidValue("reason", "say why trading may go on; auditors will read it")
+        if not self.is_stopped:
+            return []
+        return [KillSwitchReleased(reason=reason, released_by=by, released_at_utc=at)]
+
+    def evolve(self, event: PlatformEvent) -> Platform:
+        """Fold one fact in. Never refuses."""
+        match event:
+            case KillSwitchEngaged():
+                return replace(self, kill_switch_reason=event.reason)
+            case KillSwitchReleased():
+                return replace(self, kill_switch_reason="")
+            case _:
+                assert_never(event)
