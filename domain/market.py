@@ -61,14 +61,15 @@ class Market:
         return self.symbol.partition("/")[2]
 
 
-def parse_symbol(raw: str, field: str = "symbol") -> str:
+def parse_symbol(raw: object, field: str = "symbol") -> str:
     """A pair such as BTC/USDT; raises InvalidValue for anything else."""
-    base, slash, quote = raw.partition("/") if isinstance(raw, str) else ("", "", "")
+    text = raw if isinstance(raw, str) else ""
+    base, slash, quote = text.partition("/")
     if not slash or base == quote:
         raise InvalidValue(field, f"{raw!r} is not a pair of two assets; write it as 'BTC/USDT'")
     parse_asset(base, field)
     parse_asset(quote, field)
-    return raw
+    return text
 
 
 def interval_ms(name: str, field: str = "interval") -> int:

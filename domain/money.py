@@ -127,7 +127,7 @@ def text(amount: Decimal) -> str:
     return plain.rstrip("0").rstrip(".") if "." in plain else plain
 
 
-def parse_amount(raw: str, field: str = "amount") -> Decimal:
+def parse_amount(raw: object, field: str = "amount") -> Decimal:
     """A non-negative amount as people and programs write it: digits, at most 18 before and after one point.
 
     Refuses (InvalidValue) floats, exponents, signs, spaces, separators, NaN and full-width digits.
@@ -139,7 +139,7 @@ def parse_amount(raw: str, field: str = "amount") -> Decimal:
     return Decimal(raw)
 
 
-def parse_positive_amount(raw: str, field: str = "amount") -> Decimal:
+def parse_positive_amount(raw: object, field: str = "amount") -> Decimal:
     """As parse_amount, and above zero."""
     amount = parse_amount(raw, field)
     if not amount:
@@ -147,7 +147,7 @@ def parse_positive_amount(raw: str, field: str = "amount") -> Decimal:
     return amount
 
 
-def parse_asset(raw: str, field: str = "asset") -> str:
+def parse_asset(raw: object, field: str = "asset") -> str:
     """An asset code: 1 to 16 capital letters or digits, such as BTC or USDT."""
     if not isinstance(raw, str) or not _ASSET.fullmatch(raw):
         raise InvalidValue(

@@ -1,0 +1,104 @@
+"""The one append-only log: every fact, in commit order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from domain.errors import DomainError, InvalidValue
+
+SHARD = 0
+"""The shard every stream is on until a database is created with more (design §5)."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in the log. Ids grow in commit order within a shard and may have holes; (0, 0) is the start."""
+
+    shard: int = SHARD
+    id: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.shard}-{self.id}"
+
+    @classmethod
+    def parse(cls, text: str, field: str = "position") -> Position:
+        """"0-1234", or just "1234"; raises InvalidValue."""
+        shard, dash, number = text.rpartition("-")
+        if not number.isdecimal() or not number.isascii() or (dash and not shard.isdecimal()):
+            raise InvalidValue(field, f"{text!r} is not a log position; write it as '0-1234'")
+        return cls(int(shard or SHARD), int(number))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """Who caused an event, by which command, and when it was recorded."""
+
+    recorded_at_utc: datetime
+    actor: str  # an account id, or system:{role}
+    command_id: str
+    correlation_id: str  # one request or one bot decision and all that follows from it
+    causation_id: str  # the command or event that led to this one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedEvent:
+    """One event as it stands in the log."""
+
+    position: Position
+    stream: str
+    version: int  # counts from 1 within the stream
+    name: str  # stable: ledger.entry_posted
+    event: Any  # the domain event, upcast to today's class
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """An aggregate's state as of a version of its stream; version 0 is the empty state."""
+
+    version: int
+    state: Any
+
+
+class StoreUnavailable(Exception):
+    """The store cannot answer now; nothing is known to have been written. Try again."""
+
+
+class ReadOnlyLog(DomainError, code="read_only"):
+    """This process opened the log for reading only."""
+
+    def __init__(self, *, holder: str) -> None:
+        super().__init__(f"the log is open read-only here: {holder}")
+        self.holder = holder
+
+
+class EventLog(Protocol):
+    """Reading the log. Everything read is committed. Errors: StoreUnavailable."""
+
+    def load(self, stream: str) -> Versioned:
+        """An aggregate's newest state, from a snapshot and the events after it."""
+        ...
+
+    def stream(self, stream: str, *, after_version: int = 0) -> Sequence[RecordedEvent]:
+        """One stream's events, oldest first; empty when there is no such stream."""
+        ...
+
+    def read(
+        self, *, after: Position = Position(), until: Position | None = None, names: Sequence[str] = ()
+    ) -> Iterator[RecordedEvent]:
+        """Events with after < position <= until, in log order, only of those names when any are given.
+
+        Streams: holds a page at a time. Without `until` it ends at what was the head when it got there.
+        """
+        ...
+
+    def head(self) -> Position:
+        """The newest event's position."""
+        ...
+
+    def position_at(self, moment: datetime) -> Position:
+        """The newest event recorded at or before a moment; the start when there is none."""
+        ...

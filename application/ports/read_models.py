@@ -1,0 +1,63 @@
+"""Reading and folding the read models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from application.ports.event_log import Position, RecordedEvent
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[R]):
+    """Rows, newest first, and the cursor that continues after them; None when there are no more."""
+
+    rows: Sequence[R]
+    next_cursor: Position | None
+
+
+class Rows(Protocol):
+    """The rows a projection folds into: reads see its own writes; all of a page commit with its position."""
+
+    def get(self, kind: type[R], *key: Any) -> R | None: ...
+
+    def put(self, row: Any) -> None: ...
+
+    def delete(self, kind: type, *key: Any) -> None: ...
+
+
+class Projection(Protocol):
+    """A read model folded from events, in log order, each exactly once. No effect but on its rows."""
+
+    name: str
+    rows: tuple[type, ...]  # the row classes it owns; no other projection writes them
+    names: tuple[str, ...]  # the event names it folds
+
+    def fold(self, rows: Rows, recorded: RecordedEvent) -> None: ...
+
+
+class ReadModels(Protocol):
+    """Querying the read models. They may lag behind the log; nothing here ever authorises spending."""
+
+    def get(self, kind: type[R], *key: Any) -> R | None: ...
+
+    def where(self, kind: type[R], **equal: Any) -> Sequence[R]:
+        """Every row whose columns equal the given values, by key. For small sets: one owner, one bot."""
+        ...
+
+    def page(
+        self, kind: type[R], *, equal: Mapping[str, Any], before: Position | None = None, limit: int = 50
+    ) -> Page[R]:
+        """Rows with a `position` column, newest first, older than the cursor."""
+        ...
+
+    def position(self, projection: str) -> Position:
+        """How far a projection has folded the log."""
+        ...
+
+    def wait_for(self, position: int, *, timeout_s: float) -> bool:
+        """Block until every projection has folded that log id; False when it took too long."""
+        ...

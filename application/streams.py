@@ -1,0 +1,43 @@
+"""The names of streams, one aggregate each, and the empty state each begins from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from domain.accounts.account import Account
+from domain.bots.bot import Bot
+from domain.ledger.book import Book
+from domain.orders.order import Order
+from domain.platform.platform import Platform
+
+PLATFORM = "platform:main"
+
+
+def account_stream(account_id: str) -> str:
+    return f"account:{account_id}"
+
+
+def book_stream(book_id: str) -> str:
+    return f"book:{book_id}"
+
+
+def bot_stream(bot_id: str) -> str:
+    return f"bot:{bot_id}"
+
+
+def order_stream(client_order_id: str) -> str:
+    return f"order:{client_order_id}"
+
+
+_EMPTY: dict[str, Any] = {
+    "account": Account(),
+    "book": Book(),
+    "bot": Bot(),
+    "order": Order(),
+    "platform": Platform(),
+}
+
+
+def empty_state(stream: str) -> Any:
+    """What a stream's events are folded onto, by the kind before the colon."""
+    return _EMPTY[stream.partition(":")[0]]

@@ -1,0 +1,225 @@
+"""The rows of the read models, one dataclass a table. Field order is column order; keys come first.
+
+Amounts are exact Decimals; times are aware UTC datetimes; positions are log ids within the shard.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceRow:
+    """One ledger balance (debit +, credit −); an account at zero has no row.
+
+    Written in the append's own transaction, so a reader sees its writer's last entry.
+    """
+
+    KEY: ClassVar = ("book_id", "account", "asset")
+
+    book_id: str
+    account: str
+    asset: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRow:
+    KEY: ClassVar = ("account_id",)
+
+    account_id: str
+    position: int  # of its registration
+    version: int
+    roles: str  # comma-separated
+    status: str  # active or frozen
+    registered_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookRow:
+    KEY: ClassVar = ("book_id",)
+
+    book_id: str
+    position: int
+    version: int
+    owner_id: str
+    purse: str
+    venue_account: str
+    status: str  # open or closed
+    opened_at_utc: datetime
+    closed_at_utc: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryRow:
+    """One journal entry; its postings are one PostingRow each."""
+
+    KEY: ClassVar = ("position",)
+
+    position: int
+    book_id: str
+    owner_id: str
+    entry_id: str
+    kind: str
+    reference: str
+    fee_asset: str
+    fee_amount: Decimal
+    effective_at_utc: datetime
+    recorded_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostingRow:
+    KEY: ClassVar = ("position", "leg")
+
+    position: int
+    leg: int  # from 0, as posted
+    book_id: str
+    account: str
+    asset: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TotalRow:
+    """The sum over all books of a purse, by class of account: owner:held for every owner:held:{id}, …"""
+
+    KEY: ClassVar = ("purse", "account_class", "asset")
+
+    purse: str
+    account_class: str
+    asset: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotRow:
+    KEY: ClassVar = ("bot_id",)
+
+    bot_id: str
+    position: int  # of its creation
+    version: int
+    owner_id: str
+    book_id: str
+    venue_account: str
+    name: str
+    strategy: str
+    parameters: str  # JSON object, keys sorted
+    venue: str
+    symbol: str
+    interval: str
+    source: str
+    allocation_asset: str
+    allocation_amount: Decimal
+    max_order_notional: Decimal | None
+    status: str
+    status_reason: str
+    run: int
+    signals: int
+    guardrails_tripped: int
+    last_signal_at_utc: datetime | None
+    created_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalRow:
+    KEY: ClassVar = ("signal_id",)
+
+    signal_id: str
+    position: int
+    bot_id: str
+    owner_id: str
+    side: str
+    candle_open_time_ms: int
+    price: Decimal
+    why: str
+    client_order_id: str  # "" when a guardrail tripped
+    guardrail: str
+    guardrail_detail: str
+    raised_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRow:
+    KEY: ClassVar = ("client_order_id",)
+
+    client_order_id: str
+    position: int  # of its intent
+    version: int
+    owner_id: str
+    book_id: str
+    bot_id: str
+    venue: str
+    venue_account: str
+    venue_order_id: str
+    symbol: str
+    side: str
+    order_type: str
+    base_quantity: Decimal | None
+    quote_budget: Decimal | None
+    limit_price: Decimal | None
+    decision_price: Decimal
+    status: str
+    status_reason: str
+    filled_base: Decimal
+    filled_quote: Decimal  # Σ quantity × price of its fills
+    fills: int
+    intended_at_utc: datetime
+    updated_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillRow:
+    KEY: ClassVar = ("venue_account", "symbol", "venue_trade_id")
+
+    venue_account: str
+    symbol: str
+    venue_trade_id: str
+    position: int
+    owner_id: str
+    book_id: str
+    bot_id: str
+    client_order_id: str
+    side: str
+    base_quantity: Decimal
+    price_quote_per_base: Decimal
+    fee_asset: str
+    fee_amount: Decimal
+    slippage_bps: Decimal
+    traded_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionRow:
+    """What a bot holds of its base asset, at average cost; profit in quote, fees included where in quote."""
+
+    KEY: ClassVar = ("bot_id", "symbol")
+
+    bot_id: str
+    symbol: str
+    owner_id: str
+    base_quantity: Decimal
+    cost_quote: Decimal  # of what is held now
+    realised_quote: Decimal
+    fees_quote: Decimal  # charged in quote, or in base at the fill's price
+    buys: int
+    sells: int
+    updated_at_utc: datetime
+
+
+ROWS = (
+    BalanceRow,
+    AccountRow,
+    BookRow,
+    EntryRow,
+    PostingRow,
+    TotalRow,
+    BotRow,
+    SignalRow,
+    OrderRow,
+    FillRow,
+    PositionRow,
+)

@@ -1,0 +1,87 @@
+"""What happens to a bot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from domain.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotTerms:
+    """What a bot trades, how, and within which limits."""
+
+    name: str
+    strategy: str  # ema_crossover
+    parameters: Mapping[str, str]  # as text; the strategy names and reads them
+    venue: str
+    symbol: str
+    interval: str
+    source: str  # the candle series it follows: binance, synthetic, …
+    allocation: Money  # what it may use of the free balance, in the quote asset; zero is allowed
+    max_order_notional: Decimal | None = None  # quote; None is no limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotCreated:
+    bot_id: str
+    owner_id: str
+    book_id: str
+    venue_account: str
+    terms: BotTerms
+    created_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotStarted:
+    run: int  # counts from 1; a signal is unique within its run
+    started_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotPaused:
+    """It raises no signals until it is resumed; its open orders live on."""
+
+    reason: str
+    paused_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotResumed:
+    resumed_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotStopped:
+    reason: str
+    stopped_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalRaised:
+    """The strategy wants to enter or leave, on the candle that opened then."""
+
+    signal_id: str
+    run: int
+    side: str  # buy or sell
+    candle_open_time_ms: int
+    client_order_id: str  # the order that follows unless a guardrail trips
+    price: Decimal  # the candle's close, quote per base
+    why: str
+    raised_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardrailTripped:
+    """A signal was not traded, and why: the refusal's code and words."""
+
+    signal_id: str
+    guardrail: str
+    detail: str
+    tripped_at_utc: datetime
+
+
+BotEvent = BotCreated | BotStarted | BotPaused | BotResumed | BotStopped | SignalRaised | GuardrailTripped

@@ -1,0 +1,266 @@
+"""One order's life at a venue: intent first, and only proof ends it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import assert_never
+
+from domain.money import ZERO, Money, add, divide_down, multiply_down, subtract
+from domain.orders.errors import InvalidOrder, OrderIdReused, UnknownOrder
+from domain.orders.events import (
+    OrderAccepted,
+    OrderCanceled,
+    OrderEvent,
+    OrderFilled,
+    OrderIntended,
+    OrderPartiallyFilled,
+    OrderRefused,
+    OrderTerms,
+    OutcomeResolved,
+    OutcomeUnknown,
+)
+
+BUY, SELL = "buy", "sell"
+MARKET, LIMIT = "market", "limit"
+
+NONE, INTENDED, OPEN, PARTIALLY_FILLED, FILLED, CANCELED, REFUSED, UNKNOWN = (
+    "none",
+    "intended",
+    "open",
+    "partially_filled",
+    "filled",
+    "canceled",
+    "refused",
+    "unknown",
+)
+ENDED = frozenset({FILLED, CANCELED, REFUSED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """One match as the venue reports it."""
+
+    venue_trade_id: str
+    base_quantity: Decimal
+    price_quote_per_base: Decimal
+    quote_amount: Decimal  # quantity × price as the venue booked it
+    fee: Money
+    traded_at_utc: datetime
+
+
+def client_order_id(bot_id: str, run: int, candle_open_time_ms: int, *, epoch: int = 0) -> str:
+    """The id under which a venue knows the order of one signal: derived, so that a retry finds it again.
+
+    `epoch` grows when a log is restored from an older backup, so that an id is never used twice.
+    32 characters of [0-9a-z-], within every venue's limit.
+    """
+    seed = f"{epoch}|{bot_id}|{run}|{candle_open_time_ms}"
+    return f"ek{epoch}-" + hashlib.sha256(seed.encode()).hexdigest()[: 32 - len(f"ek{epoch}-")]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Where an order stands.
+
+    Once intended it ends only on proof: filled, canceled or refused by the venue. A fill is taken in any
+    state, ended ones included, once per venue trade id.
+    """
+
+    client_order_id: str = ""
+    owner_id: str = ""
+    book_id: str = ""
+    bot_id: str = ""
+    venue: str = ""
+    venue_account: str = ""
+    terms: OrderTerms | None = None
+    decision_price: Decimal = ZERO
+    status: str = NONE
+    venue_order_id: str = ""
+    filled_base: Decimal = ZERO
+    trade_ids: frozenset[str] = frozenset()
+    last_fill_at_utc: datetime | None = None
+
+    @property
+    def exists(self) -> bool:
+        return self.status != NONE
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in ENDED
+
+    # -- commands ------------------------------------------------------------------------------------------
+
+    def intend(
+        self,
+        *,
+        client_order_id: str,
+        owner_id: str,
+        book_id: str,
+        bot_id: str,
+        signal_id: str,
+        venue: str,
+        venue_account: str,
+        terms: OrderTerms,
+        decision_price: Decimal,
+        at: datetime,
+    ) -> Sequence[OrderEvent]:
+        """Store what we are about to ask for. The same intent again is answered with no events."""
+        require_coherent(terms)
+        if self.exists:
+            if (self.bot_id, self.terms) == (bot_id, terms):
+                return []
+            raise OrderIdReused(client_order_id=client_order_id)
+        return [
+            OrderIntended(
+                client_order_id=client_order_id,
+                owner_id=owner_id,
+                book_id=book_id,
+                bot_id=bot_id,
+                signal_id=signal_id,
+                venue=venue,
+                venue_account=venue_account,
+                terms=terms,
+                decision_price=decision_price,
+                intended_at_utc=at,
+            )
+        ]
+
+    def accept(self, *, venue_order_id: str, at: datetime) -> Sequence[OrderEvent]:
+        self._require_exists()
+        if self.venue_order_id or self.has_ended:
+            return []
+        accepted = OrderAccepted(
+            client_order_id=self.client_order_id, venue_order_id=venue_order_id, accepted_at_utc=at
+        )
+        return [*self._resolved("open", at), accepted]
+
+    def refuse(self, *, reason: str, at: datetime) -> Sequence[OrderEvent]:
+        """The venue proved that it never opened the order. An order it had accepted is not refused."""
+        self._require_exists()
+        if self.has_ended or self.venue_order_id:
+            return []
+        refused = OrderRefused(client_order_id=self.client_order_id, reason=reason, refused_at_utc=at)
+        return [*self._resolved("never_opened", at), refused]
+
+    def lose_track(self, *, problem: str, at: datetime) -> Sequence[OrderEvent]:
+        """A request's outcome is not known: a timeout, a lost connection, an answer that made no sense."""
+        self._require_exists()
+        if self.has_ended or self.status == UNKNOWN:
+            return []
+        return [
+            OutcomeUnknown(client_order_id=self.client_order_id, problem=problem, noticed_at_utc=at)
+        ]
+
+    def record_fill(self, fill: Fill, *, is_last: bool) -> Sequence[OrderEvent]:
+        """Take one match. A trade id that was taken before is answered with no events."""
+        self._require_exists()
+        if fill.venue_trade_id in self.trade_ids:
+            return []
+        kind = OrderFilled if is_last else OrderPartiallyFilled
+        event = kind(
+            client_order_id=self.client_order_id,
+            venue_trade_id=fill.venue_trade_id,
+            base_quantity=fill.base_quantity,
+            price_quote_per_base=fill.price_quote_per_base,
+            fee=fill.fee,
+            slippage_bps=self._slippage_bps(fill.price_quote_per_base),
+            traded_at_utc=fill.traded_at_utc,
+        )
+        return [*self._resolved("filled" if is_last else "open", fill.traded_at_utc), event]
+
+    def cancel(self, *, reason: str, at: datetime) -> Sequence[OrderEvent]:
+        """The venue says that nothing of the order is open any more."""
+        self._require_exists()
+        if self.has_ended:
+            return []
+        canceled = OrderCanceled(client_order_id=self.client_order_id, reason=reason, canceled_at_utc=at)
+        return [*self._resolved("canceled", at), canceled]
+
+    # -- folding -------------------------------------------------------------------------------------------
+
+    def evolve(self, event: OrderEvent) -> Order:
+        """Fold one fact in. Never refuses."""
+        match event:
+            case OrderIntended():
+                return replace(
+                    self,
+                    client_order_id=event.client_order_id,
+                    owner_id=event.owner_id,
+                    book_id=event.book_id,
+                    bot_id=event.bot_id,
+                    venue=event.venue,
+                    venue_account=event.venue_account,
+                    terms=event.terms,
+                    decision_price=event.decision_price,
+                    status=INTENDED,
+                )
+            case OrderAccepted():
+                return replace(self, status=OPEN, venue_order_id=event.venue_order_id)
+            case OrderPartiallyFilled():
+                return self._after_fill(event, self.status if self.has_ended else PARTIALLY_FILLED)
+            case OrderFilled():
+                return self._after_fill(event, FILLED)
+            case OrderCanceled():
+                return replace(self, status=CANCELED)
+            case OrderRefused():
+                return replace(self, status=REFUSED)
+            case OutcomeUnknown():
+                return replace(self, status=UNKNOWN)
+            case OutcomeResolved():
+                return replace(self, status=OPEN if self.venue_order_id else INTENDED)
+            case _:
+                assert_never(event)
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _require_exists(self) -> None:
+        if not self.exists:
+            raise UnknownOrder(client_order_id=self.client_order_id)
+
+    def _resolved(self, outcome: str, at: datetime) -> list[OrderEvent]:
+        if self.status != UNKNOWN:
+            return []
+        return [
+            OutcomeResolved(client_order_id=self.client_order_id, outcome=outcome, resolved_at_utc=at)
+        ]
+
+    def _after_fill(self, event: OrderPartiallyFilled | OrderFilled, status: str) -> Order:
+        return replace(
+            self,
+            status=status,
+            filled_base=add(self.filled_base, event.base_quantity),
+            trade_ids=self.trade_ids | {event.venue_trade_id},
+            last_fill_at_utc=event.traded_at_utc,
+        )
+
+    def _slippage_bps(self, price: Decimal) -> Decimal:
+        if not self.decision_price or self.terms is None:
+            return ZERO
+        worse = subtract(price, self.decision_price)
+        if self.terms.side == SELL:
+            worse = -worse
+        ratio = divide_down(worse, self.decision_price, 12)
+        return multiply_down(ratio, Decimal(10_000), 4)
+
+
+def require_coherent(terms: OrderTerms) -> None:
+    """Raises InvalidOrder unless the terms name one order that a venue can take."""
+    if terms.side not in (BUY, SELL):
+        raise InvalidOrder(problem=f"side {terms.side!r} is neither buy nor sell")
+    if terms.order_type not in (MARKET, LIMIT):
+        raise InvalidOrder(problem=f"order type {terms.order_type!r} is neither market nor limit")
+    by_budget = terms.order_type == MARKET and terms.side == BUY
+    wanted, unwanted = ("quote_budget", "base_quantity") if by_budget else ("base_quantity", "quote_budget")
+    amount: Decimal | None = getattr(terms, wanted)
+    if amount is None or amount <= 0:
+        raise InvalidOrder(problem=f"a {terms.order_type} {terms.side} needs a {wanted} above zero")
+    if getattr(terms, unwanted) is not None:
+        raise InvalidOrder(problem=f"a {terms.order_type} {terms.side} takes no {unwanted}")
+    if (terms.order_type == LIMIT) != (terms.limit_price is not None):
+        raise InvalidOrder(problem="a limit order has a limit_price, a market order has none")
+    if terms.limit_price is not None and terms.limit_price <= 0:
+        raise InvalidOrder(problem="limit_price must be above zero")
