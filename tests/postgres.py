@@ -137,7 +137,8 @@ def _running(base: Path, settings: dict[str, str]) -> Iterator[Path]:
         base.chmod(0o711)
         os.chown(data, NOBODY, NOBODY)
         binaries = _readable_by_nobody(binaries, base)
-    user, groups = (NOBODY, []) if as_root else (None, None)
+    user = NOBODY if as_root else None
+    groups: list[int] | None = [] if as_root else None
     env = {"PATH": str(binaries), "LC_ALL": "C", "HOME": str(data)}
     initdb = [
         str(binaries / "initdb"),
