@@ -20,6 +20,7 @@ help: ## list these targets
 venv: $(READY) ## create .venv from requirements.lock, unless it is up to date
 
 $(READY): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed. Evenkeel needs Python 3.11 or newer." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
 		"Evenkeel needs Python 3.11 or newer, but $(PYTHON) is %d.%d. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" \
 		% sys.version_info[:2])'
