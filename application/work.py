@@ -42,6 +42,7 @@ class Work:
     versions: dict[str, int] = field(default_factory=dict)
     events: dict[str, list[Any]] = field(default_factory=dict)
     outbox: list[OutboxMessage] = field(default_factory=list)
+    claims: list[str] = field(default_factory=list)
     _states: dict[str, Any] = field(default_factory=dict)
 
     def platform(self) -> Platform:
@@ -79,6 +80,10 @@ class Work:
 
     def tell(self, message: OutboxMessage) -> None:
         self.outbox.append(message)
+
+    def claim(self, natural_key: str) -> None:
+        """Take an external fact's natural key for ever; the commit is refused (FactClaimed) if it was taken."""
+        self.claims.append(natural_key)
 
     def states(self) -> Iterable[tuple[str, Any]]:
         """Every stream touched and its state after this work."""

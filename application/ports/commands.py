@@ -103,6 +103,14 @@ class QueueFull(Exception):
     """The writer's queue is at its bound; nothing was done. Try again shortly."""
 
 
+class FactClaimed(DomainError, code="fact_already_recorded"):
+    """An external fact with this natural key was recorded before, by another decision."""
+
+    def __init__(self, *, natural_key: str) -> None:
+        super().__init__(f"{natural_key} was recorded before")
+        self.natural_key = natural_key
+
+
 class LeaseLost(DomainError, code="lease_lost"):
     """The caller's lease was taken over by another process; what it wanted to write is not written."""
 
@@ -117,7 +125,7 @@ class CommandBus(Protocol):
     Atomicity: a command's events, its key with the outcome, outbox and balance rows commit together or not
     at all. Refusals of callers with a fingerprint are stored and replayed too.
     Errors (of the future, and raised by execute): QueueFull, StoreUnavailable, CommandIdReused, StillRunning,
-    LeaseLost. A refusal is not an error of the future: it is in the Outcome.
+    LeaseLost. A refusal (FactClaimed among them) is not an error of the future: it is in the Outcome.
     """
 
     def submit(self, command: Command, caller: Caller) -> Future[Outcome]:
