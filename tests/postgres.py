@@ -230,8 +230,10 @@ def _readable_by_nobody(binaries: Path, base: Path) -> Path:
 
 def main() -> None:
     with postgres(durable=True) as server:
+        stops = {signal.SIGINT, signal.SIGTERM}
+        signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # only now, or the server would inherit it
         print(server.database_url("postgres"), flush=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.sigwait(stops)
 
 
 if __name__ == "__main__":
