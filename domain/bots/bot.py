@@ -44,6 +44,7 @@ class Bot:
     terms: BotTerms | None = None
     status: str = NONE
     run: int = 0
+    after_candle_ms: int | None = None
     last_signal_candle_ms: int | None = None
     last_order_id: str = ""  # of the last signal that was traded
     order_before_signal: str = ""  # what last_order_id goes back to when a guardrail trips
@@ -83,13 +84,13 @@ class Bot:
             )
         ]
 
-    def start(self, *, at: datetime) -> Sequence[BotEvent]:
-        """Begin a run. A running bot answers with no events; a paused one is resumed, not started."""
+    def start(self, *, after_candle_ms: int | None, at: datetime) -> Sequence[BotEvent]:
+        """Begin a run on candles that open after `after_candle_ms` (None: on all of them). A running bot answers with no events; a paused one is resumed, not started."""
         self._require_exists()
         if self.status == RUNNING:
             return []
         self._require_status("start", CREATED, STOPPED)
-        return [BotStarted(run=self.run + 1, started_at_utc=at)]
+        return [BotStarted(run=self.run + 1, after_candle_ms=after_candle_ms, started_at_utc=at)]
 
     def pause(self, *, reason: str, at: datetime) -> Sequence[BotEvent]:
         self._require_exists()
@@ -170,7 +171,13 @@ class Bot:
                     status=CREATED,
                 )
             case BotStarted():
-                return replace(self, status=RUNNING, run=event.run, last_signal_candle_ms=None)
+                return replace(
+                    self,
+                    status=RUNNING,
+                    run=event.run,
+                    after_candle_ms=event.after_candle_ms,
+                    last_signal_candle_ms=None,
+                )
             case BotPaused():
                 return replace(self, status=PAUSED)
             case BotResumed():

@@ -38,6 +38,7 @@ class BotCreated:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BotStarted:
     run: int  # counts from 1; a signal is unique within its run
+    after_candle_ms: int | None  # it trades on candles that open after this one; None: on all of them
     started_at_utc: datetime
 
 

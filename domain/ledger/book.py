@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import assert_never
 
 from domain.errors import InvalidValue
@@ -37,6 +38,7 @@ from domain.money import ZERO, Money, add, subtract
 
 PAPER, LIVE, CONNECTED = "PAPER", "LIVE", "CONNECTED"
 PURSES = (PAPER, LIVE, CONNECTED)
+NO_TERMS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +69,17 @@ class Book:
     purse: str = ""
     venue_account: str = ""
     is_open: bool = False
+    venue_terms: Mapping[str, str] = NO_TERMS
     balances: Balances = field(default_factory=dict)
 
     # -- queries -------------------------------------------------------------------------------------------
 
     def owed(self, account: str, asset: str) -> Money:
         """What the owner is owed on an account: minus the ledger amount."""
-        return Money(-self.balances[account, asset], asset) if (account, asset) in self.balances else Money(
-            ZERO, asset
+        return (
+            Money(-self.balances[account, asset], asset)
+            if (account, asset) in self.balances
+            else Money(ZERO, asset)
         )
 
     def held_total(self, asset: str) -> Money:
@@ -92,7 +97,14 @@ class Book:
     # -- commands ------------------------------------------------------------------------------------------
 
     def open(
-        self, *, book_id: str, owner_id: str, purse: str, venue_account: str, at: datetime
+        self,
+        *,
+        book_id: str,
+        owner_id: str,
+        purse: str,
+        venue_account: str,
+        at: datetime,
+        venue_terms: Mapping[str, str] = NO_TERMS,
     ) -> Sequence[BookEvent]:
         if purse not in PURSES:
             raise InvalidValue("purse", f"{purse!r} is not one of {', '.join(PURSES)}")
@@ -107,6 +119,7 @@ class Book:
                 purse=purse,
                 venue_account=venue_account,
                 opened_at_utc=at,
+                venue_terms=venue_terms,
             )
         ]
 
@@ -153,9 +166,7 @@ class Book:
             if held == amount:
                 return []
             raise HoldConflict(hold_id=hold_id, held=held, requested=amount)
-        return self._move(
-            amount, source, held_account(hold_id), "hold", f"hold:{hold_id}", hold_id, at
-        )
+        return self._move(amount, source, held_account(hold_id), "hold", f"hold:{hold_id}", hold_id, at)
 
     def release_hold(self, hold_id: str, *, to: str, at: datetime) -> Sequence[BookEvent]:
         """Give back exactly what is left of a hold, in every asset; nothing left, no events.
@@ -257,6 +268,7 @@ class Book:
                     owner_id=event.owner_id,
                     purse=event.purse,
                     venue_account=event.venue_account,
+                    venue_terms=event.venue_terms,
                     is_open=True,
                 )
             case BookClosed():

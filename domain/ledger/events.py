@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.ledger.postings import Posting
@@ -18,6 +19,7 @@ class BookOpened:
     purse: str  # PAPER, LIVE or CONNECTED
     venue_account: str  # the venue account whose holdings this book mirrors in custody:{venue_account}
     opened_at_utc: datetime
+    venue_terms: Mapping[str, str] = field(default_factory=dict)  # of a paper account: how it fills, charges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

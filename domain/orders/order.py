@@ -151,9 +151,7 @@ class Order:
         self._require_exists()
         if self.has_ended or self.status == UNKNOWN:
             return []
-        return [
-            OutcomeUnknown(client_order_id=self.client_order_id, problem=problem, noticed_at_utc=at)
-        ]
+        return [OutcomeUnknown(client_order_id=self.client_order_id, problem=problem, noticed_at_utc=at)]
 
     def record_fill(self, fill: Fill, *, is_last: bool) -> Sequence[OrderEvent]:
         """Take one match. A trade id that was taken before is answered with no events."""
@@ -224,9 +222,7 @@ class Order:
     def _resolved(self, outcome: str, at: datetime) -> list[OrderEvent]:
         if self.status != UNKNOWN:
             return []
-        return [
-            OutcomeResolved(client_order_id=self.client_order_id, outcome=outcome, resolved_at_utc=at)
-        ]
+        return [OutcomeResolved(client_order_id=self.client_order_id, outcome=outcome, resolved_at_utc=at)]
 
     def _after_fill(self, event: OrderPartiallyFilled | OrderFilled, status: str) -> Order:
         return replace(
