@@ -8,12 +8,19 @@ from datetime import datetime
 from typing import Any, cast
 
 from application import streams
-from application.ports.event_log import Versioned
 from domain.accounts.account import Account
 from domain.bots.bot import Bot
 from domain.ledger.book import Book
 from domain.orders.order import Order
 from domain.platform.platform import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """An aggregate's state as of a version of its stream; version 0 is the empty state."""
+
+    version: int
+    state: Any
 
 
 @dataclass(frozen=True, slots=True)

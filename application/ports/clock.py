@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Now, as the caller's world sees it: the wall clock in production, candle time in `demo` and in replays."""
+    """Now, as the caller's world sees it: the wall clock in production, candle time in `demo`."""
 
     def now(self) -> datetime:
         """An aware UTC datetime."""

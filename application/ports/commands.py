@@ -62,8 +62,7 @@ class Outcome:
         """The result, or raises the refusal."""
         if self.refusal is not None:
             raise self.refusal
-        assert self.result is not None
-        return self.result
+        return self.result or {}
 
 
 class Refused(DomainError):

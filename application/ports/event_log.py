@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from application.work import Versioned as Versioned
 from domain.errors import DomainError, InvalidValue
 
 SHARD = 0
@@ -25,7 +26,7 @@ class Position:
 
     @classmethod
     def parse(cls, text: str, field: str = "position") -> Position:
-        """"0-1234", or just "1234"; raises InvalidValue."""
+        """ "0-1234", or just "1234"; raises InvalidValue."""
         shard, dash, number = text.rpartition("-")
         if not number.isdecimal() or not number.isascii() or (dash and not shard.isdecimal()):
             raise InvalidValue(field, f"{text!r} is not a log position; write it as '0-1234'")
@@ -53,14 +54,6 @@ class RecordedEvent:
     name: str  # stable: ledger.entry_posted
     event: Any  # the domain event, upcast to today's class
     metadata: Metadata
-
-
-@dataclass(frozen=True, slots=True)
-class Versioned:
-    """An aggregate's state as of a version of its stream; version 0 is the empty state."""
-
-    version: int
-    state: Any
 
 
 class StoreUnavailable(Exception):
