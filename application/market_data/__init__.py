@@ -1,0 +1,1 @@
+"""Use cases of candles: importing them from files, downloading them from venues."""
