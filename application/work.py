@@ -89,7 +89,7 @@ class Work:
         self.outbox.append(message)
 
     def claim(self, natural_key: str) -> None:
-        """Take an external fact's natural key for ever; the commit is refused (FactClaimed) if it was taken."""
+        """Take an external fact's natural key for ever; the commit is refused (FactClaimed) if taken."""
         self.claims.append(natural_key)
 
     def states(self) -> Iterable[tuple[str, Any]]:

@@ -1,0 +1,1 @@
+"""A person joins, gets roles, is frozen and unfrozen."""

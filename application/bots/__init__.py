@@ -1,0 +1,1 @@
+"""Bots: created, started, stopped, and run on candles."""

@@ -1,0 +1,1 @@
+"""Orders: placed on a signal, reported by the venue, recovered."""

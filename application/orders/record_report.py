@@ -1,0 +1,113 @@
+"""What a venue says of an order becomes facts: fills with their entries, and ends with their releases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from application.ports.commands import Result
+from application.ports.exchange import OrderReport
+from application.streams import book_stream, order_stream
+from application.work import Work
+from domain.ledger.book import Settlement
+from domain.ledger.postings import bot_account
+from domain.money import ZERO, Money
+from domain.orders.errors import UnknownOrder
+from domain.orders.events import OrderTerms
+from domain.orders.order import BUY, Fill, Order
+
+PLATFORM_FEE = ZERO
+"""Our own fee on a fill, in quote. There is no fee schedule yet; tiers and fees have an issue of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordReport:
+    """Book every fill not yet booked, each with a balanced entry, and end the order when the venue did.
+
+    Fills may come twice, late or after the end: each is booked once, keyed by (venue account, symbol,
+    trade id). When nothing is open any more, exactly what is left of the hold goes back to the bot.
+    Refusals: unknown_order (a foreign order touches no user's balance), fact_already_recorded.
+    """
+
+    report: OrderReport
+
+    def decide(self, work: Work) -> Result:
+        report = self.report
+        order = work.order(report.client_order_id)
+        if not order.exists or order.terms is None:
+            raise UnknownOrder(client_order_id=report.client_order_id)
+        stream = order_stream(report.client_order_id)
+        if report.status == "rejected":
+            work.record(stream, order.refuse(reason=report.reason, at=work.now))
+        elif report.venue_order_id:
+            work.record(stream, order.accept(venue_order_id=report.venue_order_id, at=work.now))
+        last = report.fills[-1] if report.fills and report.status == "filled" else None
+        for fill in report.fills:
+            self._book(work, fill, order.terms, is_last=fill is last)
+        if report.status == "canceled":
+            current = work.order(report.client_order_id)
+            work.record(stream, current.cancel(reason=report.reason, at=work.now))
+        ended = work.order(report.client_order_id)
+        if ended.has_ended:
+            released = work.book(order.book_id).release_hold(
+                report.client_order_id, to=bot_account(order.bot_id), at=work.now
+            )
+            work.record(book_stream(order.book_id), released)
+        return {"client_order_id": report.client_order_id, "status": ended.status}
+
+    def _book(self, work: Work, fill: Fill, terms: OrderTerms, *, is_last: bool) -> None:
+        order = work.order(self.report.client_order_id)
+        filled = order.record_fill(fill, is_last=is_last)
+        if not filled:
+            return
+        work.claim(f"fill:{order.venue_account}:{terms.symbol}:{fill.venue_trade_id}")
+        work.record(order_stream(order.client_order_id), filled)
+        book = work.book(order.book_id)
+        work.record(book_stream(order.book_id), book.settle_fill(settlement(order, terms, fill)))
+
+
+def settlement(order: Order, terms: OrderTerms, fill: Fill) -> Settlement:
+    """A fill as the ledger books it."""
+    base, _, quote = terms.symbol.partition("/")
+    in_base, in_quote = Money(fill.base_quantity, base), Money(fill.quote_amount, quote)
+    bought = terms.side == BUY
+    return Settlement(
+        trade_id=fill.venue_trade_id,
+        order_id=order.client_order_id,
+        bot_id=order.bot_id,
+        received=in_base if bought else in_quote,
+        paid=in_quote if bought else in_base,
+        venue_fee=fill.fee,
+        platform_fee=Money(PLATFORM_FEE, quote),
+        traded_at_utc=fill.traded_at_utc,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RecordUnknownOutcome:
+    """We asked a venue and do not know what it did: the funds stay held until it proves an end."""
+
+    client_order_id: str
+    problem: str
+
+    def decide(self, work: Work) -> Result:
+        order = work.order(self.client_order_id)
+        work.record(order_stream(self.client_order_id), order.lose_track(problem=self.problem, at=work.now))
+        return {"client_order_id": self.client_order_id, "status": work.order(self.client_order_id).status}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordVenueRefusal:
+    """The venue proved that it never opened the order: it ends and its hold goes back to the bot."""
+
+    client_order_id: str
+    reason: str
+
+    def decide(self, work: Work) -> Result:
+        order = work.order(self.client_order_id)
+        work.record(order_stream(self.client_order_id), order.refuse(reason=self.reason, at=work.now))
+        if work.order(self.client_order_id).has_ended:
+            released = work.book(order.book_id).release_hold(
+                self.client_order_id, to=bot_account(order.bot_id), at=work.now
+            )
+            work.record(book_stream(order.book_id), released)
+        return {"client_order_id": self.client_order_id, "status": work.order(self.client_order_id).status}

@@ -1,0 +1,133 @@
+"""A strategy's signal becomes an intended order with its hold, or a tripped guardrail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from application.ports.commands import Result
+from application.streams import book_stream, bot_stream, order_stream
+from application.work import Work
+from domain.bots.bot import Bot
+from domain.bots.errors import NothingAllocated, OrderStillOpen, OrderTooSmall, UnknownBot
+from domain.errors import DomainError
+from domain.ledger.book import Book
+from domain.ledger.postings import bot_account
+from domain.market import Market
+from domain.money import ZERO, Money, floor_to_step, multiply_down
+from domain.orders.events import OrderTerms
+from domain.orders.order import BUY, MARKET, SELL
+
+
+@dataclass(frozen=True, slots=True)
+class TradeSignal:
+    """Check the signal, hold the funds, store the intent: one decision, one commit, before any call.
+
+    Guardrails, in order: kill switch, account active, fresh candle, no order open, something to spend, the
+    market's least notional. One that trips is recorded with the signal and no order follows. A buy spends
+    what is allocated, at most `max_order_notional`; a sell sells all of the base asset, in whole lots.
+    Refusals: unknown_bot, bot_not_running.
+    """
+
+    bot_id: str
+    side: str
+    candle_open_time_ms: int
+    price: Decimal  # the candle's close: what the decision rests on
+    why: str
+    feed_now_ms: int  # the feed's clock: candle time in a replay
+    market: Market
+    venue: str
+
+    def decide(self, work: Work) -> Result:
+        bot = work.bot(self.bot_id)
+        raised = bot.raise_signal(
+            side=self.side,
+            candle_open_time_ms=self.candle_open_time_ms,
+            price=self.price,
+            why=self.why,
+            at=work.now,
+        )
+        if not raised:
+            return {"signal_id": bot.signal_id(self.candle_open_time_ms), "client_order_id": ""}
+        signal = raised[0]
+        try:
+            terms, hold = self._order(work, bot)
+            client_order_id = str(getattr(signal, "client_order_id", ""))
+            held = work.book(bot.book_id).place_hold(
+                client_order_id, hold, source=bot_account(self.bot_id), at=work.now
+            )
+            intended = work.order(client_order_id).intend(
+                client_order_id=client_order_id,
+                owner_id=bot.owner_id,
+                book_id=bot.book_id,
+                bot_id=self.bot_id,
+                signal_id=bot.signal_id(self.candle_open_time_ms),
+                venue=self.venue,
+                venue_account=bot.venue_account,
+                terms=terms,
+                decision_price=self.price,
+                at=work.now,
+            )
+        except DomainError as refusal:
+            tripped = bot.trip(refusal, candle_open_time_ms=self.candle_open_time_ms, at=work.now)
+            work.record(bot_stream(self.bot_id), [*raised, *tripped])
+            return {
+                "signal_id": bot.signal_id(self.candle_open_time_ms),
+                "client_order_id": "",
+                "guardrail": refusal.code,
+            }
+        work.record(bot_stream(self.bot_id), raised)
+        work.record(order_stream(client_order_id), intended)
+        work.record(book_stream(bot.book_id), held)
+        return {
+            "signal_id": bot.signal_id(self.candle_open_time_ms),
+            "client_order_id": client_order_id,
+        }
+
+    def _order(self, work: Work, bot: Bot) -> tuple[OrderTerms, Money]:
+        """The order's terms and what it must hold; raises the first guardrail that trips."""
+        work.platform().require_trading()
+        work.account(bot.owner_id).require_active()
+        bot.require_fresh(candle_open_time_ms=self.candle_open_time_ms, feed_now_ms=self.feed_now_ms)
+        if bot.last_order_id and not work.order(bot.last_order_id).has_ended:
+            raise OrderStillOpen(client_order_id=bot.last_order_id)
+        book = work.book(bot.book_id)
+        return self._buy(bot, book) if self.side == BUY else self._sell(book)
+
+    def _buy(self, bot: Bot, book: Book) -> tuple[OrderTerms, Money]:
+        if bot.terms is None:
+            raise UnknownBot(bot_id=self.bot_id)
+        budget = book.owed(bot_account(self.bot_id), self.market.quote)
+        most = bot.terms.max_order_notional
+        if most is not None and budget.amount > most:
+            budget = Money(most, budget.asset)
+        if budget.amount <= 0:
+            raise NothingAllocated(asset=self.market.quote)
+        self._require_least_notional(budget.amount)
+        terms = OrderTerms(symbol=self.market.symbol, side=BUY, order_type=MARKET, quote_budget=budget.amount)
+        return terms, budget
+
+    def _sell(self, book: Book) -> tuple[OrderTerms, Money]:
+        quantity = sellable(book, self.bot_id, self.market)
+        if quantity.amount <= 0:
+            raise NothingAllocated(asset=self.market.base)
+        self._require_least_notional(multiply_down(quantity.amount, self.price, self.market.quote_scale))
+        terms = OrderTerms(
+            symbol=self.market.symbol, side=SELL, order_type=MARKET, base_quantity=quantity.amount
+        )
+        return terms, quantity
+
+    def _require_least_notional(self, notional: Decimal) -> None:
+        if notional < self.market.min_notional:
+            raise OrderTooSmall(
+                notional=Money(notional, self.market.quote),
+                least=Money(self.market.min_notional, self.market.quote),
+            )
+
+
+def sellable(book: Book, bot_id: str, market: Market) -> Money:
+    """What the bot holds of the base asset, in whole lots: below one lot it is dust, not a position."""
+    held = book.owed(bot_account(bot_id), market.base)
+    if market.lot_size and held.amount > ZERO:
+        return Money(floor_to_step(held.amount, market.lot_size), held.asset)
+    return held

@@ -1,0 +1,1 @@
+"""Paper accounts: opened with a chosen balance, funded, reset."""

@@ -1,0 +1,161 @@
+"""Paper accounts: a book in the log and an account at the paper venue, opened, funded and reset together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from application.paper.terms import terms_from_text, terms_to_text
+from application.ports.commands import Caller, CommandBus, Outcome, Result
+from application.ports.event_log import EventLog
+from application.ports.paper_accounts import PaperAccounts, PaperTerms
+from application.streams import book_stream
+from application.work import Work
+from domain.errors import DomainError
+from domain.ledger.book import PAPER, Book
+from domain.ledger.events import EntryPosted
+from domain.money import Money
+
+FUNDING = "paper_funding"
+
+
+class UnknownPaperAccount(DomainError, code="unknown_paper_account"):
+    """The owner has no paper account of that id."""
+
+    def __init__(self, *, paper_account_id: str) -> None:
+        super().__init__(f"no paper account {paper_account_id}")
+        self.paper_account_id = paper_account_id
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPaperBook:
+    """The books of a new paper account: its venue account has the book's id."""
+
+    book_id: str
+    owner_id: str
+    balances: tuple[Money, ...]
+    terms: PaperTerms
+
+    def decide(self, work: Work) -> Result:
+        work.account(self.owner_id).require_active()
+        open_paper_book(work, self.book_id, self.owner_id, self.balances, self.terms)
+        return {"paper_account_id": self.book_id, "balances": _as_text(self.balances)}
+
+
+@dataclass(frozen=True, slots=True)
+class FundPaperBook:
+    """More paper money. Refusals: unknown_paper_account, account_frozen, book_not_open, invalid_value."""
+
+    book_id: str
+    owner_id: str
+    amount: Money
+    deposit_id: str
+
+    def decide(self, work: Work) -> Result:
+        work.account(self.owner_id).require_active()
+        book = owned_paper_book(work, self.book_id, self.owner_id)
+        work.record(
+            book_stream(self.book_id),
+            book.credit_deposit(self.amount, entry_id=self.deposit_id, at=work.now, kind=FUNDING),
+        )
+        available = work.book(self.book_id).owed("owner:available", self.amount.asset)
+        return {"paper_account_id": self.book_id, "amount": str(self.amount), "available": str(available)}
+
+
+@dataclass(frozen=True, slots=True)
+class ResetPaperBook:
+    """Close the book, which stays readable, and open a new one on the same terms with chosen balances."""
+
+    book_id: str
+    new_book_id: str
+    owner_id: str
+    balances: tuple[Money, ...]
+
+    def decide(self, work: Work) -> Result:
+        work.account(self.owner_id).require_active()
+        book = owned_paper_book(work, self.book_id, self.owner_id)
+        work.record(book_stream(self.book_id), book.close(reason="reset by its owner", at=work.now))
+        terms = terms_from_text(book.venue_terms)
+        open_paper_book(work, self.new_book_id, self.owner_id, self.balances, terms)
+        return {
+            "paper_account_id": self.new_book_id,
+            "previous_paper_account_id": self.book_id,
+            "balances": _as_text(self.balances),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PaperAccountService:
+    """Runs the commands above and then makes the venue follow the log; both are idempotent.
+
+    A crash in between leaves the venue behind; `make_venue_follow` catches it up at the next use or start.
+    """
+
+    bus: CommandBus
+    log: EventLog
+    venue: PaperAccounts
+
+    def open(self, command: OpenPaperBook, caller: Caller) -> Outcome:
+        return self._run(command, command.book_id, caller)
+
+    def fund(self, command: FundPaperBook, caller: Caller) -> Outcome:
+        return self._run(command, command.book_id, caller)
+
+    def reset(self, command: ResetPaperBook, caller: Caller) -> Outcome:
+        return self._run(command, command.new_book_id, caller)
+
+    def make_venue_follow(self, book_id: str) -> None:
+        """Open the book's account at the paper venue and make its deposits, as far as they are missing."""
+        book: Book = self.log.load(book_stream(book_id)).state
+        if book.purse != PAPER:
+            return
+        self.venue.open_account(book.venue_account, terms_from_text(book.venue_terms))
+        for recorded in self.log.stream(book_stream(book_id)):
+            entry = recorded.event
+            if isinstance(entry, EntryPosted) and entry.kind == FUNDING:
+                custody = next(leg for leg in entry.postings if leg.account == book.custody)
+                self.venue.deposit(book.venue_account, entry.entry_id, Money(custody.amount, custody.asset))
+
+    def _run(
+        self, command: OpenPaperBook | FundPaperBook | ResetPaperBook, book_id: str, caller: Caller
+    ) -> Outcome:
+        outcome = self.bus.execute(command, caller)
+        if outcome.refusal is None:
+            self.make_venue_follow(book_id)
+        return outcome
+
+
+def open_paper_book(
+    work: Work, book_id: str, owner_id: str, balances: Sequence[Money], terms: PaperTerms
+) -> None:
+    """Record a new paper book and its opening balances; a book that is there already is left as it is."""
+    stream = book_stream(book_id)
+    opened = work.book(book_id).open(
+        book_id=book_id,
+        owner_id=owner_id,
+        purse=PAPER,
+        venue_account=book_id,
+        at=work.now,
+        venue_terms=terms_to_text(terms),
+    )
+    work.record(stream, opened)
+    if not opened:
+        return
+    for amount in balances:
+        entry_id = f"opening:{amount.asset}"
+        work.record(
+            stream,
+            work.book(book_id).credit_deposit(amount, entry_id=entry_id, at=work.now, kind=FUNDING),
+        )
+
+
+def owned_paper_book(work: Work, book_id: str, owner_id: str) -> Book:
+    """The owner's paper book, or UnknownPaperAccount (also when it is somebody else's)."""
+    book = work.book(book_id)
+    if not book.book_id or book.owner_id != owner_id or book.purse != PAPER:
+        raise UnknownPaperAccount(paper_account_id=book_id)
+    return book
+
+
+def _as_text(balances: Sequence[Money]) -> list[str]:
+    return [str(amount) for amount in balances]
