@@ -32,7 +32,7 @@ paper_balances = Table(
     sqlite_with_rowid=False,
 )
 """What an account has of one asset: free, locked in open orders, and what the venue has charged it so far
-(rebates subtracted), so that deposits + trades = free + locked + fees without one fees row that all contend for."""
+(rebates subtracted): deposits + trades = free + locked + fees, without one fees row that all contend for."""
 
 paper_orders = Table(
     "paper_orders",
@@ -56,9 +56,9 @@ paper_orders = Table(
     Column("last_candle_ms", BigInteger),
     sqlite_with_rowid=False,
 )
-"""One row an order, ended ones too: a client order id is never used twice. `number` counts an account's orders
-in the order they came; `locked` is what is left of the order's lock; `last_candle_ms` is the open time of the
-last candle that the order may no longer match."""
+"""One row an order, ended ones too: a client order id is never used twice. `number` grows with an account's
+orders as they came; `locked` is what is left of the order's lock; `last_candle_ms` is the open time of the
+newest candle that the order may no longer match."""
 
 Index(
     "ix_paper_orders_open_by_account",
