@@ -16,7 +16,7 @@ from domain.orders.events import OrderTerms
 from domain.orders.order import BUY, Fill, Order
 
 PLATFORM_FEE = ZERO
-"""Our own fee on a fill, in quote. There is no fee schedule yet; tiers and fees have an issue of their own."""
+"""Our own fee on a fill, in quote: none until there is a fee schedule."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,57 @@
+"""What the faces (HTTP, CLI, worker) work with, put together by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from application.accounts.sign_in import Authenticate, Registration, SignIn
+from application.paper.accounts import PaperAccountService
+from application.ports.candle_store import CandleStore
+from application.ports.clock import Clock
+from application.ports.commands import CommandBus
+from application.ports.event_log import EventLog
+from application.ports.identities import Identities, Sessions
+from application.ports.paper_accounts import PaperAccounts
+from application.ports.read_models import ReadModels
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One part's health: ok, degraded or failed, and in a few words why."""
+
+    name: str
+    status: str
+    detail: str
+
+
+class Health(Protocol):
+    """What /readyz and the operators' health page ask. Never blocks longer than a second."""
+
+    def ready(self) -> Sequence[Check]:
+        """Database, migration head, projection lag, worker heartbeat."""
+        ...
+
+    def details(self) -> Mapping[str, Any]:
+        """Each part, each connector, memory, uptime; JSON values only."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything a face may use. Faces hold no state of their own."""
+
+    clock: Clock
+    log: EventLog
+    bus: CommandBus
+    views: ReadModels
+    candles: CandleStore
+    identities: Identities
+    sessions: Sessions
+    register: Registration
+    sign_in: SignIn
+    authenticate: Authenticate
+    paper_accounts: PaperAccountService
+    paper_venue: PaperAccounts
+    health: Health
