@@ -55,3 +55,4 @@ class Services:
     paper_accounts: PaperAccountService
     paper_venue: PaperAccounts
     health: Health
+    live_sources: frozenset[str] = frozenset()  # candle sources that grow while we run: synthetic, venues

@@ -92,16 +92,20 @@ class PauseBot:
 
 @dataclass(frozen=True, slots=True)
 class ResumeBot:
-    """Refusals, in order: unknown_bot, account_frozen, kill_switch_engaged, bot_wrong_state."""
+    """Trade again on candles that open after `after_candle_ms`.
+
+    Refusals, in order: unknown_bot, account_frozen, kill_switch_engaged, bot_wrong_state.
+    """
 
     bot_id: str
     owner_id: str
+    after_candle_ms: int | None
 
     def decide(self, work: Work) -> Result:
         bot = owned_bot(work, self.bot_id, self.owner_id)
         work.account(self.owner_id).require_active()
         work.platform().require_trading()
-        work.record(bot_stream(self.bot_id), bot.resume(at=work.now))
+        work.record(bot_stream(self.bot_id), bot.resume(after_candle_ms=self.after_candle_ms, at=work.now))
         return described(work, self.bot_id)
 
 

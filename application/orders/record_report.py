@@ -10,7 +10,7 @@ from application.streams import book_stream, order_stream
 from application.work import Work
 from domain.ledger.book import Settlement
 from domain.ledger.postings import bot_account
-from domain.money import ZERO, Money
+from domain.money import ZERO, Money, text
 from domain.orders.errors import UnknownOrder
 from domain.orders.events import OrderTerms
 from domain.orders.order import BUY, Fill, Order
@@ -52,7 +52,14 @@ class RecordReport:
                 report.client_order_id, to=bot_account(order.bot_id), at=work.now
             )
             work.record(book_stream(order.book_id), released)
-        return {"client_order_id": report.client_order_id, "status": ended.status}
+        base = order.terms.symbol.partition("/")[0]
+        base_owed = work.book(order.book_id).owed(bot_account(order.bot_id), base)
+        return {
+            "client_order_id": report.client_order_id,
+            "status": ended.status,
+            "new_fills": len(ended.trade_ids) - len(order.trade_ids),
+            "base_owed": text(base_owed.amount),  # what the bot holds now, beyond what is held for orders
+        }
 
     def _book(self, work: Work, fill: Fill, terms: OrderTerms, *, is_last: bool) -> None:
         order = work.order(self.report.client_order_id)

@@ -14,7 +14,7 @@ from domain.errors import DomainError
 from domain.ledger.book import Book
 from domain.ledger.postings import bot_account
 from domain.market import Market
-from domain.money import ZERO, Money, floor_to_step, multiply_down
+from domain.money import ZERO, Money, floor_to_step, multiply_down, text
 from domain.orders.events import OrderTerms
 from domain.orders.order import BUY, MARKET, SELL
 
@@ -82,6 +82,8 @@ class TradeSignal:
         return {
             "signal_id": bot.signal_id(self.candle_open_time_ms),
             "client_order_id": client_order_id,
+            "quote_budget": text(terms.quote_budget) if terms.quote_budget is not None else "",
+            "base_quantity": text(terms.base_quantity) if terms.base_quantity is not None else "",
         }
 
     def _order(self, work: Work, bot: Bot) -> tuple[OrderTerms, Money]:

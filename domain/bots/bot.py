@@ -85,7 +85,10 @@ class Bot:
         ]
 
     def start(self, *, after_candle_ms: int | None, at: datetime) -> Sequence[BotEvent]:
-        """Begin a run on candles that open after `after_candle_ms` (None: on all of them). A running bot answers with no events; a paused one is resumed, not started."""
+        """Begin a run on candles that open after `after_candle_ms` (None: on all of them).
+
+        A running bot answers with no events; a paused one is resumed, not started.
+        """
         self._require_exists()
         if self.status == RUNNING:
             return []
@@ -99,12 +102,12 @@ class Bot:
         self._require_status("pause", RUNNING)
         return [BotPaused(reason=reason, paused_at_utc=at)]
 
-    def resume(self, *, at: datetime) -> Sequence[BotEvent]:
+    def resume(self, *, after_candle_ms: int | None, at: datetime) -> Sequence[BotEvent]:
         self._require_exists()
         if self.status == RUNNING:
             return []
         self._require_status("resume", PAUSED)
-        return [BotResumed(resumed_at_utc=at)]
+        return [BotResumed(after_candle_ms=after_candle_ms, resumed_at_utc=at)]
 
     def stop(self, *, reason: str, at: datetime) -> Sequence[BotEvent]:
         self._require_exists()
@@ -181,7 +184,7 @@ class Bot:
             case BotPaused():
                 return replace(self, status=PAUSED)
             case BotResumed():
-                return replace(self, status=RUNNING)
+                return replace(self, status=RUNNING, after_candle_ms=event.after_candle_ms)
             case BotStopped():
                 return replace(self, status=STOPPED)
             case SignalRaised():

@@ -52,6 +52,7 @@ class BotPaused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BotResumed:
+    after_candle_ms: int | None  # it trades on candles that open after this one again
     resumed_at_utc: datetime
 
 

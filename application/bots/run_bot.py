@@ -1,0 +1,259 @@
+"""Run one bot on closed candles, crash-safe at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from application.orders.record_report import RecordReport, RecordUnknownOutcome, RecordVenueRefusal
+from application.orders.trade_signal import TradeSignal, sellable
+from application.ports.bot_observer import BotObserver
+from application.ports.commands import Caller, Command, CommandBus, Fence, Outcome
+from application.ports.event_log import EventLog
+from application.ports.exchange import (
+    Exchange,
+    OrderReport,
+    OrderRequest,
+    VenueOrderNotFound,
+    VenueOutcomeUnknown,
+    VenueRefused,
+)
+from application.streams import book_stream, bot_stream, order_stream
+from domain.bots.bot import RUNNING, Bot
+from domain.bots.errors import BotNotRunning, UnknownBot
+from domain.ledger.book import Book
+from domain.market import Candle, interval_ms
+from domain.money import ZERO, floor_to_step
+from domain.orders.events import OrderTerms
+from domain.orders.order import BUY, INTENDED, MARKET, SELL, Order
+from domain.strategies import make_strategy
+from domain.strategies.base import Signal
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class _OpenOrder:
+    """The order the bot waits for, as far as this process knows it."""
+
+    client_order_id: str
+    terms: OrderTerms
+    sent: bool
+    decided_at_ms: int  # the close of the candle it was decided on, feed time
+
+
+class BotRunner:
+    """One bot's run: signal → guardrails → hold and intent → venue → fills → entries.
+
+    Every step's command has an id derived from what caused it, and the venue is asked by client order id, so
+    any step may be done again. A runner that was dropped at any point is replaced by a new one: `warm_up` on
+    the candles before `resumes_at_ms`, then `on_candle` from there on, and it stands where the old one stood.
+    """
+
+    def __init__(
+        self,
+        bot_id: str,
+        *,
+        log: EventLog,
+        bus: CommandBus,
+        exchange: Exchange,
+        observer: BotObserver,
+        feed_now_ms: Callable[[Candle], int],
+        fence: Fence | None = None,
+        actor: str = "system:worker",
+    ) -> None:
+        """Reads where the bot stands from the log. Raises UnknownBot, BotNotRunning, UnknownStrategy.
+
+        `feed_now_ms(candle)` is the feed's clock when a candle arrives: the candle's close in a replay, the
+        wall clock on a live feed.
+        """
+        self._log, self._bus, self._exchange, self._observer = log, bus, exchange, observer
+        self._feed_now_ms, self._fence, self._actor = feed_now_ms, fence, actor
+        self.bot_id = bot_id
+        bot: Bot = log.load(bot_stream(bot_id)).state
+        if bot.terms is None:
+            raise UnknownBot(bot_id=bot_id)
+        if bot.status != RUNNING:
+            raise BotNotRunning(bot_id=bot_id, status=bot.status)
+        self.terms = bot.terms
+        self._run = bot.run
+        self._venue_account = bot.venue_account
+        self._interval_ms = interval_ms(bot.terms.interval)
+        self._strategy = make_strategy(bot.terms.strategy, bot.terms.parameters)
+        self._market = exchange.market(bot.venue_account, bot.terms.symbol)
+        book: Book = log.load(book_stream(bot.book_id)).state
+        self._in_position = sellable(book, bot_id, self._market).amount > 0
+        order: Order | None = log.load(order_stream(bot.last_order_id)).state if bot.last_order_id else None
+        self._open = _unfinished(order)
+        self.resumes_at_ms = self._resume_point(bot, order)
+
+    # -- candles -------------------------------------------------------------------------------------------
+
+    def warm_up(self, candles: Iterable[Candle]) -> None:
+        """Show the strategy what came before `resumes_at_ms`; nothing of it is traded."""
+        resumes_at = self.resumes_at_ms
+        if resumes_at is None:
+            return
+        on_candle = self._strategy.on_candle
+        for candle in candles:
+            if candle.open_time_ms >= resumes_at:
+                break
+            on_candle(candle, in_position=False)
+
+    def on_candle(self, candle: Candle) -> None:
+        """A candle closed (and the venue has seen it): take what the venue did, then ask the strategy.
+
+        Candles before `resumes_at_ms` are ignored. Raises what the bus raises when it cannot commit.
+        """
+        if self.resumes_at_ms is not None and candle.open_time_ms < self.resumes_at_ms:
+            return
+        if self._open is not None:
+            self._look_after(self._open)
+        signal = self._strategy.on_candle(candle, in_position=self._in_position)
+        if signal is not None:
+            self._trade(signal, candle.open_time_ms, candle.close, self._feed_now_ms(candle))
+        self._observer.candle_seen(self.bot_id)
+
+    def close_position(self, last: Candle) -> None:
+        """Sell what the bot holds, as if a candle after the last one asked for it (the end of a demo)."""
+        if self._in_position and self._open is None:
+            opens_at = last.open_time_ms + self._interval_ms
+            self._trade(Signal(SELL, "the candles end here"), opens_at, last.close, opens_at)
+
+    # -- steps ---------------------------------------------------------------------------------------------
+
+    def _trade(self, signal: Signal, candle_open_time_ms: int, price: Decimal, feed_now_ms: int) -> None:
+        signal_id = f"{self.bot_id}:{self._run}:{candle_open_time_ms}"
+        command = TradeSignal(
+            bot_id=self.bot_id,
+            side=signal.side,
+            candle_open_time_ms=candle_open_time_ms,
+            price=price,
+            why=signal.why,
+            feed_now_ms=feed_now_ms,
+            market=self._market,
+            venue=self._exchange.name,
+        )
+        outcome = self._execute(command, f"signal:{signal_id}", signal_id, signal_id)
+        if outcome.replayed:
+            return  # a candle that was worked through before: its order is looked after already
+        result = outcome.unwrap()
+        self._observer.signal_raised(self.bot_id, signal.side)
+        client_order_id = result["client_order_id"]
+        if not client_order_id:
+            if "guardrail" in result:
+                self._observer.guardrail_tripped(self.bot_id, result["guardrail"])
+            return
+        terms = OrderTerms(
+            symbol=self.terms.symbol,
+            side=signal.side,
+            order_type=MARKET,
+            base_quantity=Decimal(result["base_quantity"]) if signal.side == SELL else None,
+            quote_budget=Decimal(result["quote_budget"]) if signal.side == BUY else None,
+        )
+        self._observer.order_placed(self.bot_id, client_order_id)
+        self._open = _OpenOrder(
+            client_order_id, terms, sent=False, decided_at_ms=candle_open_time_ms + self._interval_ms
+        )
+        self._send(self._open)
+
+    def _look_after(self, order: _OpenOrder) -> None:
+        """Ask what became of an order; one that the venue never got is sent, once it proves that."""
+        try:
+            report = self._exchange.report(self._venue_account, order.client_order_id)
+        except VenueOrderNotFound:
+            if order.sent:
+                reason = "the venue proves that it never had the order"
+                self._end_refused(order, reason)
+            else:
+                self._send(order)
+            return
+        except VenueOutcomeUnknown:
+            return  # asked in vain: the next candle asks again, the funds stay held
+        order.sent = True
+        self._record(order, report)
+
+    def _send(self, order: _OpenOrder) -> None:
+        request = OrderRequest(
+            client_order_id=order.client_order_id,
+            venue_account=self._venue_account,
+            terms=order.terms,
+            sent_at_utc=_EPOCH + timedelta(milliseconds=order.decided_at_ms),
+        )
+        try:
+            report = self._exchange.submit(request)
+        except VenueRefused as refusal:
+            self._end_refused(order, str(refusal))
+        except VenueOutcomeUnknown as unknown:
+            order.sent = True
+            command = RecordUnknownOutcome(order.client_order_id, str(unknown) or "no answer")
+            self._execute_for(command, order, "unknown")
+        else:
+            order.sent = True
+            self._record(order, report)
+
+    def _record(self, order: _OpenOrder, report: OrderReport) -> None:
+        command_id = f"report:{report.client_order_id}:{report.status}:{len(report.fills)}"
+        correlation = report.client_order_id
+        outcome = self._execute(RecordReport(report), command_id, correlation, report.client_order_id)
+        result = outcome.unwrap()
+        self._observer.order_reported(
+            self.bot_id, report.client_order_id, result["status"], result["new_fills"]
+        )
+        if report.status != "open":
+            self._open = None
+        if self._open is None or order.terms.side == BUY:  # a sale under way still is a position
+            base_owed = Decimal(result["base_owed"])
+            lot = self._market.lot_size
+            self._in_position = (floor_to_step(base_owed, lot) if lot else base_owed) > ZERO
+
+    def _end_refused(self, order: _OpenOrder, reason: str) -> None:
+        self._execute_for(RecordVenueRefusal(order.client_order_id, reason), order, "refused")
+        self._observer.order_reported(self.bot_id, order.client_order_id, "refused", 0)
+        self._open = None
+
+    def _execute_for(self, command: Command, order: _OpenOrder, what: str) -> None:
+        order_id = order.client_order_id
+        self._execute(command, f"{what}:{order_id}", order_id, order_id).unwrap()
+
+    def _execute(self, command: Command, command_id: str, correlation: str, causation: str) -> Outcome:
+        caller = Caller(
+            actor=self._actor,
+            command_id=command_id,
+            correlation_id=correlation,
+            causation_id=causation,
+            fence=self._fence,
+        )
+        return self._bus.execute(command, caller)
+
+    def _resume_point(self, bot: Bot, order: Order | None) -> int | None:
+        """The first candle to work through: the newest that is known to have done something, once more.
+
+        Candles before it changed nothing that is not in the log; doing it again changes nothing either.
+        """
+        points = []
+        if bot.last_signal_candle_ms is not None:
+            points.append(bot.last_signal_candle_ms)
+        if order is not None and order.last_fill_at_utc is not None:
+            filled_ms = _milliseconds(order.last_fill_at_utc)
+            points.append(filled_ms - filled_ms % self._interval_ms)
+        if bot.after_candle_ms is not None:
+            points.append(bot.after_candle_ms + 1)
+        return max(points) if points else None
+
+    def _unfinished(self, bot: Bot, order: Order | None) -> _OpenOrder | None:
+        if order is None or order.terms is None or order.has_ended:
+            return None
+        decided_on_ms = bot.last_signal_candle_ms or 0
+        return _OpenOrder(
+            order.client_order_id,
+            order.terms,
+            sent=order.status != INTENDED,
+            decided_at_ms=decided_on_ms + self._interval_ms,
+        )
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int((moment - _EPOCH).total_seconds() * 1000)
