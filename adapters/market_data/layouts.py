@@ -21,8 +21,8 @@ _TIME_NAMES = (
 
 _VOLUME_NAMES = ("volume", "vol", "base_volume", "volume_base", "v")
 _SHORT = {"o": "open", "h": "high", "l": "low", "c": "close"}
-_QUOTES = tuple("USDT USDC FDUSD BUSD TUSD DAI USD EUR GBP TRY JPY BTC ETH BNB".split())
-_PAIR = re.compile(rf"(?P<base>[A-Z0-9]{{2,12}}?)(?P<quote>{'|'.join(_QUOTES)})", re.ASCII)
+_QUOTE = "USDT|USDC|FDUSD|BUSD|TUSD|DAI|USD|EUR|GBP|TRY|JPY|BTC|ETH|BNB"
+_PAIR = re.compile(rf"(?P<base>[A-Z0-9]{{2,12}}?)(?P<quote>{_QUOTE})", re.ASCII)
 _ENDINGS = (".gz", ".zip", ".csv", ".txt", ".parquet")
 
 
@@ -113,7 +113,7 @@ def names_in(path: str) -> Names:
         if pair:
             symbol, at = f"{pair['base']}/{pair['quote']}", index
             break
-        if following in _QUOTES and re.fullmatch(r"[A-Z0-9]{2,12}", word):
+        if following in _QUOTE.split("|") and re.fullmatch(r"[A-Z0-9]{2,12}", word):
             symbol, at = f"{word}/{following}", index
             break
     interval = next(filter(None, map(known_interval, words[at + 1 :])), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text
 
 metadata = MetaData()
 
@@ -12,7 +12,9 @@ candles = Table(
     Column("source", Text, primary_key=True),
     Column("symbol", Text, primary_key=True),
     Column("interval", Text, primary_key=True),
-    Column("open_time_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column(
+        "open_time_ms", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=False
+    ),
     Column("open", Text, nullable=False),
     Column("high", Text, nullable=False),
     Column("low", Text, nullable=False),

@@ -1,0 +1,165 @@
+"""Candles in SQL: SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from decimal import Decimal
+from itertools import islice
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from adapters.persistence.candle_tables import candles as table
+from application.ports.candle_store import CandleConflict, SaveReport, Series, SeriesSummary
+from domain.market import Candle, interval_ms
+from domain.money import text as exact
+
+PAGE = 5_000
+"""Candles read at a time, and written by one statement."""
+
+_KEYS_PER_QUERY = 1_000
+_COLUMNS = ("open_time_ms", "open", "high", "low", "close", "volume")
+
+# One statement with arrays: a row each would cost a round trip or a statement of thousands of parameters.
+_POSTGRESQL_INSERT = text(
+    "INSERT INTO candles (source, symbol, interval, open_time_ms, open, high, low, close, volume) "
+    "SELECT :source, :symbol, :interval, * FROM unnest("
+    "CAST(:open_time_ms AS bigint[]), CAST(:open AS text[]), CAST(:high AS text[]), CAST(:low AS text[]), "
+    "CAST(:close AS text[]), CAST(:volume AS text[])) ON CONFLICT DO NOTHING"
+)
+
+_Row = tuple[int, str, str, str, str, str]
+
+
+class Connections(Protocol):
+    """The part of a Database that this store needs."""
+
+    def transaction(self) -> AbstractContextManager[Connection]: ...
+
+    def reading(self) -> AbstractContextManager[Connection]: ...
+
+
+class SqlCandleStore:
+    """Closed candles by series; see CandleStore.
+
+    One call of save is one transaction, however many candles it brings: it holds the write lock while the
+    iterable is consumed. Numbers are exact text without trailing zeros, so equal ones compare equal.
+    """
+
+    def __init__(self, database: Connections) -> None:
+        self._database = database
+
+    def save(self, series: Series, candles: Iterable[Candle]) -> SaveReport:
+        added = unchanged = 0
+        rows = map(_row, candles)
+        with self._database.transaction() as connection:
+            insert = _insert_of(connection)
+            while batch := list(islice(rows, PAGE)):
+                new = insert(connection, series, batch)
+                if new < len(batch):
+                    _require_equal(connection, series, batch)
+                added += new
+                unchanged += len(batch) - new
+        return SaveReport(added=added, unchanged=unchanged)
+
+    def read(
+        self, series: Series, *, from_ms: int | None = None, until_ms: int | None = None
+    ) -> Iterator[Candle]:
+        """Each page is a read transaction of its own: a slow reader holds nothing up."""
+        query = _of(series).order_by(table.c.open_time_ms).limit(PAGE)
+        if until_ms is not None:
+            query = query.where(table.c.open_time_ms < until_ms)
+        start = from_ms
+        while True:
+            page = query if start is None else query.where(table.c.open_time_ms >= start)
+            with self._database.reading() as connection:
+                rows = connection.execute(page).all()
+            for time, open_, high, low, close, volume in rows:
+                yield Candle(
+                    time, Decimal(open_), Decimal(high), Decimal(low), Decimal(close), Decimal(volume)
+                )
+            if len(rows) < PAGE:
+                return
+            start = rows[-1][0] + 1
+
+    def series(self) -> Sequence[SeriesSummary]:
+        key = (table.c.source, table.c.symbol, table.c.interval)
+        time = table.c.open_time_ms
+        query = select(*key, func.count(), func.min(time), func.max(time)).group_by(*key).order_by(*key)
+        with self._database.reading() as connection:
+            return [
+                SeriesSummary(
+                    series=Series(source, symbol, interval),
+                    candles=count,
+                    first_open_time_ms=first,
+                    last_open_time_ms=last,
+                    missing=(last - first) // interval_ms(interval) + 1 - count,
+                )
+                for source, symbol, interval, count, first, last in connection.execute(query)
+            ]
+
+
+def _row(candle: Candle) -> _Row:
+    return (
+        candle.open_time_ms,
+        exact(candle.open),
+        exact(candle.high),
+        exact(candle.low),
+        exact(candle.close),
+        exact(candle.volume),
+    )
+
+
+def _of(series: Series) -> Any:
+    return select(*(table.c[name] for name in _COLUMNS)).where(
+        table.c.source == series.source,
+        table.c.symbol == series.symbol,
+        table.c.interval == series.interval,
+    )
+
+
+def _insert_of(connection: Connection) -> Callable[[Connection, Series, Sequence[_Row]], int]:
+    """Inserts what is new and answers how many rows that were; rows whose key is taken are passed over."""
+    return _insert_postgresql if connection.dialect.name == "postgresql" else _insert_sqlite
+
+
+def _insert_sqlite(connection: Connection, series: Series, rows: Sequence[_Row]) -> int:
+    key = {"source": series.source, "symbol": series.symbol, "interval": series.interval}
+    values = [key | dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+    return connection.execute(sqlite_insert(table).on_conflict_do_nothing(), values).rowcount
+
+
+def _insert_postgresql(connection: Connection, series: Series, rows: Sequence[_Row]) -> int:
+    values: dict[str, object] = {
+        "source": series.source,
+        "symbol": series.symbol,
+        "interval": series.interval,
+    }
+    values |= {name: list(column) for name, column in zip(_COLUMNS, zip(*rows, strict=True), strict=True)}
+    return connection.execute(_POSTGRESQL_INSERT, values).rowcount
+
+
+def _require_equal(connection: Connection, series: Series, offered: Sequence[_Row]) -> None:
+    """Raises CandleConflict for the first row that is stored with other numbers."""
+    stored = _stored(connection, series, [row[0] for row in offered])
+    for row in offered:
+        if stored[row[0]] != row:
+            raise CandleConflict(
+                series=series, open_time_ms=row[0], stored=_shown(stored[row[0]]), offered=_shown(row)
+            )
+
+
+def _stored(connection: Connection, series: Series, times: Sequence[int]) -> Mapping[int, _Row]:
+    found: dict[int, _Row] = {}
+    for start in range(0, len(times), _KEYS_PER_QUERY):
+        keys = times[start : start + _KEYS_PER_QUERY]
+        query = _of(series).where(table.c.open_time_ms.in_(keys))
+        for time, open_, high, low, close, volume in connection.execute(query):
+            found[time] = (time, open_, high, low, close, volume)
+    return found
+
+
+def _shown(row: _Row) -> str:
+    return "open {} high {} low {} close {} volume {}".format(*row[1:])
