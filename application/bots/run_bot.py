@@ -84,9 +84,10 @@ class BotRunner:
         self._strategy = make_strategy(bot.terms.strategy, bot.terms.parameters)
         self._market = exchange.market(bot.venue_account, bot.terms.symbol)
         book: Book = log.load(book_stream(bot.book_id)).state
-        self._in_position = sellable(book, bot_id, self._market).amount > 0
         order: Order | None = log.load(order_stream(bot.last_order_id)).state if bot.last_order_id else None
-        self._open = _unfinished(order)
+        self._open = self._unfinished(bot, order)
+        is_selling = self._open is not None and self._open.terms.side == SELL
+        self._in_position = is_selling or sellable(book, bot_id, self._market).amount > 0
         self.resumes_at_ms = self._resume_point(bot, order)
 
     # -- candles -------------------------------------------------------------------------------------------
