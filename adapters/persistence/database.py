@@ -1,0 +1,511 @@
+"""One database, on SQLite or PostgreSQL: who may write, how transactions begin, what is refused at the door.
+
+A SQLite file has one writing process (adr 0006) and in it one writing connection, shared under `lock` by all
+who write: SQLite before 3.51.3 can corrupt a WAL that two connections write at once (safety §4).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import Connection, Engine, create_engine, exc, text
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from application.ports.event_log import ReadOnlyLog, StoreUnavailable
+from domain.errors import DomainError
+
+SCHEMA_VERSION = "0001"
+"""The migration this code was written for; the newest one in migrations/versions."""
+
+SAFE_SQLITE = (3, 51, 3)
+BUSY_TIMEOUT_MS = 1_000
+READERS = 8
+
+Role = Literal["writer", "reader"]
+
+
+class InvalidDatabaseUrl(DomainError, code="invalid_database_url"):
+    """The address is neither a SQLite file nor a PostgreSQL database."""
+
+    def __init__(self, *, url: str) -> None:
+        super().__init__(
+            f"{url!r} is not a database address; write sqlite:///path/to/file.db or "
+            "postgresql://user@host/database"
+        )
+        self.url = url
+
+
+class DatabaseUnreachable(DomainError, code="database_unreachable"):
+    """The server did not answer, or the file cannot be opened."""
+
+    def __init__(self, *, url: str, problem: str) -> None:
+        super().__init__(f"cannot open {url}: {problem}")
+        self.url, self.problem = url, problem
+
+
+class DatabaseInUse(DomainError, code="database_in_use"):
+    """Another process writes this SQLite file; go through it, or stop it first."""
+
+    def __init__(self, *, path: str, pid: str) -> None:
+        super().__init__(
+            f"{path} is open for writing in process {pid}; a SQLite file has one writing process. "
+            "Send commands to that process, or stop it first"
+        )
+        self.path, self.pid = path, pid
+
+
+class SchemaOutOfDate(DomainError, code="schema_out_of_date"):
+    """The database is older than this program; `evenkeel db upgrade` brings it up to date."""
+
+    def __init__(self, *, found: str, needed: str) -> None:
+        super().__init__(
+            f"the database is at schema {found or 'none'}, this program needs {needed}: "
+            "run `evenkeel db upgrade`"
+        )
+        self.found, self.needed = found, needed
+
+
+class SchemaTooNew(DomainError, code="schema_too_new"):
+    """The database was upgraded by a newer program; this one does not know its tables."""
+
+    def __init__(self, *, found: str, known: str) -> None:
+        super().__init__(
+            f"the database is at schema {found}, this program knows up to {known}: install a newer Evenkeel"
+        )
+        self.found, self.known = found, known
+
+
+class Database:
+    """An open database. `lock` guards writing; hold it for anything that spans several transactions.
+
+    Errors inside `transaction` and `reading`: StoreUnavailable when the engine cannot answer now.
+    """
+
+    dialect: Literal["sqlite", "postgresql"]
+
+    def __init__(self, url: str, role: Role) -> None:
+        self.url, self.role = url, role
+        self.lock = threading.RLock()
+        self.folding = threading.RLock()  # one thread at a time moves projections in this process
+        self._thread = threading.local()
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.dialect == "sqlite"
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """All of it commits, or nothing does. Inside another one of the same thread: a savepoint of it."""
+        if self.role == "reader":
+            raise ReadOnlyLog(holder=self.holder())
+        with _translated():
+            if (outer := self._open_in_this_thread()) is not None:
+                with outer.begin_nested():
+                    yield outer
+            else:
+                with self._begin() as connection:
+                    self._thread.connection = connection
+                    try:
+                        yield connection
+                    finally:
+                        self._thread.connection = None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One consistent view of what is committed, and of this thread's own open transaction if any."""
+        with _translated():
+            if (outer := self._open_in_this_thread()) is not None:
+                yield outer
+            else:
+                with self._read() as connection:
+                    yield connection
+
+    @property
+    def sqlite_connection(self) -> sqlite3.Connection:
+        """The one writing connection (autocommit mode: say BEGIN IMMEDIATE), for use under `lock`."""
+        raise TypeError(f"a {self.dialect} database has no SQLite connection")
+
+    @property
+    def dsn(self) -> str:
+        """What psycopg.connect takes, time limits included."""
+        raise TypeError(f"a {self.dialect} database has no DSN")
+
+    def holder(self) -> str:
+        """Who writes here, in words."""
+        return "another process writes it"
+
+    def describe(self) -> dict[str, str]:
+        """Engine, version and what an operator should know about them."""
+        raise NotImplementedError
+
+    def schema_version(self) -> str:
+        """The newest migration applied; "" for none."""
+        raise NotImplementedError
+
+    def checkpoint(self) -> None:
+        """Bring a SQLite file's write-ahead log into the file; elsewhere the server does."""
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def require_schema(self) -> None:
+        """Raises SchemaOutOfDate or SchemaTooNew."""
+        found = self.schema_version()
+        if found < SCHEMA_VERSION:
+            raise SchemaOutOfDate(found=found, needed=SCHEMA_VERSION)
+        if found > SCHEMA_VERSION:
+            raise SchemaTooNew(found=found, known=SCHEMA_VERSION)
+
+    def _open_in_this_thread(self) -> Connection | None:
+        return getattr(self._thread, "connection", None)
+
+    @contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        raise NotImplementedError
+        yield
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        raise NotImplementedError
+        yield
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class SqliteDatabase(Database):
+    """A SQLite file in WAL mode."""
+
+    dialect = "sqlite"
+
+    def __init__(self, url: str, path: Path, role: Role, synchronous: str) -> None:
+        super().__init__(url, role)
+        self.path = path
+        self._lock_file: int | None = None
+        self._writer: Connection | None = None
+        self._connection: sqlite3.Connection | None = None
+        if role == "writer":
+            self._lock_file = _claim(path)
+            self._connection = self._open_writing(synchronous)
+            engine = create_engine("sqlite://", creator=lambda: self._connection, poolclass=StaticPool)
+            # SQLAlchemy's own transaction is never ended: BEGIN and COMMIT are said on the raw connection,
+            # so that those who use it directly and those who use Core share one transaction.
+            self._writer = engine.connect()
+        self._readers = create_engine(
+            "sqlite://",
+            creator=self._open_reading,
+            poolclass=QueuePool,
+            pool_size=READERS,
+            max_overflow=0,
+            pool_timeout=2,
+        )
+
+    @property
+    def sqlite_connection(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise ReadOnlyLog(holder=self.holder())
+        return self._connection
+
+    def holder(self) -> str:
+        return f"process {_holder_of(self.path)} writes {self.path}"
+
+    def describe(self) -> dict[str, str]:
+        return {"engine": "sqlite", "version": sqlite3.sqlite_version, "note": sqlite_note()}
+
+    def schema_version(self) -> str:
+        if not self.path.exists():
+            return ""
+        with self.reading() as connection:
+            known = connection.execute(
+                text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")
+            ).scalar()
+            if not known:
+                return ""
+            return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
+
+    def checkpoint(self) -> None:
+        with self.lock:
+            self.sqlite_connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def close(self) -> None:
+        self._readers.dispose()
+        with self.lock:
+            if self._writer is not None:
+                with suppress(sqlite3.OperationalError):  # someone reads: the next opener will do it
+                    self.sqlite_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self._writer.invalidate()
+                self._writer.close()
+                self._writer.engine.dispose()
+                self.sqlite_connection.close()
+                self._writer = None
+            if self._lock_file is not None:
+                os.close(self._lock_file)
+                self._lock_file = None
+
+    def _open_in_this_thread(self) -> Connection | None:
+        # Also when the transaction was begun on the raw connection, which only who holds `lock` may do.
+        if (joined := super()._open_in_this_thread()) is not None:
+            return joined
+        if self._writer is None or not self._raw_transaction_is_ours():
+            return None
+        return self._writer
+
+    def _raw_transaction_is_ours(self) -> bool:
+        if not self.lock._is_owned():  # type: ignore[attr-defined]  # CPython's RLock, as Condition uses it
+            return False
+        return self.sqlite_connection.in_transaction
+
+    @contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        if self._writer is None:
+            raise ReadOnlyLog(holder=self.holder())
+        raw = self.sqlite_connection
+        with self.lock:
+            raw.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                raw.execute("COMMIT")
+            except BaseException:
+                if raw.in_transaction:  # a full disk ends it by itself
+                    raw.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with self._readers.connect() as connection:
+            connection.exec_driver_sql("BEGIN")  # one snapshot for all statements; the pool rolls it back
+            yield connection
+
+    def _open_writing(self, synchronous: str) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        connection = self._connect(f"file:{quote(str(self.path))}?mode=rwc")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={synchronous}")
+        connection.execute("PRAGMA wal_autocheckpoint=1000")
+        return connection
+
+    def _open_reading(self) -> sqlite3.Connection:
+        return self._connect(f"file:{quote(str(self.path))}?mode=ro")
+
+    def _connect(self, uri: str) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(
+                uri,
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=BUSY_TIMEOUT_MS / 1_000,
+                cached_statements=256,
+            )
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA mmap_size=0")
+        except sqlite3.DatabaseError as e:
+            raise DatabaseUnreachable(url=self.url, problem=str(e)) from e
+        return connection
+
+
+class PostgresDatabase(Database):
+    """A PostgreSQL database, through a pool of psycopg connections with time limits."""
+
+    dialect = "postgresql"
+
+    def __init__(
+        self, url: str, role: Role, *, statement_timeout_ms: int, lock_timeout_ms: int, pool_size: int
+    ) -> None:
+        super().__init__(url, role)
+        limits = {
+            "lock_timeout": lock_timeout_ms,
+            "statement_timeout": statement_timeout_ms,
+            "idle_in_transaction_session_timeout": 60_000,
+        }
+        options = " ".join(f"-c {name}={value}" for name, value in limits.items()) + " -c timezone=UTC"
+        if role == "reader":
+            options += " -c default_transaction_read_only=on"
+        given = conninfo_to_dict(url)
+        options = f"{given.get('options') or ''} {options}".strip()
+        self._dsn = psycopg.conninfo.make_conninfo(url, options=options, connect_timeout=5)
+        self.engine: Engine = create_engine(
+            "postgresql+psycopg://",
+            creator=lambda: psycopg.connect(self._dsn),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=2,
+            use_native_hstore=False,
+        )
+        try:
+            with self.engine.connect():
+                pass
+        except exc.OperationalError as e:
+            raise DatabaseUnreachable(url=without_password(url), problem=str(e.orig).strip()) from e
+
+    @property
+    def dsn(self) -> str:
+        return self._dsn
+
+    def describe(self) -> dict[str, str]:
+        with self.reading() as connection:
+            version = str(connection.execute(text("SHOW server_version")).scalar())
+        return {"engine": "postgresql", "version": version, "note": ""}
+
+    def schema_version(self) -> str:
+        with self.reading() as connection:
+            if connection.execute(text("SELECT to_regclass('alembic_version')")).scalar() is None:
+                return ""
+            return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    @contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with self.engine.connect() as connection:
+            yield connection
+
+
+def open_database(
+    url: str,
+    *,
+    role: Role = "writer",
+    synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL",
+    statement_timeout_ms: int = 5_000,
+    lock_timeout_ms: int = 1_000,
+    pool_size: int = 5,
+    check_schema: bool = True,
+) -> Database:
+    """Open sqlite:///file.db (or a plain path) or postgresql://user@host/database.
+
+    A writer of a SQLite file excludes every other writing process (DatabaseInUse). `synchronous` below FULL
+    may lose acknowledged commits at a power cut: OFF is for throwaway demo files only.
+    Errors: InvalidDatabaseUrl, DatabaseUnreachable, DatabaseInUse, SchemaOutOfDate, SchemaTooNew.
+    """
+    path = sqlite_path(url)
+    if path is not None and check_schema and not path.exists():
+        raise SchemaOutOfDate(found="", needed=SCHEMA_VERSION)
+    database: Database
+    if path is not None:
+        database = SqliteDatabase(url, path, role, synchronous)
+    else:
+        database = PostgresDatabase(
+            url,
+            role,
+            statement_timeout_ms=statement_timeout_ms,
+            lock_timeout_ms=lock_timeout_ms,
+            pool_size=pool_size,
+        )
+    if check_schema:
+        try:
+            database.require_schema()
+        except BaseException:
+            database.close()
+            raise
+    return database
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file that a URL names, None for a PostgreSQL one; raises InvalidDatabaseUrl for anything else."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        if not url or ":" in url:
+            raise InvalidDatabaseUrl(url=url)
+        return Path(url)
+    if scheme == "sqlite" and len(rest) > 1 and rest.startswith("/") and ":memory:" not in rest:
+        return Path(rest[1:])
+    if scheme in ("postgresql", "postgres"):
+        try:
+            conninfo_to_dict(url)
+        except psycopg.ProgrammingError as e:
+            raise InvalidDatabaseUrl(url=without_password(url)) from e
+        return None
+    raise InvalidDatabaseUrl(url=without_password(url))
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown."""
+    scheme, separator, rest = url.partition("://")
+    authority, at, place = rest.rpartition("@")
+    return f"{scheme}{separator}{authority.partition(':')[0]}{at}{place}" if at else url
+
+
+def sqlite_note() -> str:
+    """What an operator should know about the SQLite that Python was linked with; "" for nothing."""
+    if sqlite3.sqlite_version_info >= SAFE_SQLITE:
+        return ""
+    return (
+        f"SQLite {sqlite3.sqlite_version} can corrupt its log when two connections write at once (fixed in "
+        f"{'.'.join(map(str, SAFE_SQLITE))}); Evenkeel writes through one connection of one process"
+    )
+
+
+def _claim(path: Path) -> int:
+    """The file descriptor of the lock, held until it is closed or the process ends, however it ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(_lock_path(path), os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise DatabaseInUse(path=str(path), pid=_holder_of(path)) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    return descriptor
+
+
+def _lock_path(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
+
+
+def _holder_of(path: Path) -> str:
+    try:
+        return _lock_path(path).read_text().strip() or "unknown"
+    except FileNotFoundError:
+        return "unknown"
+
+
+_UNAVAILABLE_SQLITE = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+}
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Says StoreUnavailable where an engine says, in its own words, that it cannot answer now."""
+    try:
+        yield
+    except exc.TimeoutError as e:
+        raise StoreUnavailable("all connections to the database are in use") from e
+    except (exc.DBAPIError, psycopg.Error, sqlite3.Error) as e:
+        cause: Any = e.orig if isinstance(e, exc.DBAPIError) else e
+        if _is_unavailable(cause):
+            raise StoreUnavailable(str(cause).strip()) from e
+        raise
+
+
+def _is_unavailable(error: BaseException) -> bool:
+    if isinstance(error, sqlite3.Error):
+        return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _UNAVAILABLE_SQLITE
+    return isinstance(
+        error, psycopg.OperationalError | psycopg.InterfaceError | psycopg.errors.ReadOnlySqlTransaction
+    )
