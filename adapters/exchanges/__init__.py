@@ -1,0 +1,1 @@
+"""Trading venues: one package a venue."""

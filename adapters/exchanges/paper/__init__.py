@@ -1,0 +1,1 @@
+"""The paper venue: accounts, balances, orders and fills of its own, matched against closed candles."""

@@ -1,0 +1,91 @@
+"""From matched orders to what is stored, and from what is stored to what the venue says."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from adapters.exchanges.paper.matching import Matched
+from application.ports.exchange import OrderReport, OrderRequest, VenueRefused
+from application.ports.paper_accounts import PaperAccount
+from application.ports.paper_store import OPEN, AccountChange, AccountState, Balance, PaperOrder
+from domain.money import Money
+from domain.orders.order import Fill
+
+
+def changed(
+    state: AccountState,
+    balances: Mapping[str, Balance],
+    orders: Mapping[str, PaperOrder],
+    *,
+    new_orders: tuple[PaperOrder, ...] = (),
+    updated_orders: tuple[PaperOrder, ...] = (),
+    new_fills: tuple[tuple[str, int, Fill], ...] = (),
+    deposit: tuple[str, Money] | None = None,
+) -> AccountChange:
+    """The commit that takes an account from `state` to these balances and open orders."""
+    before = state.balances
+    return AccountChange(
+        after=AccountState(
+            venue_account=state.venue_account,
+            terms=state.terms,
+            version=state.version + 1,
+            balances=balances,
+            orders=orders,
+        ),
+        new_balances=tuple(asset for asset in balances if asset not in before),
+        updated_balances=tuple(a for a in balances if a in before and balances[a] is not before[a]),
+        new_orders=new_orders,
+        updated_orders=updated_orders,
+        new_fills=new_fills,
+        deposit=deposit,
+    )
+
+
+def put(orders: dict[str, PaperOrder], order: PaperOrder) -> None:
+    """Keep an open order among an account's orders, drop one that has ended."""
+    if order.status == OPEN:
+        orders[order.client_order_id] = order
+    else:
+        orders.pop(order.client_order_id, None)
+
+
+def numbered(matched: Matched) -> Sequence[tuple[str, int, Fill]]:
+    """The new fill, if any, as it is stored: with its order and its number there."""
+    if matched.fill is None:
+        return ()
+    return ((matched.order.client_order_id, len(matched.order.fills), matched.fill),)
+
+
+def reported(order: PaperOrder) -> OrderReport:
+    """What the venue says of an order."""
+    return OrderReport(
+        client_order_id=order.client_order_id,
+        venue_order_id=order.venue_order_id,
+        status=order.status,
+        fills=order.fills,
+        reason=order.reason,
+    )
+
+
+def same_or_refused(order: PaperOrder, request: OrderRequest) -> OrderReport:
+    """The order's report when it was asked for with these terms; VenueRefused when with others."""
+    if order.terms != request.terms:
+        raise VenueRefused(f"client order id {order.client_order_id} is in use for other terms")
+    return reported(order)
+
+
+def shown_account(state: AccountState) -> PaperAccount:
+    """An account as its owner sees it."""
+    return PaperAccount(
+        venue_account=state.venue_account,
+        terms=state.terms,
+        free={asset: balance.free for asset, balance in sorted(state.balances.items())},
+        locked={asset: balance.locked for asset, balance in sorted(state.balances.items())},
+    )
+
+
+def venue_order_id(request: OrderRequest) -> str:
+    """Derived, so that a request repeated after a crash is the same order by either id."""
+    seed = f"{request.venue_account}|{request.client_order_id}"
+    return "paper-" + hashlib.sha256(seed.encode()).hexdigest()[:24]
