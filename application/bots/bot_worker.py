@@ -1,0 +1,213 @@
+"""Keeps every running bot running: one worker per bot by lease, one market per series."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from application.bots.run_bot import BotRunner
+from application.bots.run_market import MarketRunner
+from application.paper.accounts import PaperAccountService
+from application.ports.bot_observer import BotObserver
+from application.ports.candle_feed import CandleFeed
+from application.ports.candle_store import Series
+from application.ports.clock import Clock
+from application.ports.commands import CommandBus, Fence
+from application.ports.event_log import EventLog
+from application.ports.exchange import CandleDriven, Exchange
+from application.ports.leases import Leases
+from application.ports.read_models import ReadModels
+from application.views.rows import BotRow
+from domain.errors import DomainError
+from domain.market import Candle, interval_ms
+
+LEASE = timedelta(seconds=15)
+TICK_S = 0.5
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class _Hosted:
+    market: MarketRunner
+    fence: Fence
+    renewed_at: datetime
+
+
+class BotWorker:
+    """Looks every half second which bots should run and hosts those whose lease it gets.
+
+    Each bot runs in one worker at a time: the lease's token is checked in every append its runner makes. A
+    bot whose run breaks off is taken up again from the log after a pause that doubles up to a minute.
+    """
+
+    def __init__(
+        self,
+        *,
+        worker_id: str,
+        log: EventLog,
+        bus: CommandBus,
+        views: ReadModels,
+        leases: Leases,
+        exchange: Exchange,
+        venue: CandleDriven,
+        paper_accounts: PaperAccountService,
+        open_feed: Callable[[Series], CandleFeed],
+        wall_clock_sources: AbstractSet[str],
+        clock: Clock,
+        observer: BotObserver,
+    ) -> None:
+        """`wall_clock_sources`: candle sources whose age is measured on the wall clock (real venues)."""
+        self.worker_id = worker_id
+        self._log, self._bus, self._views, self._leases = log, bus, views, leases
+        self._exchange, self._venue, self._paper_accounts = exchange, venue, paper_accounts
+        self._open_feed, self._wall_clock_sources = open_feed, wall_clock_sources
+        self._clock, self._observer = clock, observer
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._hosted: dict[str, _Hosted] = {}
+        self._markets: dict[Series, tuple[MarketRunner, CandleFeed, threading.Thread]] = {}
+        self._not_before: dict[str, tuple[datetime, float]] = {}
+        self.last_tick_at: datetime | None = None
+
+    def run(self) -> None:
+        """Tick until stopped, then close the feeds and give the leases back."""
+        while not self._stopping.is_set():
+            self.tick()
+            self._stopping.wait(TICK_S)
+        for _, feed, thread in list(self._markets.values()):
+            feed.close()
+            thread.join(timeout=10)
+        for hosted in self._hosted.values():
+            self._leases.release(hosted.fence)
+
+    def stop(self) -> None:
+        """Ask run() to end; the candle being worked on is finished."""
+        self._stopping.set()
+
+    def hosted(self) -> list[str]:
+        """Ids of the bots that run here."""
+        with self._lock:
+            return sorted(self._hosted)
+
+    def problems(self) -> dict[str, str]:
+        """Series whose feed gives nothing at present, and why."""
+        with self._lock:
+            markets = [market for market, _, _ in self._markets.values()]
+        return {
+            f"{m.series.source} {m.series.symbol} {m.series.interval}": m.problem
+            for m in markets
+            if m.problem
+        }
+
+    def tick(self) -> None:
+        """One look: take up the bots that should run and drop those that should not."""
+        now = self._clock.now()
+        running = {row.bot_id: row for row in self._views.where(BotRow, status="running")}
+        for bot_id in [bot_id for bot_id in self.hosted() if bot_id not in running]:
+            self._drop(bot_id)
+        for bot_id in self.hosted():
+            self._renew(bot_id, now)
+        fresh: list[tuple[MarketRunner, CandleFeed]] = []
+        for row in running.values():
+            if row.bot_id not in self._hosted and self._may_try(row.bot_id, now):
+                self._take_up(row, now, fresh)
+        for market, feed in fresh:
+            thread = threading.Thread(
+                target=self._run_market, args=(market,), name=f"market {market.series.symbol}", daemon=True
+            )
+            with self._lock:
+                self._markets[market.series] = (market, feed, thread)
+            thread.start()
+        self.last_tick_at = now
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _take_up(self, row: BotRow, now: datetime, fresh: list[tuple[MarketRunner, CandleFeed]]) -> None:
+        fence = self._leases.acquire(f"bot:{row.bot_id}", holder=self.worker_id, lasts=LEASE)
+        if fence is None:
+            return
+        series = Series(row.source, row.symbol, row.interval)
+        try:
+            self._paper_accounts.make_venue_follow(row.book_id)
+            runner = BotRunner(
+                row.bot_id,
+                log=self._log,
+                bus=self._bus,
+                exchange=self._exchange,
+                observer=self._observer,
+                feed_now_ms=self._feed_clock(series),
+                fence=fence,
+                actor=f"system:worker:{self.worker_id}",
+            )
+        except Exception as problem:  # noqa: BLE001 - one bot's failure must not keep the others from running
+            self._leases.release(fence)
+            self._put_off(row.bot_id, problem)
+            return
+        market = next((m for m, _ in fresh if m.series == series), None)
+        if market is None:
+            with self._lock:
+                known = self._markets.get(series)
+            market = known[0] if known is not None and known[2].is_alive() else None
+        if market is None:
+            feed = self._open_feed(series)
+            market = MarketRunner(
+                series, feed=feed, venue=self._venue, failed=self._failed, wait=self._stopping.wait
+            )
+            fresh.append((market, feed))
+        market.join(runner)
+        with self._lock:
+            self._hosted[row.bot_id] = _Hosted(market, fence, now)
+
+    def _run_market(self, market: MarketRunner) -> None:
+        try:
+            market.run()
+        except Exception as problem:  # noqa: BLE001 - told to the observer; the next tick opens the market again
+            market.problem = str(problem) or type(problem).__name__
+            for bot_id in self.hosted():
+                if self._hosted[bot_id].market is market:
+                    self._drop(bot_id)
+                    self._put_off(bot_id, problem)
+
+    def _failed(self, runner: BotRunner, problem: Exception) -> None:
+        self._drop(runner.bot_id)
+        self._put_off(runner.bot_id, problem)
+
+    def _put_off(self, bot_id: str, problem: Exception) -> None:
+        """Try again later, unless the refusal is the bot's own state, which its row will soon show."""
+        now = self._clock.now()
+        _, pause_s = self._not_before.get(bot_id, (now, 0.5))
+        pause_s = min(pause_s * 2, 60.0)
+        self._not_before[bot_id] = (now + timedelta(seconds=pause_s), pause_s)
+        if not (isinstance(problem, DomainError) and problem.code == "bot_not_running"):
+            self._observer.bot_failed(bot_id, f"{type(problem).__name__}: {problem}")
+
+    def _may_try(self, bot_id: str, now: datetime) -> bool:
+        not_before, _ = self._not_before.get(bot_id, (now, 0.0))
+        return now >= not_before
+
+    def _renew(self, bot_id: str, now: datetime) -> None:
+        hosted = self._hosted.get(bot_id)
+        if hosted is None or now - hosted.renewed_at < LEASE / 3:
+            return
+        fence = self._leases.acquire(hosted.fence.name, holder=self.worker_id, lasts=LEASE)
+        if fence is None or fence.token != hosted.fence.token:
+            self._drop(bot_id)  # somebody else runs it: what we would still write is refused
+            return
+        hosted.renewed_at = now
+        self._not_before.pop(bot_id, None)  # it has run for a while: the next failure starts afresh
+
+    def _drop(self, bot_id: str) -> None:
+        with self._lock:
+            hosted = self._hosted.pop(bot_id, None)
+        if hosted is not None:
+            hosted.market.leave(bot_id)
+            self._leases.release(hosted.fence)
+
+    def _feed_clock(self, series: Series) -> Callable[[Candle], int]:
+        if series.source in self._wall_clock_sources:
+            return lambda _: (self._clock.now() - _EPOCH) // timedelta(milliseconds=1)
+        length = interval_ms(series.interval)
+        return lambda candle: candle.open_time_ms + length

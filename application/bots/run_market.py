@@ -1,0 +1,122 @@
+"""One series of candles, shown to the venue and then to every bot that trades on it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from application.bots.run_bot import BotRunner
+from application.ports.candle_feed import CandleFeed, FeedUnavailable
+from application.ports.candle_store import Series
+from application.ports.exchange import CandleDriven
+from domain.market import Candle
+
+RunnerFailed = Callable[[BotRunner, Exception], None]
+
+
+class MarketRunner:
+    """Follows one feed. The venue sees a candle before any bot does, so a bot always acts on settled fills.
+
+    A bot that joins while the market moves warms up on what was shown and trades from the next candle on; one
+    that comes back (its run broke off) first works through what it missed. One bot's failure is its own: it
+    is dropped, `failed` is told, and the others go on.
+    """
+
+    def __init__(
+        self,
+        series: Series,
+        *,
+        feed: CandleFeed,
+        venue: CandleDriven,
+        failed: RunnerFailed,
+        wait: Callable[[float], bool],
+        retry_s: float = 5.0,
+    ) -> None:
+        """`wait(seconds)` waits and says whether the market is to stop; see threading.Event.wait."""
+        self.series = series
+        self._feed, self._venue, self._failed = feed, venue, failed
+        self._wait, self._retry_s = wait, retry_s
+        self._lock = threading.Lock()
+        self._joining: list[BotRunner] = []
+        self._leaving: set[str] = set()
+        self._runners: dict[str, BotRunner] = {}
+        self._last_ms: int | None = None
+        self.problem = ""  # why the feed gives nothing at present; "" when it does
+
+    def join(self, runner: BotRunner) -> None:
+        with self._lock:
+            self._joining.append(runner)
+
+    def leave(self, bot_id: str) -> None:
+        """The bot gets no further candle; one it is working through is finished."""
+        with self._lock:
+            self._leaving.add(bot_id)
+
+    def run(self) -> None:
+        """Follow the feed until it is closed or exhausted, and again after an outage."""
+        after_ms = self._begin()
+        while True:
+            try:
+                for candle in self._feed.follow(self.series, after_ms=after_ms):
+                    self.problem = ""
+                    self.show(candle)
+                    after_ms = candle.open_time_ms
+                return
+            except FeedUnavailable as outage:
+                self.problem = str(outage)
+                if self._wait(self._retry_s):
+                    return
+
+    def show(self, candle: Candle) -> None:
+        """One closed candle: to the venue, then to the bots."""
+        self._venue.show(self.series.source, self.series.symbol, self.series.interval, candle)
+        if self._joining or self._leaving:
+            self._let_in_and_out()
+        self._last_ms = candle.open_time_ms
+        for runner in list(self._runners.values()):
+            self._guarded(runner, partial(runner.on_candle, candle))
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _begin(self) -> int | None:
+        """Let in whoever waits, and begin where the first of them resumes; None: at the first candle."""
+        with self._lock:
+            joining, self._joining = self._joining, []
+        points = []
+        for runner in joining:
+            points.append(runner.resumes_at_ms)
+            history = self._feed.history(self.series, until_ms=runner.resumes_at_ms)
+            self._runners[runner.bot_id] = runner
+            self._guarded(runner, partial(runner.warm_up, history))
+        known = [point for point in points if point is not None]
+        return min(known) - 1 if known and len(known) == len(points) else None
+
+    def _let_in_and_out(self) -> None:
+        with self._lock:
+            joining, self._joining = self._joining, []
+            leaving, self._leaving = self._leaving, set()
+        for bot_id in leaving:
+            self._runners.pop(bot_id, None)
+        for runner in joining:
+            self._runners[runner.bot_id] = runner
+            self._guarded(runner, partial(self._catch_up, runner))
+
+    def _catch_up(self, runner: BotRunner) -> None:
+        if self._last_ms is None:
+            return
+        until_ms = self._last_ms + 1
+        if runner.resumes_at_ms is None:
+            runner.resumes_at_ms = until_ms
+        runner.warm_up(self._feed.history(self.series, until_ms=until_ms))
+        missed = self._feed.history(self.series, until_ms=until_ms)
+        for candle in missed:
+            if candle.open_time_ms >= runner.resumes_at_ms:
+                runner.on_candle(candle)
+
+    def _guarded(self, runner: BotRunner, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception as problem:  # noqa: BLE001 - one bot's failure must not stop the others' market
+            self._runners.pop(runner.bot_id, None)
+            self._failed(runner, problem)
