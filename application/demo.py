@@ -140,8 +140,8 @@ class Demo:
             self._execute(stop, f"stop:{bot_id}")
         else:  # it ran to its end before: count its candles and report
             count, last = 1, first
-            for last in feed:
-                count += 1
+            for candle in feed:
+                count, last = count + 1, candle
         ran = self.stopwatch()
         self.maintenance.catch_up()
         folded = self.stopwatch()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,6 +11,7 @@ from application.accounts.commands import RegisterAccount
 from application.ports.clock import Clock
 from application.ports.commands import Caller, CommandBus, Outcome, derived_id
 from application.ports.identities import Identities, Identity, PasswordHasher, Session, Sessions
+from application.ports.tokens import Tokens
 from domain.errors import DomainError, InvalidValue
 
 IDLE = timedelta(minutes=30)
@@ -50,6 +50,7 @@ class Registration:
     bus: CommandBus
     identities: Identities
     hasher: PasswordHasher
+    tokens: Tokens
     clock: Clock
 
     def __call__(self, *, email: str, password: str, roles: tuple[str, ...], caller: Caller) -> Outcome:
@@ -58,7 +59,7 @@ class Registration:
         account_id = derived_id("acct", caller.scope, caller.command_id)
         identity = self.identities.by_account(account_id)
         if identity is None:
-            salt = secrets.token_hex(16)
+            salt = self.tokens.salt()
             identity = Identity(
                 account_id=account_id,
                 email=email,
@@ -82,6 +83,7 @@ class SignIn:
     identities: Identities
     sessions: Sessions
     hasher: PasswordHasher
+    tokens: Tokens
     clock: Clock
 
     def __call__(self, *, email: str, password: str, user_agent: str) -> tuple[str, Session]:
@@ -93,7 +95,7 @@ class SignIn:
             raise BadCredentials
         if self.hasher.needs_rehash(identity.password_hash):
             self.identities.replace_password_hash(identity.account_id, self.hasher.hash(password))
-        token = secrets.token_urlsafe(32)
+        token = self.tokens.token()
         now = self.clock.now()
         session = Session(
             token_sha256=token_hash(token),
