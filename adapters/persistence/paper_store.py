@@ -1,0 +1,338 @@
+"""The paper venue's storage on SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Insert,
+    Update,
+    and_,
+    bindparam,
+    exc,
+    insert,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.engine import RowMapping
+
+from adapters.persistence.database import Database
+from adapters.persistence.paper_tables import (
+    paper_accounts,
+    paper_balances,
+    paper_deposits,
+    paper_fills,
+    paper_orders,
+)
+from application.paper.terms import terms_from_text, terms_to_text
+from application.ports.event_log import StoreUnavailable
+from application.ports.paper_accounts import PaperTerms
+from application.ports.paper_store import (
+    AccountChange,
+    AccountState,
+    Balance,
+    OrderIdTaken,
+    PaperOrder,
+    PaperStore,
+    PaperStoreUnavailable,
+    StaleAccount,
+)
+from domain.money import Money, text
+from domain.orders.events import OrderTerms
+from domain.orders.order import Fill
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
+_OPEN = paper_orders.c.status == literal_column("'open'")  # as a parameter, no partial index would be used
+_FILL_OF_ORDER = and_(
+    paper_fills.c.venue_account == paper_orders.c.venue_account,
+    paper_fills.c.client_order_id == paper_orders.c.client_order_id,
+)
+_ACCOUNT: BindParameter[str] = bindparam("account")
+
+
+class _Statement:
+    """A statement compiled once an engine. SQLAlchemy's own cache costs more than SQLite's work per row."""
+
+    def __init__(self, statement: Insert | Update) -> None:
+        self._statement = statement
+        self._compiled: dict[str, tuple[str, Sequence[str] | None]] = {}
+
+    def run(self, connection: Connection, row: Mapping[str, object]) -> int:
+        """How many rows it touched. `row` has a value by the name of each parameter."""
+        name = connection.dialect.name
+        if name not in self._compiled:
+            compiled = self._statement.compile(dialect=connection.dialect)
+            order = getattr(compiled, "positiontup", None)
+            self._compiled[name] = (str(compiled), order)
+        sql, order = self._compiled[name]
+        values: Any = row if order is None else tuple([row[parameter] for parameter in order])
+        return connection.exec_driver_sql(sql, values).rowcount
+
+
+_ADVANCE = _Statement(
+    update(paper_accounts)
+    .where(paper_accounts.c.venue_account == _ACCOUNT, paper_accounts.c.version == bindparam("decided_on"))
+    .values(version=bindparam("next"))
+)
+_NEW_BALANCE, _NEW_ORDER = _Statement(insert(paper_balances)), _Statement(insert(paper_orders))
+_NEW_FILL, _NEW_DEPOSIT = _Statement(insert(paper_fills)), _Statement(insert(paper_deposits))
+_UPDATE_BALANCE = _Statement(
+    update(paper_balances)
+    .where(paper_balances.c.venue_account == _ACCOUNT, paper_balances.c.asset == bindparam("of"))
+    .values(free=bindparam("free"), locked=bindparam("locked"), fees=bindparam("fees"))
+)
+_UPDATE_ORDER = _Statement(
+    update(paper_orders)
+    .where(paper_orders.c.venue_account == _ACCOUNT, paper_orders.c.client_order_id == bindparam("order_id"))
+    .values(
+        status=bindparam("status"),
+        reason=bindparam("reason"),
+        filled_base=bindparam("filled_base"),
+        locked=bindparam("locked"),
+        last_candle_ms=bindparam("last_candle_ms"),
+    )
+)
+
+
+class SqlPaperStore(PaperStore):
+    """Keeps the promises of PaperStore with the database's own transactions.
+
+    A SQLite file has one writing process, so there the store is exclusive; a PostgreSQL database is shared.
+    """
+
+    def __init__(self, database: Database, *, exclusive: bool | None = None) -> None:
+        self._database = database
+        self.exclusive = database.is_sqlite if exclusive is None else exclusive
+
+    def create(self, venue_account: str, terms: PaperTerms) -> bool:
+        row = {"venue_account": venue_account, "terms": json.dumps(terms_to_text(terms)), "version": 1}
+        with _translated():
+            try:
+                with self._database.transaction() as connection:
+                    connection.execute(insert(paper_accounts), row)
+            except exc.IntegrityError:
+                return False
+        return True
+
+    def load(self, venue_account: str) -> AccountState | None:
+        with _translated(), self._database.reading() as connection:
+            return next(iter(_states(connection, venue_account)), None)
+
+    def accounts(self) -> Sequence[AccountState]:
+        with _translated(), self._database.reading() as connection:
+            return list(_states(connection, None))
+
+    def order(self, venue_account: str, client_order_id: str) -> PaperOrder | None:
+        wanted = {"account": venue_account, "order_id": client_order_id}
+        of_order = and_(
+            paper_orders.c.venue_account == _ACCOUNT, paper_orders.c.client_order_id == bindparam("order_id")
+        )
+        of_fill = and_(
+            paper_fills.c.venue_account == _ACCOUNT, paper_fills.c.client_order_id == bindparam("order_id")
+        )
+        with _translated(), self._database.reading() as connection:
+            row = connection.execute(select(paper_orders).where(of_order), wanted).mappings().first()
+            if row is None:
+                return None
+            fills = select(paper_fills).where(of_fill).order_by(paper_fills.c.number)
+            return _order(row, [_fill(f) for f in connection.execute(fills, wanted).mappings()])
+
+    def deposit(self, venue_account: str, deposit_id: str) -> Money | None:
+        query = select(paper_deposits.c.amount, paper_deposits.c.asset).where(
+            paper_deposits.c.venue_account == venue_account, paper_deposits.c.deposit_id == deposit_id
+        )
+        with _translated(), self._database.reading() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else Money(Decimal(row.amount), row.asset)
+
+    def accounts_with_open_orders(self, symbol: str) -> Sequence[str]:
+        query = select(paper_orders.c.venue_account).where(_OPEN, paper_orders.c.symbol == symbol).distinct()
+        with _translated(), self._database.reading() as connection:
+            return sorted(connection.execute(query).scalars())
+
+    def save(self, change: AccountChange) -> None:
+        after = change.after
+        account = after.venue_account
+        versions = {"account": account, "decided_on": after.version - 1, "next": after.version}
+        with _translated(), self._database.transaction() as connection:
+            # First, so that on PostgreSQL it takes the account's row and a second writer waits here.
+            if _ADVANCE.run(connection, versions) != 1:
+                raise StaleAccount(account)
+            for order in change.new_orders:
+                try:
+                    _NEW_ORDER.run(connection, _new_order(account, order))
+                except exc.IntegrityError as e:
+                    raise OrderIdTaken(order.client_order_id) from e
+            for order in change.updated_orders:
+                _UPDATE_ORDER.run(connection, _changes_of(account, order))
+            for client_order_id, number, fill in change.new_fills:
+                _NEW_FILL.run(connection, _new_fill(account, client_order_id, number, fill))
+            for asset in change.updated_balances:
+                row = _balance(after.balances[asset])
+                _UPDATE_BALANCE.run(connection, {"account": account, "of": asset, **row})
+            for asset in change.new_balances:
+                row = _balance(after.balances[asset])
+                _NEW_BALANCE.run(connection, {"venue_account": account, "asset": asset, **row})
+            if change.deposit is not None:
+                deposit_id, amount = change.deposit
+                row = {"asset": amount.asset, "amount": text(amount.amount)}
+                _NEW_DEPOSIT.run(connection, {"venue_account": account, "deposit_id": deposit_id, **row})
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except StoreUnavailable as e:
+        raise PaperStoreUnavailable(str(e)) from e
+
+
+def _states(connection: Connection, account: str | None) -> Iterator[AccountState]:
+    """Accounts by id. The version is read first: what was committed later than it makes a save stale."""
+    accounts = select(paper_accounts).order_by(paper_accounts.c.venue_account)
+    balances = select(paper_balances)
+    orders = select(paper_orders).where(_OPEN).order_by(paper_orders.c.venue_account, paper_orders.c.number)
+    fills = select(paper_fills).join(paper_orders, _FILL_OF_ORDER).where(_OPEN).order_by(paper_fills.c.number)
+    wanted: dict[str, str] = {}
+    if account is not None:
+        wanted = {"account": account}
+        accounts = accounts.where(paper_accounts.c.venue_account == _ACCOUNT)
+        balances = balances.where(paper_balances.c.venue_account == _ACCOUNT)
+        orders = orders.where(paper_orders.c.venue_account == _ACCOUNT)
+        fills = fills.where(paper_orders.c.venue_account == _ACCOUNT)
+    rows = connection.execute(accounts, wanted).mappings().all()
+    if not rows:
+        return
+    of_account: dict[str, tuple[dict[str, Balance], dict[str, PaperOrder]]] = {
+        row["venue_account"]: ({}, {}) for row in rows
+    }
+    for row in connection.execute(balances, wanted).mappings():
+        if row["venue_account"] in of_account:
+            of_account[row["venue_account"]][0][row["asset"]] = Balance(
+                Decimal(row["free"]), Decimal(row["locked"]), Decimal(row["fees"])
+            )
+    open_orders = connection.execute(orders, wanted).mappings().all()
+    of_order: dict[tuple[str, str], list[Fill]] = {}
+    if open_orders:
+        for row in connection.execute(fills, wanted).mappings():
+            of_order.setdefault((row["venue_account"], row["client_order_id"]), []).append(_fill(row))
+    for row in open_orders:
+        if row["venue_account"] in of_account:
+            key = (row["venue_account"], row["client_order_id"])
+            of_account[key[0]][1][key[1]] = _order(row, of_order.get(key, []))
+    for row in rows:
+        its_balances, its_orders = of_account[row["venue_account"]]
+        yield AccountState(
+            venue_account=row["venue_account"],
+            terms=terms_from_text(json.loads(row["terms"])),
+            version=row["version"],
+            balances=its_balances,
+            orders=its_orders,
+        )
+
+
+def _order(row: RowMapping, fills: Sequence[Fill]) -> PaperOrder:
+    return PaperOrder(
+        client_order_id=row["client_order_id"],
+        venue_order_id=row["venue_order_id"],
+        number=row["number"],
+        terms=OrderTerms(
+            symbol=row["symbol"],
+            side=row["side"],
+            order_type=row["order_type"],
+            base_quantity=_amount(row["base_quantity"]),
+            quote_budget=_amount(row["quote_budget"]),
+            limit_price=_amount(row["limit_price"]),
+            time_in_force=row["time_in_force"],
+        ),
+        sent_at_ms=row["sent_at_ms"],
+        status=row["status"],
+        reason=row["reason"],
+        filled_base=Decimal(row["filled_base"]),
+        locked=Decimal(row["locked"]),
+        last_candle_ms=row["last_candle_ms"],
+        fills=tuple(fills),
+    )
+
+
+def _fill(row: Mapping[Any, Any]) -> Fill:
+    return Fill(
+        venue_trade_id=row["venue_trade_id"],
+        base_quantity=Decimal(row["base_quantity"]),
+        price_quote_per_base=Decimal(row["price"]),
+        quote_amount=Decimal(row["quote_amount"]),
+        fee=Money(Decimal(row["fee_amount"]), row["fee_asset"]),
+        traded_at_utc=EPOCH + row["traded_at_ms"] * MILLISECOND,
+    )
+
+
+def _new_order(account: str, order: PaperOrder) -> dict[str, object]:
+    terms = order.terms
+    return {
+        "venue_account": account,
+        "client_order_id": order.client_order_id,
+        "venue_order_id": order.venue_order_id,
+        "number": order.number,
+        "symbol": terms.symbol,
+        "side": terms.side,
+        "order_type": terms.order_type,
+        "base_quantity": _text(terms.base_quantity),
+        "quote_budget": _text(terms.quote_budget),
+        "limit_price": _text(terms.limit_price),
+        "time_in_force": terms.time_in_force,
+        "sent_at_ms": order.sent_at_ms,
+        "status": order.status,
+        "reason": order.reason,
+        "filled_base": text(order.filled_base),
+        "locked": text(order.locked),
+        "last_candle_ms": order.last_candle_ms,
+    }
+
+
+def _changes_of(account: str, order: PaperOrder) -> dict[str, object]:
+    return {
+        "account": account,
+        "order_id": order.client_order_id,
+        "status": order.status,
+        "reason": order.reason,
+        "filled_base": text(order.filled_base),
+        "locked": text(order.locked),
+        "last_candle_ms": order.last_candle_ms,
+    }
+
+
+def _new_fill(account: str, client_order_id: str, number: int, fill: Fill) -> dict[str, object]:
+    return {
+        "venue_account": account,
+        "client_order_id": client_order_id,
+        "number": number,
+        "venue_trade_id": fill.venue_trade_id,
+        "base_quantity": text(fill.base_quantity),
+        "price": text(fill.price_quote_per_base),
+        "quote_amount": text(fill.quote_amount),
+        "fee_amount": text(fill.fee.amount),
+        "fee_asset": fill.fee.asset,
+        "traded_at_ms": (fill.traded_at_utc - EPOCH) // MILLISECOND,
+    }
+
+
+def _balance(balance: Balance) -> dict[str, object]:
+    return {"free": text(balance.free), "locked": text(balance.locked), "fees": text(balance.fees)}
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else text(amount)
+
+
+def _amount(stored: str | None) -> Decimal | None:
+    return None if stored is None else Decimal(stored)
