@@ -91,10 +91,10 @@ balances = Table(
 )
 """Absolute ledger balances of every book, written in the append's own transaction; zero has no row."""
 
-STALE_VERSION, FACT_CLAIMED, LEASE_LOST = "EK001", "EK002", "EK003"
+STALE_VERSION, LEASE_LOST = "EK001", "EK003"
 """SQLSTATEs that evenkeel_check_append raises; the message is the stream's or the lease's name."""
 
-CHECK_APPEND = f"""
+CHECK_APPEND = """
 CREATE FUNCTION evenkeel_check_append(
     streams text[], versions bigint[], lease_names text[], tokens bigint[]
 ) RETURNS void LANGUAGE plpgsql AS $BODY$
@@ -107,7 +107,7 @@ BEGIN
      WHERE coalesce(head.version, 0) <> expected.version
      ORDER BY expected.stream LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = '{STALE_VERSION}', MESSAGE = bad;
+        RAISE EXCEPTION USING ERRCODE = 'EK001', MESSAGE = bad;
     END IF;
     IF cardinality(lease_names) > 0 THEN
         -- the row stays locked until this append commits, so a takeover waits for it
@@ -118,7 +118,7 @@ BEGIN
          WHERE lease.token IS DISTINCT FROM held.token
          ORDER BY held.name LIMIT 1;
         IF FOUND THEN
-            RAISE EXCEPTION USING ERRCODE = '{LEASE_LOST}', MESSAGE = bad;
+            RAISE EXCEPTION USING ERRCODE = 'EK003', MESSAGE = bad;
         END IF;
     END IF;
 END

@@ -1,0 +1,201 @@
+"""One batch: commands decided in turn against cached states, and the one append they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from eventsourcing.persistence import StoredEvent
+
+from adapters.persistence.envelope import Envelopes, event_hash
+from adapters.persistence.recorders.base import FACTS, Append, Head, Key, KeyRow, OutboxRow, StoredKey
+from adapters.persistence.snapshots import SNAPSHOT_EVERY, Loaded, snapshot_of
+from adapters.persistence.states import Overlay, States
+from application.ports.clock import Clock
+from application.ports.commands import Caller, Command, CommandIdReused, FactClaimed, Outcome, Refused
+from application.ports.event_log import Metadata, StoreUnavailable
+from application.work import Work
+from domain.errors import DomainError
+from domain.ledger.book import Book
+
+MAX_BYTES = 1_000_000
+"""Events of about this size go into one append; what does not fit goes into the next."""
+
+_to_json = msgspec.json.Encoder().encode
+_from_json = msgspec.json.decode
+
+
+@dataclass(slots=True, eq=False)
+class Asked:
+    """One command, who asks, and in the end its outcome or the error it failed with."""
+
+    command: Command
+    caller: Caller
+    future: Future[Outcome] = field(default_factory=Future)
+    queued_at: float = 0.0
+    outcome: Outcome | None = None
+    error: Exception | None = None
+    claims: list[str] = field(default_factory=list)  # of its last decision
+
+    @property
+    def key(self) -> Key:
+        return self.caller.scope, self.caller.command_id
+
+    def answer_from(self, stored: StoredKey) -> None:
+        """Answer as the first time; another content under the same id is an error of its own."""
+        if stored.fingerprint != self.caller.fingerprint:
+            self.error = CommandIdReused(command_id=self.caller.command_id)
+            return
+        told = _from_json(stored.outcome)
+        refusal = Refused(**told["refusal"]) if "refusal" in told else None
+        self.outcome = Outcome(told.get("result"), refusal, stored.position, replayed=True)
+
+
+@dataclass(slots=True)
+class _Decided:
+    asked: Asked
+    result: Any
+    refusal: Refused | None
+    nth: int  # its last event among the batch's; 0 when it has none
+
+
+class Batch:
+    """Decides commands one after the other; each sees what those before it decided.
+
+    A command that fails leaves no trace in the batch. Refused ones count as read: their refusal is final
+    only if what they read still stands when the append commits.
+    """
+
+    def __init__(self, states: States, envelopes: Envelopes, clock: Clock, facts: Iterable[str]) -> None:
+        self.overlay = Overlay(states)
+        self.append = Append()
+        self._states, self._envelopes, self._clock = states, envelopes, clock
+        self._facts = set(facts)  # claimed: in the log, or by an earlier command of this batch
+        self._decided: list[_Decided] = []
+        self.size = 0  # bytes of events
+
+    def decide(self, asked: Asked) -> None:
+        """Run one command. A refusal is an outcome; any other exception is the command's error.
+
+        Raises StoreUnavailable when a state could not be loaded.
+        """
+        now = self._clock.now()
+        work = Work(self.overlay.load, now)
+        refusal = None
+        try:
+            result = asked.command.decide(work)
+            asked.claims = work.claims
+            for fact in work.claims:
+                if fact in self._facts:
+                    raise FactClaimed(natural_key=fact)
+            outcome = _to_json({"result": result})
+            staged = self._stage(work, asked.caller, now)
+        except DomainError as e:
+            refusal = Refused.of(e)
+            data = {"code": refusal.code, "message": str(refusal), "data": refusal.data}
+            outcome, staged = _to_json({"refusal": data}), {}
+            work.outbox, work.claims = [], []
+        except StoreUnavailable:
+            raise
+        except Exception as e:  # noqa: BLE001 - whatever it is, it is this command's own fault
+            asked.error = e
+            return
+        self._take(asked, work, staged, outcome, refusal, now)
+
+    def _stage(
+        self, work: Work, caller: Caller, now: datetime
+    ) -> dict[str, tuple[Loaded, list[StoredEvent]]]:
+        """The command's events as stored bytes, by stream, and where that leaves each stream."""
+        staged = {}
+        metadata = Metadata(
+            recorded_at_utc=now,
+            actor=caller.actor,
+            command_id=caller.command_id,
+            correlation_id=caller.correlation_id,
+            causation_id=caller.causation_id or caller.command_id,
+        )
+        for stream, events in work.events.items():
+            loaded = self.overlay.get(stream)
+            version, head = loaded.version, loaded.hash
+            stored = []
+            for event in events:
+                version += 1
+                name, state = self._envelopes.write(event, stream, version, head, metadata)
+                head = event_hash(state)
+                stored.append(StoredEvent(stream, version, name, state))
+            staged[stream] = (Loaded(version, work.state(stream), head, loaded.snapshot_due), stored)
+        return staged
+
+    def _take(
+        self,
+        asked: Asked,
+        work: Work,
+        staged: dict[str, tuple[Loaded, list[StoredEvent]]],
+        outcome: bytes,
+        refusal: Refused | None,
+        now: datetime,
+    ) -> None:
+        append, caller = self.append, asked.caller
+        for stream, (loaded, stored) in staged.items():
+            self.overlay.changed[stream] = loaded
+            append.events += stored
+            self.size += sum(len(event.state) for event in stored)
+        nth = len(append.events) if staged else 0
+        for message in work.outbox:
+            append.outbox.append(
+                OutboxRow(
+                    message.message_id, message.topic, message.recipient, _to_json(message.body).decode(), nth
+                )
+            )
+        for fact in work.claims:
+            self._facts.add(fact)
+            append.keys.append(KeyRow(FACTS, fact, "", "{}", nth))
+        if caller.fingerprint or staged or work.outbox or work.claims:
+            append.keys.append(KeyRow(*asked.key, caller.fingerprint, outcome.decode(), nth))
+            if caller.fence is not None:
+                append.fences.add((caller.fence.name, caller.fence.token))
+        append.recorded_at = now
+        result = None if refusal else _from_json(outcome)["result"]
+        self._decided.append(_Decided(asked, result, refusal, nth))
+
+    def seal(self) -> Append:
+        """The append of all that was decided: versions read, new heads, balances, snapshots."""
+        append, changed = self.append, self.overlay.changed
+        append.expected = {stream: loaded.version for stream, loaded in self.overlay.base.items()}
+        for stream in sorted(changed):
+            before, after = self.overlay.base[stream], changed[stream]
+            append.heads[stream] = Head(after.version, after.hash)
+            if isinstance(after.state, Book):
+                _note_balances(append, stream.partition(":")[2], before.state, after.state)
+            if after.snapshot_due or after.version // SNAPSHOT_EVERY > before.version // SNAPSHOT_EVERY:
+                append.snapshots.append(snapshot_of(stream, after))
+                changed[stream] = after._replace(snapshot_due=False)
+        return append
+
+    def committed(self, ids: Any) -> list[Refused]:
+        """Answer every command of the batch, keep its states, and return the refusals among the answers."""
+        for stream, loaded in self.overlay.changed.items():
+            self._states.put(stream, loaded)
+        refusals = []
+        for one in self._decided:
+            position = ids[one.nth - 1] if one.nth else 0
+            one.asked.outcome = Outcome(one.result, one.refusal, position)
+            if one.refusal is not None:
+                refusals.append(one.refusal)
+        return refusals
+
+
+def _note_balances(append: Append, book_id: str, before: Book, after: Book) -> None:
+    """The absolute amounts of the balances that changed; None for those at zero."""
+    old, new = before.balances, after.balances
+    changed: dict[tuple[str, str], Decimal | None] = {
+        key: amount for key, amount in new.items() if old.get(key) is not amount and old.get(key) != amount
+    }
+    changed.update((key, None) for key in old if key not in new)
+    for key in sorted(changed):
+        append.balances[book_id, *key] = changed[key]

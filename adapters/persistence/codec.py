@@ -1,0 +1,112 @@
+"""Which class an event name stands for, today and in every earlier schema.
+
+A name is never a module path, and neither a name nor a schema number is used again for something else. A
+changed event is a new schema and an upcaster from the old dict; stored bytes are never rewritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from domain.accounts.events import AccountFrozen, AccountRegistered, AccountUnfrozen, RoleGranted
+from domain.bots.events import (
+    BotCreated,
+    BotPaused,
+    BotResumed,
+    BotStarted,
+    BotStopped,
+    GuardrailTripped,
+    SignalRaised,
+)
+from domain.ledger.events import BookClosed, BookOpened, EntryPosted
+from domain.orders.events import (
+    OrderAccepted,
+    OrderCanceled,
+    OrderFilled,
+    OrderIntended,
+    OrderPartiallyFilled,
+    OrderRefused,
+    OutcomeResolved,
+    OutcomeUnknown,
+)
+from domain.platform.events import KillSwitchEngaged, KillSwitchReleased
+
+Upcast = Callable[[dict[str, Any]], dict[str, Any]]
+"""From one schema's data to the next one's; it may change the dict it is given."""
+
+
+class UnknownEvent(Exception):
+    """The log holds a name or a schema that this version of the program does not know: it is too old."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """One event: its stable name, its class, the schema written today, and the way from each earlier one."""
+
+    name: str
+    cls: type
+    schema: int = 1
+    upcasters: Mapping[int, Upcast] = field(default_factory=dict)  # by the schema they start from
+
+    def __post_init__(self) -> None:
+        if sorted(self.upcasters) != list(range(1, self.schema)):
+            raise ValueError(f"{self.name}: schema {self.schema} needs an upcaster from each earlier one")
+
+
+REGISTRY = (
+    EventType("accounts.account_registered", AccountRegistered),
+    EventType("accounts.role_granted", RoleGranted),
+    EventType("accounts.account_frozen", AccountFrozen),
+    EventType("accounts.account_unfrozen", AccountUnfrozen),
+    EventType("bots.bot_created", BotCreated),
+    EventType("bots.bot_started", BotStarted),
+    EventType("bots.bot_paused", BotPaused),
+    EventType("bots.bot_resumed", BotResumed),
+    EventType("bots.bot_stopped", BotStopped),
+    EventType("bots.signal_raised", SignalRaised),
+    EventType("bots.guardrail_tripped", GuardrailTripped),
+    EventType("ledger.book_opened", BookOpened),
+    EventType("ledger.entry_posted", EntryPosted),
+    EventType("ledger.book_closed", BookClosed),
+    EventType("orders.order_intended", OrderIntended),
+    EventType("orders.order_accepted", OrderAccepted),
+    EventType("orders.order_partially_filled", OrderPartiallyFilled),
+    EventType("orders.order_filled", OrderFilled),
+    EventType("orders.order_canceled", OrderCanceled),
+    EventType("orders.order_refused", OrderRefused),
+    EventType("orders.outcome_unknown", OutcomeUnknown),
+    EventType("orders.outcome_resolved", OutcomeResolved),
+    EventType("platform.kill_switch_engaged", KillSwitchEngaged),
+    EventType("platform.kill_switch_released", KillSwitchReleased),
+)
+"""One line an event."""
+
+
+class Codec:
+    """Event types by name and by class."""
+
+    def __init__(self, types: Iterable[EventType] = REGISTRY) -> None:
+        self.by_name: dict[str, EventType] = {}
+        self.by_class: dict[type, EventType] = {}
+        for kind in types:
+            if kind.name in self.by_name or kind.cls in self.by_class:
+                raise ValueError(f"{kind.name} ({kind.cls.__name__}) is registered twice")
+            self.by_name[kind.name] = self.by_class[kind.cls] = kind
+
+    def of(self, event: object) -> EventType:
+        """The type of an event; raises UnknownEvent for a class without a line in the registry."""
+        try:
+            return self.by_class[type(event)]
+        except KeyError:
+            raise UnknownEvent(f"{type(event).__name__} has no line in the registry of events") from None
+
+    def named(self, name: str) -> EventType:
+        """The type of that name; raises UnknownEvent."""
+        try:
+            return self.by_name[name]
+        except KeyError:
+            raise UnknownEvent(
+                f"no event is named {name!r}; was the log written by a newer version?"
+            ) from None

@@ -1,0 +1,182 @@
+"""The event store: the log to read and the bus to write, on whatever engine the database is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.persistence.database import Database
+from adapters.persistence.envelope import Envelopes
+from adapters.persistence.recorders.base import Reader, Recorder, Row
+from adapters.persistence.recorders.memory import MemoryRecorder
+from adapters.persistence.recorders.sqlite import SqliteReader, SqliteRecorder
+from adapters.persistence.snapshots import Loaded, load
+from adapters.persistence.writer import GroupCommitWriter, WriterObserver
+from application.ports.clock import Clock
+from application.ports.commands import Caller, Command, Outcome
+from application.ports.event_log import EventLog, Metadata, Position, ReadOnlyLog, RecordedEvent
+from application.work import Versioned
+
+_START = Position()
+PAGE = 2_000
+"""Events that reading holds at a time."""
+
+
+class StoredEventLog(EventLog):
+    """Reads the log through a recorder's tables."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        envelopes: Envelopes,
+        *,
+        peek: Callable[[str], Loaded | None] | None = None,
+        page: int = PAGE,
+    ) -> None:
+        """`peek` may only be given where what it returns is committed and nobody else can append."""
+        self._reader, self._envelopes, self._peek, self._page = reader, envelopes, peek, page
+
+    def load(self, stream: str) -> Versioned:
+        loaded = self._peek(stream) if self._peek is not None else None
+        if loaded is None:
+            loaded = load(stream, self._reader, self._envelopes)
+        return Versioned(loaded.version, loaded.state)
+
+    def stream(self, stream: str, *, after_version: int = 0) -> Sequence[RecordedEvent]:
+        return [self._recorded(row) for row in self._reader.stream(stream, after_version)]
+
+    def read(
+        self, *, after: Position = _START, until: Position | None = None, names: Sequence[str] = ()
+    ) -> Iterator[RecordedEvent]:
+        last = after.id
+        # The head is fixed when reading begins: a page of chosen names may be short and yet not the last.
+        end = self.head().id if until is None else until.id
+        recorded = self._recorded
+        while last < end:
+            rows = self._reader.page(last, end, self._page, names)
+            for row in rows:
+                yield recorded(row)
+            if len(rows) < self._page:
+                return
+            last = rows[-1].id
+
+    def head(self) -> Position:
+        newest = self._reader.newest()
+        return Position(id=newest.id if newest else 0)
+
+    def position_at(self, moment: datetime) -> Position:
+        """By bisection: recorded times grow with ids, as far as the clocks of writing processes agree."""
+        newest = self._reader.newest()
+        if newest is None:
+            return Position()
+        low, high = 0, newest.id  # low: recorded in time (or the start); above high: recorded later
+        while low < high:
+            middle = (low + high + 1) // 2
+            row = self._reader.newest(middle)
+            if row is None or row.id <= low:
+                low = middle  # no event between: nothing here is too late
+            elif self._envelopes.read(row.name, row.state).recorded_at <= moment:
+                low = middle
+            else:
+                high = row.id - 1
+        found = self._reader.newest(low)
+        return Position(id=found.id if found else 0)
+
+    def _recorded(self, row: Row) -> RecordedEvent:
+        envelope = self._envelopes.read(row.name, row.state)
+        return RecordedEvent(
+            position=Position(id=row.id),
+            stream=row.stream,
+            version=row.version,
+            name=row.name,
+            event=envelope.data,
+            metadata=Metadata(
+                recorded_at_utc=envelope.recorded_at,
+                actor=envelope.actor,
+                command_id=envelope.command_id,
+                correlation_id=envelope.correlation_id,
+                causation_id=envelope.causation_id,
+            ),
+        )
+
+
+class ReadOnlyBus:
+    """The command bus of a process that may only read: every command is refused, by name of who writes."""
+
+    def __init__(self, holder: Callable[[], str]) -> None:
+        self._holder = holder
+
+    def submit(self, command: Command, caller: Caller) -> Future[Outcome]:  # noqa: ARG002 - the port's signature
+        future: Future[Outcome] = Future()
+        future.set_exception(ReadOnlyLog(holder=self._holder()))
+        return future
+
+    def execute(self, command: Command, caller: Caller) -> Outcome:
+        return self.submit(command, caller).result()
+
+
+@dataclass(frozen=True, slots=True)
+class EventStore:
+    """One open log. Close it before its database: what is queued is still answered."""
+
+    log: StoredEventLog
+    bus: GroupCommitWriter | ReadOnlyBus
+    recorder: Recorder | None  # None where this process only reads
+
+    def close(self) -> None:
+        if isinstance(self.bus, GroupCommitWriter):
+            self.bus.close()
+        if self.recorder is not None:
+            self.recorder.close()
+
+    def __enter__(self) -> EventStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_event_store(
+    db: Database, *, clock: Clock, observer: WriterObserver | None = None, inline: bool = False
+) -> EventStore:
+    """The event store of an open database whose tables migrations made.
+
+    `inline` commands run in their caller's thread, one commit each (demo, CLI); otherwise a thread gathers
+    them. A database opened for reading only gives a bus that refuses (ReadOnlyLog).
+    """
+    envelopes = Envelopes()
+    reader: Reader
+    recorder: Recorder
+    if db.is_sqlite:
+        reader = SqliteReader(db)
+    else:
+        raise NotImplementedError
+    if db.role == "reader":
+        return EventStore(StoredEventLog(reader, envelopes), ReadOnlyBus(db.holder), None)
+    recorder = SqliteRecorder(db)
+    return _compose(reader, recorder, envelopes, clock, observer, inline)
+
+
+def memory_event_store(
+    clock: Clock, *, observer: WriterObserver | None = None, inline: bool = True
+) -> EventStore:
+    """A log that ends with the process: for tests, backtests and simulations."""
+    recorder = MemoryRecorder()
+    return _compose(recorder, recorder, Envelopes(), clock, observer, inline)
+
+
+def _compose(
+    reader: Reader,
+    recorder: Recorder,
+    envelopes: Envelopes,
+    clock: Clock,
+    observer: WriterObserver | None,
+    inline: bool,
+) -> EventStore:
+    writer = GroupCommitWriter(recorder, envelopes, clock, observer=observer)
+    peek = writer.states.peek if recorder.sole_writer else None
+    if not inline:
+        writer.start()
+    return EventStore(StoredEventLog(reader, envelopes, peek=peek), writer, recorder)
