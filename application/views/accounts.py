@@ -1,0 +1,59 @@
+"""Who there is, what they may do, and whether they may act."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from application.ports.event_log import RecordedEvent
+from application.ports.read_models import Rows
+from application.views.missing import the
+from application.views.rows import AccountRow
+from domain.accounts.events import (
+    AccountEvent,
+    AccountFrozen,
+    AccountRegistered,
+    AccountUnfrozen,
+    RoleGranted,
+)
+
+ACTIVE, FROZEN = "active", "frozen"
+
+
+class Accounts:
+    """One row a person. No personal data: events hold none."""
+
+    name = "accounts"
+    rows: tuple[type, ...] = (AccountRow,)
+    names: tuple[str, ...] = (
+        "accounts.account_registered",
+        "accounts.role_granted",
+        "accounts.account_frozen",
+        "accounts.account_unfrozen",
+    )
+
+    def fold(self, rows: Rows, recorded: RecordedEvent) -> None:
+        event: AccountEvent = recorded.event
+        if isinstance(event, AccountRegistered):
+            rows.put(
+                AccountRow(
+                    account_id=event.account_id,
+                    position=recorded.position.id,
+                    version=recorded.version,
+                    roles=",".join(event.roles),
+                    status=ACTIVE,
+                    registered_at_utc=event.registered_at_utc,
+                )
+            )
+            return
+        row = the(rows, AccountRow, recorded.stream.removeprefix("account:"))
+        row = replace(row, version=recorded.version)
+        match event:
+            case RoleGranted():
+                rows.put(replace(row, roles=",".join([*filter(None, row.roles.split(",")), event.role])))
+            case AccountFrozen():
+                rows.put(replace(row, status=FROZEN))
+            case AccountUnfrozen():
+                rows.put(replace(row, status=ACTIVE))
+            case _:
+                assert_never(event)

@@ -1,0 +1,154 @@
+"""Orders and their fills, folded the way the order itself folds (domain/orders/order.py)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from application.ports.event_log import RecordedEvent
+from application.ports.read_models import Rows
+from application.views.missing import the
+from application.views.positions import after_fill, no_position, notional
+from application.views.rows import FillRow, OrderRow, PositionRow
+from domain.money import ZERO, add
+from domain.orders.events import (
+    OrderAccepted,
+    OrderCanceled,
+    OrderEvent,
+    OrderFilled,
+    OrderIntended,
+    OrderPartiallyFilled,
+    OrderRefused,
+    OutcomeResolved,
+    OutcomeUnknown,
+)
+from domain.orders.order import (
+    CANCELED,
+    ENDED,
+    FILLED,
+    INTENDED,
+    OPEN,
+    PARTIALLY_FILLED,
+    REFUSED,
+    UNKNOWN,
+)
+
+NAMES = (
+    "orders.order_intended",
+    "orders.order_accepted",
+    "orders.order_partially_filled",
+    "orders.order_filled",
+    "orders.order_canceled",
+    "orders.order_refused",
+    "orders.outcome_unknown",
+    "orders.outcome_resolved",
+)
+
+
+def fold_order(rows: Rows, recorded: RecordedEvent, event: OrderEvent) -> None:
+    if isinstance(event, OrderIntended):
+        rows.put(_intended(recorded, event))
+        return
+    order = the(rows, OrderRow, event.client_order_id)
+    order = replace(order, version=recorded.version)
+    match event:
+        case OrderAccepted():
+            rows.put(
+                replace(
+                    order,
+                    status=OPEN,
+                    venue_order_id=event.venue_order_id,
+                    updated_at_utc=event.accepted_at_utc,
+                )
+            )
+        case OrderPartiallyFilled() | OrderFilled():
+            _filled(rows, recorded, order, event)
+        case OrderCanceled():
+            rows.put(
+                replace(
+                    order, status=CANCELED, status_reason=event.reason, updated_at_utc=event.canceled_at_utc
+                )
+            )
+        case OrderRefused():
+            rows.put(
+                replace(
+                    order, status=REFUSED, status_reason=event.reason, updated_at_utc=event.refused_at_utc
+                )
+            )
+        case OutcomeUnknown():
+            rows.put(
+                replace(
+                    order, status=UNKNOWN, status_reason=event.problem, updated_at_utc=event.noticed_at_utc
+                )
+            )
+        case OutcomeResolved():
+            status = OPEN if order.venue_order_id else INTENDED
+            rows.put(replace(order, status=status, status_reason="", updated_at_utc=event.resolved_at_utc))
+        case _:
+            assert_never(event)
+
+
+def _intended(recorded: RecordedEvent, event: OrderIntended) -> OrderRow:
+    terms = event.terms
+    return OrderRow(
+        client_order_id=event.client_order_id,
+        position=recorded.position.id,
+        version=recorded.version,
+        owner_id=event.owner_id,
+        book_id=event.book_id,
+        bot_id=event.bot_id,
+        venue=event.venue,
+        venue_account=event.venue_account,
+        venue_order_id="",
+        symbol=terms.symbol,
+        side=terms.side,
+        order_type=terms.order_type,
+        base_quantity=terms.base_quantity,
+        quote_budget=terms.quote_budget,
+        limit_price=terms.limit_price,
+        decision_price=event.decision_price,
+        status=INTENDED,
+        status_reason="",
+        filled_base=ZERO,
+        filled_quote=ZERO,
+        fills=0,
+        intended_at_utc=event.intended_at_utc,
+        updated_at_utc=event.intended_at_utc,
+    )
+
+
+def _filled(
+    rows: Rows, recorded: RecordedEvent, order: OrderRow, event: OrderPartiallyFilled | OrderFilled
+) -> None:
+    partly = order.status if order.status in ENDED else PARTIALLY_FILLED
+    rows.put(
+        replace(
+            order,
+            status=FILLED if isinstance(event, OrderFilled) else partly,
+            filled_base=add(order.filled_base, event.base_quantity),
+            filled_quote=add(order.filled_quote, notional(event.base_quantity, event.price_quote_per_base)),
+            fills=order.fills + 1,
+            updated_at_utc=event.traded_at_utc,
+        )
+    )
+    fill = FillRow(
+        venue_account=order.venue_account,
+        symbol=order.symbol,
+        venue_trade_id=event.venue_trade_id,
+        position=recorded.position.id,
+        owner_id=order.owner_id,
+        book_id=order.book_id,
+        bot_id=order.bot_id,
+        client_order_id=order.client_order_id,
+        side=order.side,
+        base_quantity=event.base_quantity,
+        price_quote_per_base=event.price_quote_per_base,
+        fee_asset=event.fee.asset,
+        fee_amount=event.fee.amount,
+        slippage_bps=event.slippage_bps,
+        traded_at_utc=event.traded_at_utc,
+    )
+    rows.put(fill)
+    if fill.bot_id:
+        position = rows.get(PositionRow, fill.bot_id, fill.symbol) or no_position(fill)
+        rows.put(after_fill(position, fill))
