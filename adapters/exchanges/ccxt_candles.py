@@ -27,9 +27,6 @@ _USUAL_PAGE = 300
 _SETTLING_MS = 2_000
 """A venue may still count late trades into a candle just after its close; such a candle is not closed yet."""
 
-_CLOCKS_AGREE_MS = 120_000
-"""Candles that closed longer ago are closed by any clock; for younger ones the venue's own is asked."""
-
 _LONGEST_PAUSE_S = 60.0
 _NO_CANDLES = (TypeError, ValueError, KeyError, IndexError, AttributeError, InvalidOperation)
 """How ccxt fails on an answer that has another shape, such as a page of HTML with status 200."""
@@ -52,6 +49,8 @@ def open_client(exchange: str, *, timeout_ms: int = 10_000) -> Any:
             },
         }
     )
+    client.enableLastJsonResponse = True
+    client.parse_ohlcvs = partial(_parse_rows, client)
     client.on_json_response = partial(json.loads, parse_float=str)  # the venue's digits, not a float's
     return client
 
@@ -74,16 +73,21 @@ class CcxtCandles:
     def name(self) -> str:
         return self._name
 
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._client.session.close()
+
     def closed_candles(
         self, symbol: str, interval: str, *, from_ms: int, until_ms: int
     ) -> Iterator[Sequence[Candle]]:
         step = interval_ms(interval)
         limit = self._prepare(symbol, interval)
+        ahead_ms = self._our_clock_is_ahead_ms()
         cursor = from_ms
         while cursor < until_ms:
             answer = self._fetch(symbol, interval, cursor, limit)
             page = [candle for candle in answer if cursor <= candle.open_time_ms < until_ms]
-            closed = self._closed(page, step)
+            closed = self._closed(page, step, ahead_ms)
             if closed:
                 yield closed
             if len(closed) < len(page):
@@ -105,6 +109,8 @@ class CcxtCandles:
             raise InvalidValue("interval", f"{self._name} has no candles of {interval}; it has {known}")
         if not client.markets:
             self._ask(client.load_markets)
+            if not client.markets:  # so does ccxt read a page of HTML
+                raise CandleSourceUnavailable(source=self._name, problem="it lists no markets")
         # only now: while it loads markets ccxt does arithmetic with its numbers
         client.number = str
         if symbol not in client.markets:
@@ -113,15 +119,24 @@ class CcxtCandles:
         return int(limit) if limit else _USUAL_PAGE
 
     def _fetch(self, symbol: str, interval: str, since_ms: int, limit: int) -> Sequence[Candle]:
-        rows = self._ask(lambda: _candles(self._client.fetch_ohlcv(symbol, interval, since_ms, limit)))
-        return sorted({candle.open_time_ms: candle for candle in rows}.values(), key=_by_time)
+        def request() -> list[Candle]:
+            rows = self._client.fetch_ohlcv(symbol, interval, since_ms, limit)
+            if self._client.last_json_response is None:
+                raise TypeError("no JSON")
+            return [Candle(int(time), *map(Decimal, numbers)) for time, *numbers in rows]
 
-    def _closed(self, page: Sequence[Candle], step: int) -> Sequence[Candle]:
-        now_ms = _milliseconds(self._clock.now())
-        fresh = bool(page) and page[-1].open_time_ms + step > now_ms - _CLOCKS_AGREE_MS
-        if fresh and self._client.has.get("fetchTime"):
-            now_ms = min(now_ms, int(self._ask(self._client.fetch_time)))
-        return [candle for candle in page if candle.open_time_ms + step <= now_ms - _SETTLING_MS]
+        return sorted({candle.open_time_ms: candle for candle in self._ask(request)}.values(), key=_by_time)
+
+    def _our_clock_is_ahead_ms(self) -> int:
+        """Of the venue's, which says when a candle is closed; zero where it tells no time."""
+        if not self._client.has.get("fetchTime"):
+            return 0
+        venue_ms = self._ask(lambda: int(self._client.fetch_time()))
+        return max(0, _milliseconds(self._clock.now()) - venue_ms)
+
+    def _closed(self, page: Sequence[Candle], step: int, ahead_ms: int) -> Sequence[Candle]:
+        until_ms = _milliseconds(self._clock.now()) - ahead_ms - _SETTLING_MS
+        return [candle for candle in page if candle.open_time_ms + step <= until_ms]
 
     def _ask(self, request: Callable[[], T]) -> T:
         """The venue's answer; raises CandleSourceUnavailable."""
@@ -141,7 +156,7 @@ class CcxtCandles:
 
     def _pause(self, error: Exception) -> bool | float:
         """Whether to try again; seconds where the venue says after how long."""
-        if not isinstance(error, ccxt.NetworkError):
+        if not isinstance(error, ccxt.OperationFailed):
             return False
         if isinstance(error, ccxt.DDoSProtection | ccxt.RateLimitExceeded):
             asked = str((self._client.last_response_headers or {}).get("Retry-After", ""))
@@ -150,17 +165,15 @@ class CcxtCandles:
         return True
 
 
-def _candles(rows: Any) -> list[Candle]:
-    """ccxt's rows, numbers as text, as candles. Raises one of _NO_CANDLES."""
+def _parse_rows(client: Any, rows: Any, market: Any = None, *_: object, **__: object) -> list[list[Any]]:
+    """In place of ccxt's own parse_ohlcvs, which passes over whatever is no candle without a word."""
     if not isinstance(rows, list):
-        raise TypeError("no list")
-    return [Candle(int(time), *(Decimal(_text(number)) for number in numbers)) for time, *numbers in rows]
-
-
-def _text(number: object) -> str:
-    if not isinstance(number, str):
-        raise TypeError(f"{number!r} where a number should be")
-    return number
+        raise TypeError("no list of candles")
+    parsed = [list(client.parse_ohlcv(row, market)) for row in rows]
+    for row in parsed:
+        if len(row) != 6 or not isinstance(row[0], int) or not all(isinstance(n, str) for n in row[1:]):
+            raise TypeError(f"{row!r} is no candle")
+    return parsed
 
 
 def _by_time(candle: Candle) -> int:
