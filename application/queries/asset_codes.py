@@ -1,0 +1,28 @@
+"""Asset codes at the edges: paper money never looks like money."""
+
+from __future__ import annotations
+
+from domain.ledger.book import PAPER
+from domain.money import Money, parse_asset, parse_positive_amount, text
+
+PAPER_SUFFIX = ".PAPER"
+
+
+def shown_asset(asset: str, purse: str = PAPER) -> str:
+    """An asset's code as people see it: "USDT.PAPER" in a paper book, "USDT" elsewhere."""
+    return asset + PAPER_SUFFIX if purse == PAPER else asset
+
+
+def parse_paper_asset(raw: object, field: str = "asset") -> str:
+    """ "USDT.PAPER" or "USDT", where only paper money is meant; raises InvalidValue."""
+    return parse_asset(raw.removesuffix(PAPER_SUFFIX) if isinstance(raw, str) else raw, field)
+
+
+def parse_paper_money(amount: object, asset: object) -> Money:
+    """An amount above zero of a paper asset; raises InvalidValue."""
+    return Money(parse_positive_amount(amount), parse_paper_asset(asset))
+
+
+def shown_money(money: Money, purse: str = PAPER) -> str:
+    """ "1500.25 USDT.PAPER"."""
+    return f"{text(money.amount)} {shown_asset(money.asset, purse)}"
