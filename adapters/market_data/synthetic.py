@@ -64,9 +64,9 @@ def generate(symbol: str, interval: str, start_ms: int, count: int, seed: int) -
 
 def _next_volatility(volatility: int, random: Random) -> int:
     """Mostly fades towards calm, now and then bursts: quiet and wild times cluster."""
-    if random.randrange(120) == 0:
-        return min(_WILD_PPM, volatility * random.randint(2, 4))
-    return max(_CALM_PPM, volatility + (_CALM_PPM * 2 - volatility) // 25 + random.randint(-8, 8))
+    if random.randrange(160) == 0:
+        return min(_WILD_PPM, volatility * random.randint(2, 5))
+    return max(_CALM_PPM, volatility + (_CALM_PPM * 2 - volatility) // 50 + random.randint(-8, 8))
 
 
 def _bell(random: Random) -> int:
