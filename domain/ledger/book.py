@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from types import MappingProxyType
 from typing import assert_never
 
 from domain.errors import InvalidValue
@@ -38,7 +37,6 @@ from domain.money import ZERO, Money, add, subtract
 
 PAPER, LIVE, CONNECTED = "PAPER", "LIVE", "CONNECTED"
 PURSES = (PAPER, LIVE, CONNECTED)
-NO_TERMS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +67,7 @@ class Book:
     purse: str = ""
     venue_account: str = ""
     is_open: bool = False
-    venue_terms: Mapping[str, str] = NO_TERMS
+    venue_terms: Mapping[str, str] = field(default_factory=dict)
     balances: Balances = field(default_factory=dict)
 
     # -- queries -------------------------------------------------------------------------------------------
@@ -104,7 +102,7 @@ class Book:
         purse: str,
         venue_account: str,
         at: datetime,
-        venue_terms: Mapping[str, str] = NO_TERMS,
+        venue_terms: Mapping[str, str] | None = None,
     ) -> Sequence[BookEvent]:
         if purse not in PURSES:
             raise InvalidValue("purse", f"{purse!r} is not one of {', '.join(PURSES)}")
@@ -119,7 +117,7 @@ class Book:
                 purse=purse,
                 venue_account=venue_account,
                 opened_at_utc=at,
-                venue_terms=venue_terms,
+                venue_terms=venue_terms or {},
             )
         ]
 
