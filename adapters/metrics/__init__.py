@@ -1,0 +1,1 @@
+"""What is measured while it runs, for Prometheus."""

@@ -1,0 +1,200 @@
+"""What is counted and timed, under names that say the unit."""
+
+# ruff: noqa: ARG002  # an observer is told more than it counts
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from time import monotonic
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+_REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+_COMMIT_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
+_BATCH_COMMANDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+Lags = Callable[[], Mapping[str, int]]
+"""How many log ids each projection is behind; asked at every scrape."""
+
+
+class Metrics:
+    """Observes the API, the writer and the bots. One per process, with a registry of its own.
+
+    Label values are bounded: route templates, command classes, refusal codes, bots that run here. Nothing
+    that a request brings (a path, an id, an address) becomes a label.
+    """
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+        self._requests = Counter(
+            "evenkeel_http_requests",
+            "Answered requests, by route template",
+            ("method", "route", "status"),
+            registry=registry,
+        )
+        self._request_seconds = Histogram(
+            "evenkeel_http_request_seconds",
+            "From a request's first byte to its answer's last",
+            ("method", "route"),
+            buckets=_REQUEST_SECONDS,
+            registry=registry,
+        )
+        self._unexpected = Counter(
+            "evenkeel_unexpected_errors",
+            "Requests that ended in an error nobody foresaw, by its class",
+            ("error",),
+            registry=registry,
+        )
+        self._commands = Counter(
+            "evenkeel_commands",
+            "Commands by class, and whether they were accepted, refused, replayed or failed",
+            ("kind", "outcome"),
+            registry=registry,
+        )
+        self._refusals = Counter("evenkeel_refusals", "Refusals by code", ("code",), registry=registry)
+        self._batch = Histogram(
+            "evenkeel_commit_batch_commands",
+            "Commands in one commit",
+            buckets=_BATCH_COMMANDS,
+            registry=registry,
+        )
+        self._commit_seconds = Histogram(
+            "evenkeel_commit_seconds",
+            "One commit of the writer",
+            buckets=_COMMIT_SECONDS,
+            registry=registry,
+        )
+        self._queue_age = Histogram(
+            "evenkeel_queue_age_seconds",
+            "How long the oldest command of a batch had waited",
+            buckets=_COMMIT_SECONDS,
+            registry=registry,
+        )
+        self._conflicts = Counter(
+            "evenkeel_version_conflicts",
+            "Batches that another process's append made the writer decide again",
+            registry=registry,
+        )
+        self._signals = Counter("evenkeel_signals", "Signals of bots", ("side",), registry=registry)
+        self._guardrails = Counter(
+            "evenkeel_guardrails_tripped", "Signals that were not traded", ("code",), registry=registry
+        )
+        self._orders = Counter(
+            "evenkeel_orders", "Orders placed, and how they ended", ("status",), registry=registry
+        )
+        self._fills = Counter("evenkeel_fills", "Fills recorded", registry=registry)
+        self._bot_failures = Counter("evenkeel_bot_failures", "Runs that broke off", registry=registry)
+        self._heartbeats = _Heartbeats()
+        registry.register(self._heartbeats)
+
+    def watch_projections(self, lags: Lags) -> None:
+        """Show each projection's lag; where it cannot be asked, the scrape goes on without it."""
+        self.registry.register(_Lag(lags))
+
+    # -- the API ---------------------------------------------------------------------------------------------
+
+    def request_finished(self, method: str, route_template: str, status: int, seconds: float) -> None:
+        self._requests.labels(method, route_template, str(status)).inc()
+        self._request_seconds.labels(method, route_template).observe(seconds)
+
+    def unexpected_error(self, error: BaseException, request_id: str) -> None:
+        self._unexpected.labels(type(error).__name__).inc()
+
+    # -- the writer ------------------------------------------------------------------------------------------
+
+    def command_done(self, kind: str, outcome: str) -> None:
+        self._commands.labels(kind, outcome).inc()
+
+    def batch(self, *, size: int, queue_age_s: float, commit_s: float) -> None:
+        self._batch.observe(size)
+        self._queue_age.observe(queue_age_s)
+        self._commit_seconds.observe(commit_s)
+
+    def conflict(self) -> None:
+        self._conflicts.inc()
+
+    def refused(self, *, code: str) -> None:
+        self._refusals.labels(code).inc()
+
+    # -- the bots --------------------------------------------------------------------------------------------
+
+    def candle_seen(self, bot_id: str) -> None:
+        self._heartbeats.beat(bot_id)
+
+    def signal_raised(self, bot_id: str, side: str) -> None:
+        self._signals.labels(side).inc()
+
+    def guardrail_tripped(self, bot_id: str, code: str) -> None:
+        self._guardrails.labels(code).inc()
+
+    def order_placed(self, bot_id: str, client_order_id: str) -> None:
+        self._orders.labels("placed").inc()
+
+    def order_reported(self, bot_id: str, client_order_id: str, status: str, new_fills: int) -> None:
+        if status != "open":
+            self._orders.labels(status).inc()
+        if new_fills:
+            self._fills.inc(new_fills)
+
+    def bot_failed(self, bot_id: str, problem: str) -> None:
+        self._bot_failures.inc()
+
+    def bot_ages_seconds(self) -> Mapping[str, float]:
+        """Seconds since each bot that runs here last worked through a candle."""
+        return self._heartbeats.ages_seconds()
+
+
+class _Heartbeats:
+    """The age of each bot's last candle, computed when it is asked for: a bot that hangs grows old."""
+
+    FORGOTTEN_AFTER_SECONDS = 86_400.0
+
+    def __init__(self) -> None:
+        self._last: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def beat(self, bot_id: str) -> None:
+        self._last[bot_id] = monotonic()
+
+    def ages_seconds(self) -> dict[str, float]:
+        now = monotonic()
+        with self._lock:
+            for bot_id, at in list(self._last.items()):
+                if now - at > self.FORGOTTEN_AFTER_SECONDS:
+                    self._last.pop(bot_id, None)
+            return {bot_id: now - at for bot_id, at in list(self._last.items())}
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "evenkeel_bot_heartbeat_age_seconds",
+            "Since a bot last worked through a closed candle",
+            labels=["bot_id"],
+        )
+        for bot_id, age in sorted(self.ages_seconds().items()):
+            family.add_metric([bot_id], age)
+        yield family
+
+
+class _Lag:
+    def __init__(self, lags: Lags) -> None:
+        self._lags = lags
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "evenkeel_projection_lag_events", "Log ids a projection is behind", labels=["projection"]
+        )
+        try:
+            lags = self._lags()
+        except Exception:  # noqa: BLE001  # a database that is away must not take the other metrics with it
+            lags = {}
+        for name, lag in sorted(lags.items()):
+            family.add_metric([name], lag)
+        yield family

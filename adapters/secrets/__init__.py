@@ -1,0 +1,1 @@
+"""Keeping secrets: passwords as Argon2id hashes."""

@@ -1,0 +1,140 @@
+"""Metrics: what a scrape shows."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from contextlib import suppress
+from urllib.request import urlopen
+
+import pytest
+
+from adapters.metrics.counted_bus import CountedBus
+from adapters.metrics.prometheus import Metrics
+from adapters.metrics.server import MetricsServer
+from application.accounts.commands import FreezeAccount
+from application.ports.bot_observer import BotObserver
+from application.ports.commands import Caller, Command, Outcome, Refused
+from application.ports.event_log import StoreUnavailable
+from application.ports.http_observer import HttpObserver
+
+
+def scraped(metrics: Metrics) -> str:
+    server = MetricsServer(metrics, host="127.0.0.1", port=0)
+    try:
+        with urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=5) as answer:
+            text: str = answer.read().decode()
+            return text
+    finally:
+        server.close()
+
+
+def test_requests_are_counted_by_route_template_and_status() -> None:
+    metrics = Metrics()
+    observer: HttpObserver = metrics
+    observer.request_finished("GET", "/v1/bots/{bot_id}", 404, 0.004)
+    observer.unexpected_error(KeyError("x"), "r-1")
+    shown = scraped(metrics)
+    assert 'evenkeel_http_requests_total{method="GET",route="/v1/bots/{bot_id}",status="404"} 1.0' in shown
+    assert (
+        'evenkeel_http_request_seconds_bucket{le="0.005",method="GET",route="/v1/bots/{bot_id}"} 1.0' in shown
+    )
+    assert 'evenkeel_unexpected_errors_total{error="KeyError"} 1.0' in shown
+
+
+def test_the_life_of_a_bot_is_counted() -> None:
+    metrics = Metrics()
+    observer: BotObserver = metrics
+    observer.candle_seen("bot-1")
+    observer.signal_raised("bot-1", "buy")
+    observer.order_placed("bot-1", "o-1")
+    observer.order_reported("bot-1", "o-1", "open", 0)
+    observer.order_reported("bot-1", "o-1", "filled", 2)
+    observer.guardrail_tripped("bot-1", "stale_data")
+    observer.bot_failed("bot-1", "gone")
+    shown = scraped(metrics)
+    assert 'evenkeel_bot_heartbeat_age_seconds{bot_id="bot-1"}' in shown
+    assert 'evenkeel_signals_total{side="buy"} 1.0' in shown
+    assert 'evenkeel_orders_total{status="placed"} 1.0' in shown
+    assert 'evenkeel_orders_total{status="filled"} 1.0' in shown
+    assert 'status="open"' not in shown
+    assert "evenkeel_fills_total 2.0" in shown
+    assert 'evenkeel_guardrails_tripped_total{code="stale_data"} 1.0' in shown
+    assert "evenkeel_bot_failures_total 1.0" in shown
+    assert 0 <= metrics.bot_ages_seconds()["bot-1"] < 60
+
+
+class AnsweringBus:
+    """A bus for whoever always gets the same answer."""
+
+    def __init__(self, answer: Outcome | Exception) -> None:
+        self.answer = answer
+
+    def submit(self, command: Command, caller: Caller) -> Future[Outcome]:
+        future: Future[Outcome] = Future()
+        if isinstance(self.answer, Outcome):
+            future.set_result(self.answer)
+        else:
+            future.set_exception(self.answer)
+        return future
+
+    def execute(self, command: Command, caller: Caller) -> Outcome:
+        return self.submit(command, caller).result()
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (Outcome({}, None, 7), "accepted"),
+        (Outcome({}, None, 7, replayed=True), "replayed"),
+        (Outcome(None, Refused("account_frozen", "frozen", {}), 0), "refused"),
+        (StoreUnavailable("away"), "failed"),
+    ],
+)
+def test_commands_are_counted_by_class_and_outcome(answer: Outcome | Exception, outcome: str) -> None:
+    metrics = Metrics()
+    bus = CountedBus(AnsweringBus(answer), metrics)
+    command, caller = FreezeAccount("a", "why", "b"), Caller(actor="b", command_id="1", correlation_id="1")
+    bus.submit(command, caller)
+    with suppress(StoreUnavailable):
+        bus.execute(command, caller)
+    counted = f'evenkeel_commands_total{{kind="FreezeAccount",outcome="{outcome}"}} 2.0'
+    assert counted in scraped(metrics)
+
+
+def test_commits_are_timed_and_conflicts_and_refusals_counted() -> None:
+    metrics = Metrics()
+    metrics.batch(size=3, queue_age_s=0.0007, commit_s=0.002)
+    metrics.conflict()
+    metrics.refused(code="insufficient_funds")
+    shown = scraped(metrics)
+    assert 'evenkeel_commit_batch_commands_bucket{le="4.0"} 1.0' in shown
+    assert 'evenkeel_queue_age_seconds_bucket{le="0.001"} 1.0' in shown
+    assert 'evenkeel_commit_seconds_bucket{le="0.0025"} 1.0' in shown
+    assert "evenkeel_version_conflicts_total 1.0" in shown
+    assert 'evenkeel_refusals_total{code="insufficient_funds"} 1.0' in shown
+
+
+def test_a_projection_that_cannot_be_asked_does_not_spoil_the_scrape() -> None:
+    metrics = Metrics()
+    lags = {"balances": 7}
+    metrics.watch_projections(lambda: lags)
+    assert 'evenkeel_projection_lag_events{projection="balances"} 7.0' in scraped(metrics)
+
+    broken = Metrics()
+
+    def away() -> dict[str, int]:
+        raise ConnectionError("no database")
+
+    broken.watch_projections(away)
+    shown = scraped(broken)
+    assert "process_resident_memory_bytes" in shown
+    assert "projection=" not in shown
+
+
+def test_a_taken_port_is_an_error_at_start() -> None:
+    first = MetricsServer(Metrics(), host="127.0.0.1", port=0)
+    try:
+        with pytest.raises(OSError, match="in use"):
+            MetricsServer(Metrics(), host="127.0.0.1", port=first.port)
+    finally:
+        first.close()
