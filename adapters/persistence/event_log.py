@@ -11,6 +11,7 @@ from adapters.persistence.database import Database
 from adapters.persistence.envelope import Envelopes
 from adapters.persistence.recorders.base import Reader, Recorder, Row
 from adapters.persistence.recorders.memory import MemoryRecorder
+from adapters.persistence.recorders.postgres import PostgresReader, PostgresRecorder
 from adapters.persistence.recorders.sqlite import SqliteReader, SqliteRecorder
 from adapters.persistence.snapshots import Loaded, load
 from adapters.persistence.writer import GroupCommitWriter, WriterObserver
@@ -147,15 +148,10 @@ def open_event_store(
     them. A database opened for reading only gives a bus that refuses (ReadOnlyLog).
     """
     envelopes = Envelopes()
-    reader: Reader
-    recorder: Recorder
-    if db.is_sqlite:
-        reader = SqliteReader(db)
-    else:
-        raise NotImplementedError
+    reader: Reader = SqliteReader(db) if db.is_sqlite else PostgresReader(db)
     if db.role == "reader":
         return EventStore(StoredEventLog(reader, envelopes), ReadOnlyBus(db.holder), None)
-    recorder = SqliteRecorder(db)
+    recorder: Recorder = SqliteRecorder(db) if db.is_sqlite else PostgresRecorder(db)
     return _compose(reader, recorder, envelopes, clock, observer, inline)
 
 

@@ -1,0 +1,314 @@
+"""The log on PostgreSQL: one pipelined transaction an append, under the event table's lock (adr 0003)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any, cast
+
+import psycopg
+from eventsourcing.persistence import PersistenceError, StoredEvent
+from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
+from psycopg import Connection, Cursor
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import DictRow, dict_row, tuple_row
+
+from adapters.persistence.database import Database
+from adapters.persistence.log_tables import LEASE_LOST, STALE_VERSION
+from adapters.persistence.recorders.base import (
+    Append,
+    DuplicateKey,
+    Head,
+    Key,
+    Row,
+    SnapshotRow,
+    StaleVersion,
+    StoredKey,
+)
+from application.ports.commands import LeaseLost
+from application.ports.event_log import StoreUnavailable
+from domain.money import text
+
+IDLE_IN_TRANSACTION_S = 10.0
+"""A writer that hangs between two statements loses its transaction, and with it the lock, after this."""
+
+_EVENTS = "SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events "
+
+_LOCK = "LOCK TABLE stored_events IN EXCLUSIVE MODE"
+
+_CHECK = "SELECT evenkeel_check_append(%b::text[], %t::bigint[], %b::text[], %t::bigint[])"
+
+_LAST_ID = "(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM stored_events_notification_id_seq)"
+"""Under the table's lock nobody else draws ids, so the batch's nth event will get this plus n."""
+
+_INSERT_KEYS = f"""
+INSERT INTO command_keys (scope, command_id, fingerprint, outcome, position, recorded_at)
+SELECT scope, command_id, fingerprint, outcome,
+       CASE WHEN nth = 0 THEN 0 ELSE {_LAST_ID} + nth END, %t::timestamptz
+  FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %t::bigint[])
+       AS keys(scope, command_id, fingerprint, outcome, nth)
+ ORDER BY scope, command_id"""  # noqa: S608 - a constant of this module
+
+_INSERT_OUTBOX = f"""
+INSERT INTO outbox (message_id, topic, recipient, body, position)
+SELECT message_id, topic, recipient, body, CASE WHEN nth = 0 THEN 0 ELSE {_LAST_ID} + nth END
+  FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %t::bigint[])
+       AS messages(message_id, topic, recipient, body, nth)
+ ORDER BY message_id
+    ON CONFLICT (message_id) DO NOTHING"""  # noqa: S608 - a constant of this module
+
+_UPSERT_HEADS = """
+INSERT INTO stream_heads (stream, version, hash)
+SELECT * FROM unnest(%b::text[], %t::bigint[], %b::bytea[]) AS heads(stream, version, hash) ORDER BY stream
+    ON CONFLICT (stream) DO UPDATE SET version = excluded.version, hash = excluded.hash"""
+
+_UPSERT_BALANCES = """
+INSERT INTO balances (book_id, account, asset, amount)
+SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %t::numeric[])
+       AS kept(book_id, account, asset, amount)
+ ORDER BY book_id, account, asset
+    ON CONFLICT (book_id, account, asset) DO UPDATE SET amount = excluded.amount"""
+
+_DELETE_BALANCES = """
+DELETE FROM balances USING unnest(%b::text[], %b::text[], %b::text[]) AS gone(book_id, account, asset)
+ WHERE (balances.book_id, balances.account, balances.asset) = (gone.book_id, gone.account, gone.asset)"""
+
+_UPSERT_SNAPSHOT = """
+INSERT INTO snapshots (stream, version, hash, code_version, state) VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (stream) DO UPDATE SET version = excluded.version, hash = excluded.hash,
+       code_version = excluded.code_version, state = excluded.state"""
+
+_INSERT_EVENTS = """
+INSERT INTO stored_events (originator_id, originator_version, topic, state)
+SELECT * FROM unnest(%b::text[], %t::bigint[], %b::text[], %b::bytea[]) RETURNING notification_id"""
+
+_NEWER = """
+SELECT notification_id, originator_id, originator_version, topic, state
+  FROM unnest(%b::text[], %t::bigint[]) AS seen(stream, version)
+  JOIN stored_events ON originator_id = seen.stream AND originator_version > seen.version
+ ORDER BY 1"""
+
+_FIND_KEYS = """
+SELECT scope, command_id, fingerprint, outcome, position
+  FROM unnest(%b::text[], %b::text[]) AS wanted(scope, command_id)
+  JOIN command_keys USING (scope, command_id)"""
+
+
+class PostgresReader:
+    """Reads what is committed, through the database's pool."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def find_keys(self, keys: Iterable[Key]) -> dict[Key, StoredKey]:
+        wanted = list(keys)
+        found = self._select(_FIND_KEYS, ([scope for scope, _ in wanted], [id for _, id in wanted]))
+        return {(scope, command_id): StoredKey(*rest) for scope, command_id, *rest in found}
+
+    def heads(self, streams: Iterable[str]) -> dict[str, Head]:
+        found = self._select(
+            "SELECT stream, version, hash FROM stream_heads WHERE stream = ANY(%b)", (list(streams),)
+        )
+        return {stream: Head(version, hash) for stream, version, hash in found}
+
+    def stream(self, stream: str, after_version: int = 0, limit: int = -1) -> Sequence[Row]:
+        where = "WHERE originator_id = %b AND originator_version > %t ORDER BY originator_version LIMIT %t"
+        found = self._select(_EVENTS + where, (stream, after_version, None if limit < 0 else limit))
+        return list(map(Row._make, found))
+
+    def newer(self, versions: Mapping[str, int]) -> Sequence[Row]:
+        return list(map(Row._make, self._select(_NEWER, (list(versions), _array(versions.values())))))
+
+    def page(self, after: int, until: int, limit: int, names: Sequence[str] = ()) -> Sequence[Row]:
+        where = "WHERE notification_id > %t AND notification_id <= %t"
+        if names:
+            where += " AND topic = ANY(%b)"
+        where += " ORDER BY notification_id LIMIT %t"
+        chosen = (list(names),) if names else ()
+        return list(map(Row._make, self._select(_EVENTS + where, (after, until, *chosen, limit))))
+
+    def newest(self, at_most: int | None = None) -> Row | None:
+        where = "WHERE notification_id <= %t ORDER BY notification_id DESC LIMIT 1"
+        found = self._select(_EVENTS + where, (2**63 - 1 if at_most is None else at_most,))
+        return Row._make(found[0]) if found else None
+
+    def snapshot(self, stream: str) -> SnapshotRow | None:
+        found = self._select(
+            "SELECT stream, version, hash, code_version, state FROM snapshots WHERE stream = %s", (stream,)
+        )
+        return SnapshotRow._make(found[0]) if found else None
+
+    def _select(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        with self.db.reading() as connection:
+            raw = cast("Connection[Any]", connection.connection.driver_connection)
+            return _fetch(raw, statement, parameters)
+
+
+class LogDatastore(PostgresDatastore):
+    """The library's pool with one connection, opened by our own DSN and its time limits."""
+
+    def __init__(self, dsn: str) -> None:
+        given = {name: str(value) for name, value in conninfo_to_dict(dsn).items()}
+        super().__init__(
+            *(given.get(name, "") for name in ("dbname", "host", "port", "user", "password")),
+            idle_in_transaction_session_timeout=IDLE_IN_TRANSACTION_S,
+            pool_size=1,
+            max_overflow=1,
+            originator_id_type="text",
+        )
+        self.pool.kwargs = {**given, "row_factory": dict_row}
+
+
+class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
+    """Appends and reads through one connection of its own.
+
+    Any number of processes may append. The library's retries are bypassed: a lock that is not had within its
+    timeout is the caller's to hear of, and an ambiguous commit is ours to look up.
+    """
+
+    sole_writer = False
+
+    def __init__(self, db: Database) -> None:
+        PostgresReader.__init__(self, db)
+        with _translated():
+            PostgresApplicationRecorder.__init__(self, LogDatastore(db.dsn))
+
+    def append(self, append: Append) -> Sequence[int]:
+        once = PostgresApplicationRecorder.insert_events.__wrapped__  # type: ignore[attr-defined]
+        with _translated():
+            return cast("Sequence[int] | None", once(self, append.events, append=append)) or ()
+
+    def _insert_events(
+        self,
+        curs: Cursor[DictRow],
+        stored_events: Sequence[StoredEvent],  # noqa: ARG002 - the library's signature
+        *,
+        append: Append | None = None,
+        **_: Any,
+    ) -> None:
+        """Everything but the events, in the same pipeline: the server refuses here, before the commit.
+
+        An exception raised on our side in a later hook would be raised after the library has committed.
+        """
+        curs.execute(_LOCK, prepare=True)
+        if append is not None:
+            _check(curs, append)
+            _insert_rows(curs, append)
+
+    def _insert_stored_events(
+        self, curs: Cursor[DictRow], stored_events: Sequence[StoredEvent], **_: Any
+    ) -> None:
+        """By binary arrays; the library's composite array is dumped as text, byte by byte.
+
+        No NOTIFY: it takes an instance-wide lock for the length of the commit.
+        """
+        curs.execute(
+            _INSERT_EVENTS,
+            (
+                [str(e.originator_id) for e in stored_events],
+                _array([e.originator_version for e in stored_events]),
+                [e.topic for e in stored_events],
+                [e.state for e in stored_events],
+            ),
+            prepare=True,
+        )
+
+    def _select(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        with _translated(), self.datastore.get_connection() as connection:
+            return _fetch(connection, statement, parameters)
+
+    def close(self) -> None:
+        self.datastore.close()
+
+
+def _fetch(connection: Connection[Any], statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor(binary=True, row_factory=tuple_row) as cursor:
+        return cursor.execute(statement, parameters, prepare=True).fetchall()
+
+
+def _array(numbers: Iterable[int]) -> str:
+    """Whole numbers as one text parameter: one type whatever their size, so one prepared statement."""
+    return "{" + ",".join(map(str, numbers)) + "}"
+
+
+def _check(curs: Cursor[DictRow], append: Append) -> None:
+    fences = sorted(append.fences)
+    curs.execute(
+        _CHECK,
+        (
+            list(append.expected),
+            _array(append.expected.values()),
+            [name for name, _ in fences],
+            _array([token for _, token in fences]),
+        ),
+        prepare=True,
+    )
+
+
+def _insert_rows(curs: Cursor[DictRow], append: Append) -> None:
+    if append.keys:
+        scopes, ids, prints, outcomes, nths = map(list, zip(*append.keys, strict=True))
+        curs.execute(
+            _INSERT_KEYS,
+            (
+                append.recorded_at and append.recorded_at.isoformat(),
+                scopes,
+                ids,
+                prints,
+                outcomes,
+                _array(nths),
+            ),
+            prepare=True,
+        )
+    if append.outbox:
+        *texts, nths = map(list, zip(*append.outbox, strict=True))
+        curs.execute(_INSERT_OUTBOX, (*texts, _array(nths)), prepare=True)
+    if append.heads:
+        heads = append.heads.values()
+        curs.execute(
+            _UPSERT_HEADS,
+            (list(append.heads), _array([h.version for h in heads]), [h.hash for h in heads]),
+            prepare=True,
+        )
+    if append.balances:
+        kept = {key: amount for key, amount in append.balances.items() if amount}
+        gone = [key for key, amount in append.balances.items() if not amount]
+        if kept:
+            columns = map(list, zip(*kept, strict=True))
+            curs.execute(_UPSERT_BALANCES, (*columns, _amounts(kept.values())), prepare=True)
+        if gone:
+            curs.execute(_DELETE_BALANCES, tuple(map(list, zip(*gone, strict=True))), prepare=True)
+    for snapshot in append.snapshots:
+        curs.execute(_UPSERT_SNAPSHOT, snapshot, prepare=True)
+
+
+def _amounts(amounts: Iterable[Decimal]) -> str:
+    return "{" + ",".join(map(text, amounts)) + "}"
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Our words for what the server or the library says."""
+    try:
+        yield
+    except PersistenceError as e:
+        cause = e.__cause__ if isinstance(e.__cause__, psycopg.Error) else None
+        sqlstate = cause.sqlstate if cause is not None else None
+        about = cause.diag.message_primary or "" if cause is not None else ""
+        if sqlstate == STALE_VERSION:
+            raise StaleVersion(about) from e
+        if sqlstate == LEASE_LOST:
+            raise LeaseLost(name=about) from e
+        if isinstance(cause, psycopg.errors.UniqueViolation):
+            constraint = cause.diag.constraint_name or ""
+            if constraint.startswith("stored_events"):
+                raise StaleVersion("") from e
+            if constraint == "command_keys_pkey":
+                raise DuplicateKey from e
+        if cause is None or isinstance(
+            cause,
+            psycopg.OperationalError | psycopg.InterfaceError | psycopg.errors.ReadOnlySqlTransaction,
+        ):
+            raise StoreUnavailable(str(e).strip()) from e
+        raise
