@@ -11,9 +11,9 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote
 
 import psycopg
@@ -97,6 +97,7 @@ class Database:
         self.url, self.role = url, role
         self.lock = threading.RLock()
         self.folding = threading.RLock()  # one thread at a time moves projections in this process
+        self.progress = threading.Condition()  # notified when projections have moved
         self._thread = threading.local()
 
     @property
@@ -169,15 +170,11 @@ class Database:
     def _open_in_this_thread(self) -> Connection | None:
         return getattr(self._thread, "connection", None)
 
-    @contextmanager
-    def _begin(self) -> Iterator[Connection]:
+    def _begin(self) -> AbstractContextManager[Connection]:
         raise NotImplementedError
-        yield
 
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
+    def _read(self) -> AbstractContextManager[Connection]:
         raise NotImplementedError
-        yield
 
     def __enter__(self) -> Database:
         return self
@@ -497,13 +494,16 @@ def _translated() -> Iterator[None]:
     except exc.TimeoutError as e:
         raise StoreUnavailable("all connections to the database are in use") from e
     except (exc.DBAPIError, psycopg.Error, sqlite3.Error) as e:
-        cause: Any = e.orig if isinstance(e, exc.DBAPIError) else e
-        if _is_unavailable(cause):
+        if is_unavailable(e):
+            cause = e.orig if isinstance(e, exc.DBAPIError) else e
             raise StoreUnavailable(str(cause).strip()) from e
         raise
 
 
-def _is_unavailable(error: BaseException) -> bool:
+def is_unavailable(error: BaseException) -> bool:
+    """Whether an engine's error says that it cannot answer now, rather than that the question is wrong."""
+    if isinstance(error, exc.DBAPIError):
+        return error.orig is not None and is_unavailable(error.orig)
     if isinstance(error, sqlite3.Error):
         return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _UNAVAILABLE_SQLITE
     return isinstance(

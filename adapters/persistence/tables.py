@@ -37,7 +37,7 @@ Int64 = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class ExactDecimal(TypeDecorator[Decimal]):
-    """NUMERIC without bounds on PostgreSQL, canonical text on SQLite: neither rounds, equal amounts are equal."""
+    """NUMERIC without bounds on PostgreSQL, canonical text on SQLite: neither rounds."""
 
     impl = Text
     cache_ok = True
@@ -51,12 +51,12 @@ class ExactDecimal(TypeDecorator[Decimal]):
         plain = money.text(value)
         return Decimal(plain) if dialect.name == "postgresql" else plain
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
         return None if value is None else Decimal(value)
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """timestamptz on PostgreSQL, ISO text of fixed width on SQLite (it sorts by time). Takes aware times only."""
+    """timestamptz on PostgreSQL, ISO text of fixed width on SQLite, so that it sorts. Aware times only."""
 
     impl = Text
     cache_ok = True
@@ -72,7 +72,7 @@ class UtcTime(TypeDecorator[datetime]):
         in_utc = value.astimezone(UTC)
         return in_utc if dialect.name == "postgresql" else utc_text(in_utc)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         if value is None:
             return None
         moment: datetime = value if isinstance(value, datetime) else datetime.fromisoformat(value)
@@ -136,6 +136,7 @@ projection_positions = Table(
     Column("name", Text, primary_key=True),
     Column("shard", Int64, primary_key=True, autoincrement=False),
     Column("position", Int64, nullable=False),
+    Column("generation", Int64, nullable=False),  # grows when a rebuild swaps its tables
     Column("state", Text, nullable=False),  # folding or stopped
     Column("problem", Text, nullable=False),  # why it stopped, for people
 )

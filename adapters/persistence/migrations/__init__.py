@@ -17,8 +17,8 @@ _UPGRADE_LOCK = 0x6576656E  # "even": any number that nobody else uses on the da
 def upgrade(url: str) -> str:
     """Bring a database to the newest schema and return its version; creates a SQLite file that is not there.
 
-    One transaction: killed midway nothing has changed, and the next run starts over (safety §4.25). Any number
-    of processes may upgrade one PostgreSQL database at once; the first does it.
+    One transaction: killed midway nothing has changed, and the next run starts over (safety §4.25). Any
+    number of processes may upgrade one PostgreSQL database at once; the first does it.
     """
     with open_database(url, check_schema=False, lock_timeout_ms=60_000, statement_timeout_ms=0) as database:
         if database.schema_version() > head():

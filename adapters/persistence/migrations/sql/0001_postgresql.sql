@@ -263,6 +263,7 @@ CREATE TABLE projection_positions (
     name text NOT NULL,
     shard bigint NOT NULL,
     position bigint NOT NULL,
+    generation bigint NOT NULL,
     state text NOT NULL,
     problem text NOT NULL,
     PRIMARY KEY (name, shard)

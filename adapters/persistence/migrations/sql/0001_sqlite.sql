@@ -228,6 +228,7 @@ CREATE TABLE projection_positions (
     name TEXT NOT NULL,
     shard INTEGER NOT NULL,
     position INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
     state TEXT NOT NULL,
     problem TEXT NOT NULL,
     PRIMARY KEY (name, shard)

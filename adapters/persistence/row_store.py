@@ -1,0 +1,272 @@
+"""Rows to columns and back, in bulk, on either engine's own driver.
+
+The tables are those of tables.py; the statements are made here once per row class, because a projector writes
+thousands of rows in a page and SQLAlchemy's own path costs more than the fold.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cache
+from operator import attrgetter
+from typing import Any, cast, get_type_hints
+
+import psycopg
+from sqlalchemy import Connection
+
+from adapters.persistence.tables import table_name, utc_text
+from domain.money import text
+
+Row = Any
+Key = tuple[Any, ...]
+Convert = Callable[[Any], Any]
+
+_PG_TYPES = {str: "text", int: "int8", Decimal: "numeric", datetime: "timestamptz"}
+
+
+class RowTable:
+    """One row class in one table: what to say to the engine, and how values travel."""
+
+    def __init__(self, kind: type, dialect: str, table: str = "") -> None:
+        self.kind = kind
+        self.table = table or table_name(kind)
+        self.columns = tuple(field.name for field in fields(kind))
+        self.key_columns: tuple[str, ...] = kind.KEY  # type: ignore[attr-defined]  # every row class says it
+        self.key_of: Callable[[Row], Key] = _key_getter(self.key_columns)
+        hints = {name: _plain_type(hint) for name, hint in get_type_hints(kind).items()}
+        self.types = tuple(_PG_TYPES[hints[name]] for name in self.columns)
+        self._values_of = attrgetter(*self.columns)
+        encode = _TO_SQLITE if dialect == "sqlite" else _TO_POSTGRES
+        decode = _FROM_SQLITE if dialect == "sqlite" else _FROM_POSTGRES
+        self._encoders = [
+            (i, encode[hints[name]]) for i, name in enumerate(self.columns) if hints[name] in encode
+        ]
+        self._decoders = [(name, decode[hints[name]]) for name in self.columns if hints[name] in decode]
+        self._encode_key = [encode.get(hints[name]) for name in self.key_columns]
+        self._statements(dialect)
+
+    def encode(self, row: Row) -> tuple[Any, ...]:
+        values = list(self._values_of(row))
+        for i, convert in self._encoders:
+            if values[i] is not None:
+                values[i] = convert(values[i])
+        return tuple(values)
+
+    def decode(self, values: Sequence[Any]) -> Row:
+        named = dict(zip(self.columns, values, strict=True))
+        for name, convert in self._decoders:
+            if named[name] is not None:
+                named[name] = convert(named[name])
+        return self.kind(**named)
+
+    def get(self, connection: Connection, key: Key) -> Row | None:
+        found = next(select(connection, self.select_one, key), None)
+        return None if found is None else self.decode(found)
+
+    def upsert(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Insert rows, or replace those with the same key."""
+        encoded = [self.encode(row) for row in rows]
+        if isinstance(raw := driver(connection), sqlite3.Connection):
+            raw.executemany(self.insert_or_replace, encoded)
+        else:
+            raw.execute(self.insert_or_replace, [list(column) for column in zip(*encoded, strict=True)])
+
+    def delete(self, connection: Connection, keys: Sequence[Key]) -> None:
+        if isinstance(raw := driver(connection), sqlite3.Connection):
+            raw.executemany(self.delete_one, keys)
+        else:
+            raw.execute(self.delete_one, [list(column) for column in zip(*keys, strict=True)])
+
+    def load(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Insert many rows whose keys should be new: the engine's fastest way."""
+        if isinstance(raw := driver(connection), sqlite3.Connection):
+            raw.executemany(self.insert_or_replace, map(self.encode, rows))
+            return
+        raw.execute("SAVEPOINT load")
+        try:
+            self._copy(raw, rows)
+        except psycopg.errors.UniqueViolation:  # new they were not
+            raw.execute("ROLLBACK TO load")
+            self.upsert(connection, rows)
+        raw.execute("RELEASE load")
+
+    def _copy(self, raw: psycopg.Connection[Any], rows: Sequence[Row]) -> None:
+        encode = self.encode
+        with raw.cursor() as cursor, cursor.copy(self.copy) as copy:
+            copy.set_types(self.types)
+            write = copy.write_row
+            for row in rows:
+                write(encode(row))
+
+    def _statements(self, dialect: str) -> None:
+        columns, key = ", ".join(self.columns), ", ".join(self.key_columns)
+        rest = [name for name in self.columns if name not in self.key_columns]
+        replaced = ", ".join(f"{name} = excluded.{name}" for name in rest)
+        conflict = f"ON CONFLICT ({key}) DO UPDATE SET {replaced}"
+        into = f"INSERT INTO {self.table} ({columns})"  # noqa: S608  # our own names
+        mark = "?" if dialect == "sqlite" else "%s"
+        wanted = " AND ".join(f"{name} = {mark}" for name in self.key_columns)
+        self.select_all = f"SELECT {columns} FROM {self.table}"  # noqa: S608  # our own names
+        self.select_one = f"{self.select_all} WHERE {wanted}"
+        if dialect == "sqlite":
+            self.insert = f"{into} VALUES ({', '.join('?' * len(self.columns))})"  # noqa: S608  # our own names
+            self.insert_or_replace = f"{self.insert} {conflict}"
+            self.delete_one = f"DELETE FROM {self.table} WHERE {wanted}"  # noqa: S608  # our own names
+        else:
+            kinds = dict(zip(self.columns, self.types, strict=True))
+            arrays = ", ".join(f"%b::{kinds[name]}[]" for name in self.columns)
+            keys = ", ".join(f"%b::{kinds[name]}[]" for name in self.key_columns)
+            self.insert_or_replace = f"{into} SELECT * FROM unnest({arrays}) {conflict}"  # noqa: S608  # our own names
+            self.delete_one = f"DELETE FROM {self.table} WHERE ({key}) IN (SELECT * FROM unnest({keys}))"  # noqa: S608  # our own names
+            self.copy = f"COPY {self.table} ({columns}) FROM STDIN (FORMAT BINARY)"
+
+
+@cache
+def row_table(kind: type, dialect: str, prefix: str = "") -> RowTable:
+    """The live table of a row class; with a prefix ("shadow_", "schema."), the one of that name."""
+    return RowTable(kind, dialect, prefix + table_name(kind))
+
+
+def driver(connection: Connection) -> sqlite3.Connection | psycopg.Connection[Any]:
+    """The engine's own connection beneath SQLAlchemy's, in the same transaction."""
+    return cast("sqlite3.Connection | psycopg.Connection[Any]", connection.connection.driver_connection)
+
+
+def select(connection: Connection, statement: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
+    """Rows of a statement, through the driver. PostgreSQL answers in binary."""
+    raw = driver(connection)
+    if isinstance(raw, sqlite3.Connection):
+        return iter(raw.execute(statement, parameters))
+    return iter(raw.cursor(binary=True).execute(statement, parameters or None))
+
+
+class StoredRows:
+    """Rows for a fold, cached, written in bulk when flushed; reads see what was put before.
+
+    `fresh` says that the tables were empty when this began, so a row that is not cached does not exist and is
+    not asked for: what makes a rebuild fast. What no fold reads back is not kept.
+    """
+
+    def __init__(self, dialect: str, *, prefix: str = "", fresh: bool = False) -> None:
+        self._dialect, self._prefix, self._fresh = dialect, prefix, fresh
+        self._connection: Connection | None = None
+        self._cached: dict[type, dict[Key, Row | None]] = {}
+        self._changed: dict[type, set[Key]] = {}
+        self._read_back: set[type] = set()
+        self._incomplete: set[type] = set()  # some of its rows are in the table only
+
+    def use(self, connection: Connection) -> None:
+        """Read and write through this connection from now on."""
+        self._connection = connection
+
+    def get(self, kind: type, *key: Any) -> Row | None:
+        self._read_back.add(kind)
+        cached = self._of(kind)
+        try:
+            return cached[key]
+        except KeyError:
+            pass
+        if self._fresh and kind not in self._incomplete:
+            return None
+        row = self._table(kind).get(self._open(), key)
+        cached[key] = row
+        return row
+
+    def put(self, row: Row) -> None:
+        kind = type(row)
+        key = self._table(kind).key_of(row)
+        self._of(kind)[key] = row
+        self._changed[kind].add(key)
+
+    def delete(self, kind: type, *key: Any) -> None:
+        self._of(kind)[key] = None
+        self._changed[kind].add(key)
+
+    def size(self) -> int:
+        """How many rows are kept."""
+        return sum(map(len, self._cached.values()))
+
+    def flush(self) -> None:
+        """Write what changed."""
+        for kind in list(self._changed):
+            self._write(kind)
+
+    def flush_appended(self) -> None:
+        """Write, and forget, the kinds that no fold has read back: they only ever grow."""
+        for kind in [kind for kind in self._changed if kind not in self._read_back]:
+            self._write(kind)
+            self._incomplete.add(kind)
+            self._cached[kind].clear()
+
+    def forget(self) -> None:
+        """Keep nothing; what was not flushed is lost."""
+        for kind, cached in self._cached.items():
+            self._incomplete.add(kind)
+            self._changed[kind].clear()
+            cached.clear()
+
+    def _write(self, kind: type) -> None:
+        changed = self._changed[kind]
+        if not changed:
+            return
+        table, cached, connection = self._table(kind), self._cached[kind], self._open()
+        rows = [cached[key] for key in changed]
+        gone = [key for key in changed if cached[key] is None]
+        present = [row for row in rows if row is not None]
+        append_only = kind not in self._read_back
+        if self._fresh and (append_only or kind not in self._incomplete):
+            table.load(connection, present)  # new keys: kept complete until now, or of a kind that only grows
+            self._incomplete.add(kind)
+        else:
+            if present:
+                table.upsert(connection, present)
+            if gone:
+                table.delete(connection, gone)
+        changed.clear()
+
+    def _of(self, kind: type) -> dict[Key, Row | None]:
+        cached = self._cached.get(kind)
+        if cached is None:
+            cached = self._cached[kind] = {}
+            self._changed[kind] = set()
+        return cached
+
+    def _table(self, kind: type) -> RowTable:
+        return row_table(kind, self._dialect, self._prefix)
+
+    def _open(self) -> Connection:
+        if self._connection is None:
+            raise RuntimeError("no connection to read from or write through")
+        return self._connection
+
+
+def _key_getter(columns: tuple[str, ...]) -> Callable[[Row], Key]:
+    if len(columns) == 1:
+        (only,) = columns
+        return lambda row: (getattr(row, only),)
+    return cast("Callable[[Row], Key]", attrgetter(*columns))
+
+
+def _plain_type(hint: Any) -> type:
+    for plain in (str, int, Decimal, datetime):
+        if hint is plain or hint == plain | None:
+            return plain
+    return type(None)  # KEY itself
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
+def _canonical(amount: Decimal) -> Decimal:
+    return Decimal(text(amount))
+
+
+_TO_SQLITE: Mapping[type, Convert] = {Decimal: text, datetime: utc_text}
+_FROM_SQLITE: Mapping[type, Convert] = {Decimal: Decimal, datetime: datetime.fromisoformat}
+_TO_POSTGRES: Mapping[type, Convert] = {Decimal: _canonical}
+_FROM_POSTGRES: Mapping[type, Convert] = {datetime: _in_utc}
