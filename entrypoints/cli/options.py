@@ -1,0 +1,37 @@
+"""Options that many commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url",
+        metavar="URL",
+        help="sqlite:///path/to/file.db or postgresql://user@host/db. Default: EVENKEEL_DATABASE_URL, "
+        "else evenkeel.db in EVENKEEL_DATA_DIR (./var).",
+    ),
+]
+User = Annotated[
+    str | None,
+    typer.Option("--user", metavar="EMAIL", help="Whose account; needless while there is one user only."),
+]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="TIME|POSITION",
+        help="As of then: '2026-03-01T12:00:00Z' (when it was recorded) or a log position such as 0-1234.",
+    ),
+]
+Limit = Annotated[
+    int, typer.Option("--limit", "-n", min=1, max=10_000, help="At most so many, newest first.")
+]
+PaperAccount = Annotated[
+    str | None,
+    typer.Option("--paper-account", metavar="ID", help="Which paper account; default: the newest open one."),
+]

@@ -1,0 +1,127 @@
+"""What a command shows: tables for people, one JSON value for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from domain.money import text
+from entrypoints.problems import Problem
+
+_as_json: ContextVar[bool] = ContextVar("as_json", default=False)
+Row = Mapping[str, Any]
+
+
+class Output:
+    """One command's output. With `as_json`, standard output gets one JSON value and nothing else."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        _as_json.set(as_json)
+        self.as_json = as_json
+        self.console = Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
+
+    def value(self, value: Any) -> None:
+        """For machines only: people get what say() and table() show."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+
+    def say(self, line: str = "") -> None:
+        """For people only; what stands in brackets is text, not markup."""
+        if not self.as_json:
+            self.console.print(escape(line))
+
+    def table(self, rows: Sequence[Row], columns: Sequence[str], *, empty: str) -> None:
+        """For people: the rows' columns, or the words for there being none."""
+        if self.as_json:
+            return
+        if not rows:
+            self.say(empty)
+            return
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for column in columns:
+            table.add_column(column.replace("_", " "), overflow="fold")
+        for row in rows:
+            cells = plain(row)
+            table.add_row(*(escape(_cell(cells.get(column))) for column in columns))
+        self.console.print(table)
+
+    def facts(self, facts: Mapping[str, Any]) -> None:
+        """For people: one fact a line."""
+        if self.as_json:
+            return
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for name, value in plain(facts).items():
+            table.add_row(escape(name.replace("_", " ")), escape(_cell(value)))
+        self.console.print(table)
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar on standard error while that is a terminal; call it with done and total (0: not known)."""
+        if self.as_json or not sys.stderr.isatty():
+            yield lambda _done, _total: None
+            return
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(what, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total or None)
+
+
+def show_problem(problem: Problem) -> None:
+    """One line on standard error; for machines the same as JSON on standard output."""
+    if _as_json.get():
+        sys.stdout.write(json.dumps(problem.as_json(), ensure_ascii=False) + "\n")
+    message = " ".join(problem.message.split())
+    sys.stderr.write(f"evenkeel: {message}\n")
+
+
+def plain(value: Any) -> Any:
+    """As JSON values: amounts as text, times in ISO 8601."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(inner) for inner in value]
+    if isinstance(value, Decimal):
+        return text(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value
+
+
+def _cell(value: Any) -> str:
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {inner}" for name, inner in value.items()) or "–"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

@@ -1,0 +1,17 @@
+"""What an operator does from the command line: run here, or by the server that holds the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from entrypoints.operations import bots, data, paper, platform, users
+from entrypoints.operations.desk import Operation
+
+OPERATIONS: Mapping[str, Operation] = {
+    **users.OPERATIONS,
+    **paper.OPERATIONS,
+    **bots.OPERATIONS,
+    **platform.OPERATIONS,
+    **data.OPERATIONS,
+}
+"""By the name that travels to a running server."""

@@ -1,0 +1,108 @@
+"""Bots: created, started, paused, resumed, stopped, given funds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from application.bots.manage_bots import (
+    AllocateToBot,
+    CreateBot,
+    DeallocateFromBot,
+    PauseBot,
+    ResumeBot,
+    StartBot,
+    StopBot,
+)
+from application.bots.start_point import start_after
+from application.ports.commands import derived_id
+from application.queries.books import newest_open_paper_book
+from application.streams import bot_stream
+from domain.bots.bot import Bot
+from domain.bots.errors import UnknownBot
+from domain.bots.events import BotTerms
+from domain.money import ZERO, Money, parse_positive_amount
+from entrypoints.operations.desk import Arguments, Operation, OperatorDesk, money
+
+PAPER_VENUE = "paper"
+
+
+def create(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
+    owner_id = desk.user(arguments)
+    named = arguments.get("paper_account") or newest_open_paper_book(desk.services.views, owner_id)
+    symbol = arguments["symbol"]
+    quote = symbol.partition("/")[2]
+    allocation = money(arguments["allocation"], "allocation") if arguments.get("allocation") else None
+    limit = arguments.get("max_order_notional")
+    terms = BotTerms(
+        name=arguments["name"] or f"{arguments['strategy']} on {symbol}",
+        strategy=arguments["strategy"],
+        parameters=dict(arguments["parameters"]),
+        venue=PAPER_VENUE,
+        symbol=symbol,
+        interval=arguments["interval"],
+        source=arguments["source"],
+        allocation=allocation or Money(ZERO, quote),
+        max_order_notional=parse_positive_amount(limit, "max-order-notional") if limit else None,
+    )
+    command = CreateBot(
+        bot_id=derived_id("bot", desk.operation_id),
+        owner_id=owner_id,
+        book_id=named or derived_id("paper", desk.operation_id),
+        book_is_new=not named,
+        terms=terms,
+    )
+    answer = desk.run(command)
+    desk.services.paper_accounts.make_venue_follow(command.book_id)
+    return answer
+
+
+def start(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
+    bot = _bot(desk, arguments)
+    return desk.run(StartBot(bot.bot_id, bot.owner_id, _start_after(desk, bot)))
+
+
+def resume(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
+    bot = _bot(desk, arguments)
+    return desk.run(ResumeBot(bot.bot_id, bot.owner_id, _start_after(desk, bot)))
+
+
+def pause(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
+    bot = _bot(desk, arguments)
+    return desk.run(PauseBot(bot.bot_id, bot.owner_id, arguments["reason"]))
+
+
+def stop(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
+    bot = _bot(desk, arguments)
+    return desk.run(StopBot(bot.bot_id, bot.owner_id, arguments["reason"]))
+
+
+def allocate(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
+    bot = _bot(desk, arguments)
+    amount, allocation_id = money(arguments["amount"], "amount"), derived_id("allocation", desk.operation_id)
+    if arguments.get("take_back"):
+        return desk.run(DeallocateFromBot(bot.bot_id, bot.owner_id, amount, allocation_id))
+    return desk.run(AllocateToBot(bot.bot_id, bot.owner_id, amount, allocation_id))
+
+
+def _bot(desk: OperatorDesk, arguments: Arguments) -> Bot:
+    """Any owner's bot, for an operator; of the named user's only where one is named."""
+    bot: Bot = desk.services.log.load(bot_stream(arguments["bot_id"])).state
+    if not bot.exists or (arguments.get("user") and bot.owner_id != desk.user(arguments)):
+        raise UnknownBot(bot_id=arguments["bot_id"])
+    return bot
+
+
+def _start_after(desk: OperatorDesk, bot: Bot) -> int | None:
+    if bot.terms is None:
+        raise UnknownBot(bot_id=bot.bot_id)
+    return start_after(desk.services.candles, bot.terms, desk.services.live_sources)
+
+
+OPERATIONS: dict[str, Operation] = {
+    "bots.create": create,
+    "bots.start": start,
+    "bots.pause": pause,
+    "bots.resume": resume,
+    "bots.stop": stop,
+    "bots.allocate": allocate,
+}

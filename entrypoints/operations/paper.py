@@ -1,0 +1,45 @@
+"""Paper accounts: opened, funded, reset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from application.paper.accounts import FundPaperBook, OpenPaperBook, ResetPaperBook
+from application.paper.terms import terms_from_text
+from application.ports.commands import derived_id
+from entrypoints.operations.desk import Arguments, Operation, OperatorDesk, answered, money
+
+
+def open_account(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
+    command = OpenPaperBook(
+        book_id=derived_id("paper", desk.operation_id),
+        owner_id=desk.user(arguments),
+        balances=tuple(money(raw, "balance") for raw in arguments["balances"]),
+        terms=terms_from_text(arguments["terms"]),
+    )
+    return answered(desk.services.paper_accounts.open(command, desk.caller()))
+
+
+def fund(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
+    owner_id = desk.user(arguments)
+    command = FundPaperBook(
+        book_id=desk.paper_account(arguments, owner_id),
+        owner_id=owner_id,
+        amount=money(arguments["amount"], "amount"),
+        deposit_id=derived_id("deposit", desk.operation_id),
+    )
+    return answered(desk.services.paper_accounts.fund(command, desk.caller()))
+
+
+def reset(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
+    owner_id = desk.user(arguments)
+    command = ResetPaperBook(
+        book_id=desk.paper_account(arguments, owner_id),
+        new_book_id=derived_id("paper", desk.operation_id),
+        owner_id=owner_id,
+        balances=tuple(money(raw, "balance") for raw in arguments["balances"]),
+    )
+    return answered(desk.services.paper_accounts.reset(command, desk.caller()))
+
+
+OPERATIONS: dict[str, Operation] = {"paper.open": open_account, "paper.fund": fund, "paper.reset": reset}

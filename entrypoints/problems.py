@@ -1,0 +1,121 @@
+"""What a command says when it cannot do what it was asked: one line and a meaningful exit code."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import httpx
+import typer
+
+from application.failpoints import FailpointRefused
+from application.ports.commands import QueueFull
+from application.ports.event_log import StoreUnavailable
+from domain.errors import DomainError
+from entrypoints.settings import InvalidSettings
+
+OK, REFUSED, USAGE, UNAVAILABLE, INTERRUPTED = 0, 1, 2, 3, 130
+
+_UNAVAILABLE_CODES = frozenset(
+    {
+        "candle_source_unavailable",
+        "database_in_use",
+        "database_unreachable",
+        "read_only",
+        "schema_out_of_date",
+        "schema_too_new",
+        "server_unreachable",
+    }
+)
+_USAGE_CODES = frozenset({"invalid_database_url", "invalid_value", "user_not_named"})
+log = logging.getLogger("evenkeel.cli")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A failed command, for people (one line) and for machines."""
+
+    code: str
+    message: str
+    exit_code: int
+    data: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        return {"error": {"code": self.code, "message": self.message, "data": dict(self.data)}}
+
+
+class CheckFailed(Exception):
+    """Something was checked and is not as it should be; what was found is on the screen already."""
+
+
+class UserNotNamed(DomainError, code="user_not_named"):
+    """There is more than one user, or none: say whose account is meant."""
+
+    def __init__(self, *, users: int) -> None:
+        way_out = "name one with --user EMAIL" if users else "create one with `evenkeel users create`"
+        super().__init__(f"user: there are {users} users; {way_out}")
+        self.users = users
+
+
+class UnknownUser(DomainError, code="unknown_user"):
+    """Nobody signs in with that address."""
+
+    def __init__(self) -> None:
+        super().__init__("user: nobody signs in with that address; `evenkeel users list` shows the accounts")
+
+
+class ServerUnreachable(DomainError, code="server_unreachable"):
+    """The process that holds the database does not answer."""
+
+    def __init__(self, *, problem: str) -> None:
+        super().__init__(problem)
+
+
+class RemoteRefusal(DomainError, code="refused"):
+    """The running server refused; its code, words and data."""
+
+    def __init__(self, code: str, message: str, data: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.code = code  # type: ignore[misc]  # stands for the class it was made from
+        self._data = dict(data)
+
+    @property
+    def data(self) -> dict[str, str]:
+        return dict(self._data)
+
+
+def problem_of(error: BaseException) -> Problem:
+    """How an error is told. What nobody foresaw is logged with its traceback at debug level, never shown."""
+    if isinstance(error, DomainError):
+        code, exit_code = error.code, REFUSED
+        if code in _UNAVAILABLE_CODES:
+            exit_code = UNAVAILABLE
+        elif code in _USAGE_CODES:
+            exit_code = USAGE
+        return Problem(code, str(error), exit_code, error.data)
+    if isinstance(error, InvalidSettings | FailpointRefused):
+        return Problem("invalid_settings", str(error), USAGE)
+    if isinstance(error, StoreUnavailable):
+        return Problem(
+            "store_unavailable", f"the database cannot answer now: {error}; try again", UNAVAILABLE
+        )
+    if isinstance(error, QueueFull):
+        return Problem("queue_full", "the server is busy and took nothing on; try again shortly", UNAVAILABLE)
+    if isinstance(error, httpx.HTTPError):
+        return Problem(
+            "server_unreachable", f"the server does not answer: {type(error).__name__}", UNAVAILABLE
+        )
+    if isinstance(error, KeyboardInterrupt):
+        message = "interrupted; what was committed stays, run the same command again to go on"
+        return Problem("interrupted", message, INTERRUPTED)
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return Problem("os_error", f"{where}{error.strerror}", REFUSED)
+    log.debug("a command failed in a way nobody foresaw", exc_info=error)
+    message = f"internal error ({type(error).__name__}); EVENKEEL_LOG_LEVEL=debug shows where"
+    return Problem("internal_error", message, REFUSED)
+
+
+def is_usual_exit(error: BaseException) -> bool:
+    return isinstance(error, typer.Exit | typer.Abort | typer.TyperException)

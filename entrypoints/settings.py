@@ -1,0 +1,140 @@
+"""Every option with its unit and default: from EVENKEEL_… variables, then a TOML file if one is named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+PREFIX = "EVENKEEL_"
+FILE_VARIABLE = "EVENKEEL_SETTINGS_FILE"
+_NOT_SETTINGS = {FILE_VARIABLE, "EVENKEEL_FAILPOINT", "EVENKEEL_SHARED", "EVENKEEL_NETWORK_TESTS"}
+
+
+class InvalidSettings(Exception):
+    """A setting is not usable; the message names it, the problem and the way out."""
+
+
+class Settings(BaseSettings):
+    """Read once, at start. An environment variable wins over the file, the command line over both."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    environment: Literal["development", "production"] = Field(
+        "development", description="production refuses failpoints and insecure cookies"
+    )
+    data_dir: Path = Field(Path("var"), description="folder for the SQLite file and what belongs to it")
+    database_url: str = Field(
+        "",
+        description="sqlite:///path/to/file.db or postgresql://user@host/db; empty: evenkeel.db in data_dir",
+    )
+    database_pool_connections: int = Field(5, ge=1, le=100, description="PostgreSQL connections kept open")
+    lock_timeout_ms: int = Field(1_000, ge=10, le=60_000, description="longest wait for a database lock")
+    statement_timeout_ms: int = Field(5_000, ge=100, le=600_000, description="longest database statement")
+
+    http_host: str = Field("127.0.0.1", description="address the API listens on")
+    http_port: int = Field(8000, ge=0, le=65535, description="port of the API; 0 takes a free one")
+    insecure_cookies: bool | None = Field(
+        None, description="session cookies over plain HTTP; default: only in development, on loopback"
+    )
+    request_body_limit_bytes: int = Field(256 * 1024, ge=1024, description="larger bodies are refused")
+    forwarded_allow_ips: str = Field("", description="proxies whose X-Forwarded-… headers are believed")
+
+    metrics_host: str = Field(
+        "127.0.0.1", description="address of the metrics port; it asks nobody who they are"
+    )
+    metrics_port: int = Field(9090, ge=0, le=65535, description="port of the metrics; 0 takes a free one")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
+    log_format: Literal["json", "console"] = Field("json", description="console is used on a terminal only")
+    sentry_dsn: SecretStr = Field(SecretStr(""), description="where error reports go; empty: nowhere")
+
+    shutdown_s: float = Field(20.0, gt=0, le=300, description="longest time to finish open work at a stop")
+    feed_poll_s: float = Field(5.0, gt=0, le=3_600, description="how often a venue is asked for a due candle")
+    synthetic_candles_per_s: float = Field(2.0, gt=0, le=1_000, description="speed of generated candles")
+    ready_lag_events: int = Field(5_000, ge=1, description="projection lag beyond which /readyz says no")
+    ready_heartbeat_s: float = Field(30.0, gt=0, description="worker silence beyond which /readyz says no")
+
+    @model_validator(mode="after")
+    def _production_is_strict(self) -> Settings:
+        if self.environment == "production" and self.insecure_cookies:
+            raise ValueError(
+                "insecure_cookies: refused in production; put a TLS proxy in front and leave it unset"
+            )
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # we name one file, in one format
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        named = os.environ.get(FILE_VARIABLE, "")
+        if not named:
+            return init_settings, env_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(named))
+
+    @property
+    def database(self) -> str:
+        """The address of the database."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'evenkeel.db'}"
+
+    @property
+    def is_production(self) -> bool:
+        return self.environment == "production"
+
+    @property
+    def sends_cookies_over_http(self) -> bool:
+        if self.insecure_cookies is not None:
+            return self.insecure_cookies
+        return not self.is_production and self.http_host in ("127.0.0.1", "::1", "localhost")
+
+
+def load_settings(**given: Any) -> Settings:
+    """What environment and file say, and over them what was `given` (None counts as not given).
+
+    Errors: InvalidSettings.
+    """
+    named = os.environ.get(FILE_VARIABLE, "")
+    if named and not Path(named).is_file():
+        raise InvalidSettings(f"{FILE_VARIABLE}: there is no file {named}")
+    given = {name: value for name, value in given.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as e:
+        raise InvalidSettings("; ".join(_problem(error) for error in e.errors())) from None
+    except (SettingsError, ValueError, OSError) as e:
+        raise InvalidSettings(f"{FILE_VARIABLE}={named}: {e}") from None
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """EVENKEEL_… variables that name no setting: a typing mistake is found, not ignored."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | _NOT_SETTINGS
+    return sorted(name for name in environment if name.upper().startswith(PREFIX) and name not in known)
+
+
+def _problem(error: Any) -> str:
+    """One line that names the setting; never its value, which may be a secret."""
+    if not error["loc"]:
+        return (
+            str(error["msg"])
+            .removeprefix("Value error, ")
+            .replace("insecure_cookies:", f"{PREFIX}INSECURE_COOKIES:")
+        )
+    name = str(error["loc"][0])
+    if error["type"] == "extra_forbidden":
+        return f"{name}: there is no such setting; `evenkeel doctor --settings` lists them"
+    return f"{PREFIX}{name.upper()}: {error['msg']}"
