@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, BinaryIO, Protocol, cast
 
 import pyarrow as pa
@@ -102,7 +103,7 @@ class TextTable:
                     block = stream.read(_BLOCK_BYTES)
                 complete, newline, rest = (rest + block).rpartition(b"\n") if block else (rest, b"", b"")
                 if newline or complete:
-                    lines = _decoded(complete, row).split("\n")
+                    lines = _decoded(complete, row).replace("\r\n", "\n").removesuffix("\r").split("\n")
                     yield row, lines
                     row += len(lines)
                 if not block:
@@ -116,14 +117,31 @@ class TextChunk:
     delimiter: str
 
     def columns(self) -> Columns | None:
+        return self._cut() or self._parsed()
+
+    def _cut(self) -> Columns | None:
+        """Without quotes every separator separates: one split does for all rows."""
+        width = self.layout.width
+        if set(map(str.count, self.lines, repeat(self.delimiter))) != {width - 1}:
+            return None
+        joined = self.delimiter.join(self.lines)
+        if '"' in joined or "\r" in joined:
+            return None
+        cells = joined.split(self.delimiter)
+        return self._wanted([cells[index::width] for index in range(width)])
+
+    def _parsed(self) -> Columns | None:
         try:
             rows = list(csv.reader(self.lines, delimiter=self.delimiter))
             every = list(zip(*rows, strict=True))
         except (csv.Error, ValueError):
             return None
-        layout = self.layout
-        if len(rows) != len(self.lines) or len(every) != layout.width:
+        if len(rows) != len(self.lines) or len(every) != self.layout.width:
             return None
+        return self._wanted(every)
+
+    def _wanted(self, every: Columns) -> Columns:
+        layout = self.layout
         symbol = [] if layout.symbol is None else [every[layout.symbol]]
         return [every[layout.time], *(every[index] for index in layout.numbers), *symbol]
 

@@ -8,13 +8,13 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, func, select, text
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import Connection, func, select
+from sqlalchemy import text as sql
 
 from adapters.persistence.candle_tables import candles as table
 from application.ports.candle_store import CandleConflict, SaveReport, Series, SeriesSummary
 from domain.market import Candle, interval_ms
-from domain.money import text as exact
+from domain.money import text
 
 PAGE = 5_000
 """Candles read at a time, and written by one statement."""
@@ -23,12 +23,14 @@ _KEYS_PER_QUERY = 1_000
 _COLUMNS = ("open_time_ms", "open", "high", "low", "close", "volume")
 
 # One statement with arrays: a row each would cost a round trip or a statement of thousands of parameters.
-_POSTGRESQL_INSERT = text(
+_POSTGRESQL_INSERT = sql(
     "INSERT INTO candles (source, symbol, interval, open_time_ms, open, high, low, close, volume) "
     "SELECT :source, :symbol, :interval, * FROM unnest("
     "CAST(:open_time_ms AS bigint[]), CAST(:open AS text[]), CAST(:high AS text[]), CAST(:low AS text[]), "
     "CAST(:close AS text[]), CAST(:volume AS text[])) ON CONFLICT DO NOTHING"
 )
+
+_SQLITE_INSERT = "INSERT INTO candles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
 _Row = tuple[int, str, str, str, str, str]
 
@@ -104,12 +106,18 @@ class SqlCandleStore:
 def _row(candle: Candle) -> _Row:
     return (
         candle.open_time_ms,
-        exact(candle.open),
-        exact(candle.high),
-        exact(candle.low),
-        exact(candle.close),
-        exact(candle.volume),
+        _exact(candle.open),
+        _exact(candle.high),
+        _exact(candle.low),
+        _exact(candle.close),
+        _exact(candle.volume),
     )
+
+
+def _exact(number: Decimal) -> str:
+    """As domain.money.text, which most numbers need no more than this for."""
+    plain = str(number)
+    return text(number) if plain[-1] == "0" or "E" in plain else plain
 
 
 def _of(series: Series) -> Any:
@@ -126,9 +134,8 @@ def _insert_of(connection: Connection) -> Callable[[Connection, Series, Sequence
 
 
 def _insert_sqlite(connection: Connection, series: Series, rows: Sequence[_Row]) -> int:
-    key = {"source": series.source, "symbol": series.symbol, "interval": series.interval}
-    values = [key | dict(zip(_COLUMNS, row, strict=True)) for row in rows]
-    return connection.execute(sqlite_insert(table).on_conflict_do_nothing(), values).rowcount
+    key = series.source, series.symbol, series.interval
+    return connection.exec_driver_sql(_SQLITE_INSERT, [key + row for row in rows]).rowcount
 
 
 def _insert_postgresql(connection: Connection, series: Series, rows: Sequence[_Row]) -> int:
@@ -152,13 +159,15 @@ def _require_equal(connection: Connection, series: Series, offered: Sequence[_Ro
 
 
 def _stored(connection: Connection, series: Series, times: Sequence[int]) -> Mapping[int, _Row]:
-    found: dict[int, _Row] = {}
-    for start in range(0, len(times), _KEYS_PER_QUERY):
-        keys = times[start : start + _KEYS_PER_QUERY]
-        query = _of(series).where(table.c.open_time_ms.in_(keys))
-        for time, open_, high, low, close, volume in connection.execute(query):
-            found[time] = (time, open_, high, low, close, volume)
-    return found
+    """The stored rows of those times: by their range where it holds little else, by their keys otherwise."""
+    first, last = min(times), max(times)
+    time = table.c.open_time_ms
+    if last - first < 2 * len(times) * interval_ms(series.interval):
+        queries = [_of(series).where(time.between(first, last))]
+    else:
+        pages = (times[start : start + _KEYS_PER_QUERY] for start in range(0, len(times), _KEYS_PER_QUERY))
+        queries = [_of(series).where(time.in_(keys)) for keys in pages]
+    return {row[0]: tuple(row) for query in queries for row in connection.execute(query)}
 
 
 def _shown(row: _Row) -> str:
