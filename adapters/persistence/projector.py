@@ -208,7 +208,7 @@ def _fold_all(
     events: Iterable[StoredEvent],
     decode: Decoder,
 ) -> Exception | None:
-    """All of them or nothing; the error that prevented it. Raises what is the store's fault, not an event's."""
+    """All of them or nothing; the error that prevented it. What is the store's fault is raised."""
     try:
         with connection.begin_nested():
             for event in events:
@@ -254,7 +254,7 @@ def read_progress(connection: Connection) -> list[Progress]:
 
 
 def lock_progress(connection: Connection, *, wait: bool) -> list[Progress]:
-    """As read_progress, and nobody else moves them until this transaction ends (on SQLite it is alone anyway).
+    """As read_progress, and nobody else moves them until this transaction ends (SQLite's is alone anyway).
 
     Those that somebody else has locked are waited for, or left out.
     """

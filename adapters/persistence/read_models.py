@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import select as select_from
+from sqlalchemy import select
 
 from adapters.persistence.database import Database
 from adapters.persistence.log_pages import head_of_log
@@ -38,7 +38,7 @@ class SqlReadModels:
     def where(self, kind: type[R], **equal: Any) -> Sequence[R]:
         """Every row whose columns equal the given values, by key."""
         table = TABLES[kind]
-        statement = select_from(table).where(*(table.c[name] == value for name, value in equal.items()))
+        statement = select(table).where(*(table.c[name] == value for name, value in equal.items()))
         with self._db.reading() as connection:
             found = connection.execute(statement.order_by(*table.primary_key.columns))
             return [kind(**row._mapping) for row in found]
@@ -54,15 +54,17 @@ class SqlReadModels:
             wanted.append(table.c.position < before.id)
         newest_first = (table.c.position.desc(), *table.primary_key.columns)
         with self._db.reading() as connection:
-            statement = select_from(table).where(*wanted).order_by(*newest_first).limit(limit + 1)
+            statement = select(table).where(*wanted).order_by(*newest_first).limit(limit + 1)
             rows = [kind(**row._mapping) for row in connection.execute(statement)]
             if len(rows) <= limit:
                 return Page(rows, None)
-            last = _position(rows[limit - 1])
+            last, next_one = _position(rows[limit - 1]), _position(rows[limit])
+            if next_one < last:
+                return Page(rows[:limit], Position(SHARD, last))
+            at_last = select(table).where(*wanted, table.c.position == last).order_by(*newest_first)
             rows = [row for row in rows if _position(row) > last]
-            at_last = select_from(table).where(*wanted, table.c.position == last).order_by(*newest_first)
             rows += [kind(**row._mapping) for row in connection.execute(at_last)]
-            older = select_from(table.c.position).where(*wanted, table.c.position < last).limit(1)
+            older = select(table.c.position).where(*wanted, table.c.position < last).limit(1)
             more = connection.execute(older).first() is not None
             return Page(rows, Position(SHARD, last) if more else None)
 
@@ -74,7 +76,7 @@ class SqlReadModels:
         return Position(SHARD, found.get(projection, 0))
 
     def wait_for(self, position: int, *, timeout_s: float) -> bool:
-        """Block until every projection has folded that log id; False when it took too long, or one stopped."""
+        """Block until every projection has folded that log id; False when it took too long or one stopped."""
         deadline = time.monotonic() + timeout_s
         while True:
             with self._db.progress:  # held while looking, so that no notice comes between look and wait
@@ -156,7 +158,7 @@ class MemoryReadModels:
             time.sleep(min(POLL_S, max(0.0, deadline - time.monotonic())))
 
     def catch_up(self) -> None:
-        """Fold everything that is in the log into the rows. While folding, reads see the fold's own writes."""
+        """Fold all that is in the log into the rows; while folding, reads see the fold's own writes."""
         with self._lock:
             log, self._log = self._log, None
             if log is None:

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - statements are made of our own table and column names
 """Rows to columns and back, in bulk, on either engine's own driver.
 
 The tables are those of tables.py; the statements are made here once per row class, because a projector writes
@@ -7,11 +8,10 @@ thousands of rows in a page and SQLAlchemy's own path costs more than the fold.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache
 from operator import attrgetter
 from typing import Any, cast, get_type_hints
 
@@ -67,6 +67,14 @@ class RowTable:
         found = next(select(connection, self.select_one, key), None)
         return None if found is None else self.decode(found)
 
+    def get_many(self, connection: Connection, keys: Sequence[Key]) -> Iterator[Row]:
+        """The rows of these keys that exist, in any order."""
+        if isinstance(driver(connection), sqlite3.Connection):
+            yield from filter(None, (self.get(connection, key) for key in keys))
+        elif keys:
+            columns = [list(column) for column in zip(*keys, strict=True)]
+            yield from map(self.decode, select(connection, self.select_many, columns))
+
     def upsert(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Insert rows, or replace those with the same key."""
         encoded = [self.encode(row) for row in rows]
@@ -107,28 +115,33 @@ class RowTable:
         rest = [name for name in self.columns if name not in self.key_columns]
         replaced = ", ".join(f"{name} = excluded.{name}" for name in rest)
         conflict = f"ON CONFLICT ({key}) DO UPDATE SET {replaced}"
-        into = f"INSERT INTO {self.table} ({columns})"  # noqa: S608  # our own names
+        into = f"INSERT INTO {self.table} ({columns})"
         mark = "?" if dialect == "sqlite" else "%s"
         wanted = " AND ".join(f"{name} = {mark}" for name in self.key_columns)
-        self.select_all = f"SELECT {columns} FROM {self.table}"  # noqa: S608  # our own names
+        self.select_all = f"SELECT {columns} FROM {self.table}"
         self.select_one = f"{self.select_all} WHERE {wanted}"
         if dialect == "sqlite":
-            self.insert = f"{into} VALUES ({', '.join('?' * len(self.columns))})"  # noqa: S608  # our own names
-            self.insert_or_replace = f"{self.insert} {conflict}"
-            self.delete_one = f"DELETE FROM {self.table} WHERE {wanted}"  # noqa: S608  # our own names
+            self.insert_or_replace = f"{into} VALUES ({', '.join('?' * len(self.columns))}) {conflict}"
+            self.delete_one = f"DELETE FROM {self.table} WHERE {wanted}"
         else:
             kinds = dict(zip(self.columns, self.types, strict=True))
             arrays = ", ".join(f"%b::{kinds[name]}[]" for name in self.columns)
             keys = ", ".join(f"%b::{kinds[name]}[]" for name in self.key_columns)
-            self.insert_or_replace = f"{into} SELECT * FROM unnest({arrays}) {conflict}"  # noqa: S608  # our own names
-            self.delete_one = f"DELETE FROM {self.table} WHERE ({key}) IN (SELECT * FROM unnest({keys}))"  # noqa: S608  # our own names
+            self.insert_or_replace = f"{into} SELECT * FROM unnest({arrays}) {conflict}"
+            self.select_many = f"{self.select_all} WHERE ({key}) IN (SELECT * FROM unnest({keys}))"
+            self.delete_one = f"DELETE FROM {self.table} WHERE ({key}) IN (SELECT * FROM unnest({keys}))"
             self.copy = f"COPY {self.table} ({columns}) FROM STDIN (FORMAT BINARY)"
 
 
-@cache
 def row_table(kind: type, dialect: str, prefix: str = "") -> RowTable:
     """The live table of a row class; with a prefix ("shadow_", "schema."), the one of that name."""
-    return RowTable(kind, dialect, prefix + table_name(kind))
+    try:
+        return _made[kind, dialect, prefix]
+    except KeyError:
+        return _made.setdefault((kind, dialect, prefix), RowTable(kind, dialect, prefix + table_name(kind)))
+
+
+_made: dict[tuple[type, str, str], RowTable] = {}
 
 
 def driver(connection: Connection) -> sqlite3.Connection | psycopg.Connection[Any]:
@@ -175,6 +188,16 @@ class StoredRows:
         row = self._table(kind).get(self._open(), key)
         cached[key] = row
         return row
+
+    def prefetch(self, kind: type, keys: Iterable[Key]) -> None:
+        """Read rows that will be asked for, all at once."""
+        cached = self._of(kind)
+        if self._fresh and kind not in self._incomplete:
+            return
+        unknown = [key for key in keys if key not in cached]
+        table = self._table(kind)
+        cached.update(dict.fromkeys(unknown))
+        cached.update((table.key_of(row), row) for row in table.get_many(self._open(), unknown))
 
     def put(self, row: Row) -> None:
         kind = type(row)

@@ -387,8 +387,15 @@ DO $BODY$
 BEGIN
     IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'evenkeel_app') THEN
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO evenkeel_app;
-        GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO evenkeel_app;
+        GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO evenkeel_app;
         REVOKE UPDATE, DELETE, TRUNCATE ON stored_events FROM evenkeel_app;
+        -- LOCK TABLE needs a right beyond INSERT. Before PostgreSQL 17 the least is TRUNCATE, which the trigger
+        -- refuses to everyone.
+        IF current_setting('server_version_num')::int >= 170000 THEN
+            EXECUTE 'GRANT MAINTAIN ON stored_events TO evenkeel_app';
+        ELSE
+            GRANT TRUNCATE ON stored_events TO evenkeel_app;
+        END IF;
         REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM evenkeel_app;
     END IF;
 END

@@ -1,0 +1,295 @@
+"""Folding the log afresh beside what stands, and comparing: check. And putting it in its place: rebuild.
+
+Beside the live tables, shadow tables are folded from the log's start, in transactions of a page. Then one
+transaction holds the followers still, compares, takes the event table's lock, folds the tail, compares the
+balances, and swaps (safety §3.36). Killed at any point, the live tables are what they were. Nothing here has
+an effect outside the database.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection
+
+from adapters.persistence.database import Database
+from adapters.persistence.envelope import Envelopes
+from adapters.persistence.fast_balances import FastBalances
+from adapters.persistence.log_pages import Decoder, StoredEvent, head_of_log, read_page
+from adapters.persistence.prefetch import pages
+from adapters.persistence.projector import (
+    FOLDING,
+    STOPPED,
+    fold_events,
+    lock_progress,
+    read_progress,
+    register,
+    write_progress,
+)
+from adapters.persistence.row_store import StoredRows
+from adapters.persistence.shadow import Shadow, drop_leftovers
+from application.failpoints import failpoint
+from application.ports.read_models import Projection
+from application.views.projections import BALANCES, PROJECTIONS
+from domain.errors import DomainError, InvalidValue
+
+Report = Callable[[int, int], None]
+"""Called with the events folded and the events there are."""
+
+PAGE = 5_000
+KEPT_ROWS = 1_000_000
+"""Rows that a rebuild keeps in memory before it writes them all and starts over."""
+
+
+class PoisonEvent(DomainError, code="poison_event"):
+    """An event of the log cannot be folded; nothing was changed. Verify the log, or upgrade the program."""
+
+    def __init__(self, stored: StoredEvent, error: Exception) -> None:
+        super().__init__(
+            f"event {stored.id} ({stored.name}) cannot be folded: {type(error).__name__}: {error}"
+        )
+        self.position, self.stream, self.name = stored.id, stored.stream, stored.name
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """One projection, folded afresh. `difference` names the first row that stood otherwise before."""
+
+    name: str
+    difference: str = ""
+
+    @property
+    def identical(self) -> bool:
+        return not self.difference
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildReport:
+    """What a rebuild or a check folded, and what it found."""
+
+    projections: tuple[Rebuilt, ...]
+    position: int  # the log id up to which it folded and compared
+    events: int
+    rows: int
+    seconds: float
+    locked_seconds: float  # for which nobody could append
+    swapped: bool
+
+    @property
+    def identical(self) -> bool:
+        return all(one.identical for one in self.projections)
+
+    @property
+    def difference(self) -> str:
+        """The first difference found; "" for none."""
+        return next((one.difference for one in self.projections if one.difference), "")
+
+
+CheckReport = RebuildReport
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionStatus:
+    """Where a projection stands: inline (written by the append), folding, or stopped and why."""
+
+    name: str
+    position: int
+    lag: int  # log ids behind the head
+    state: str
+    problem: str
+
+
+def rebuild(
+    db: Database, names: Sequence[str] | None = None, progress: Report | None = None
+) -> RebuildReport:
+    """Fold projections (all, or those named) from the log's start and swap them in, while serving.
+
+    Raises InvalidValue for an unknown name, and what a fold raises: then nothing was changed.
+    """
+    return _Rebuild(db, chosen(names), progress).run(swap=True)
+
+
+def check(db: Database, names: Sequence[str] | None = None, progress: Report | None = None) -> CheckReport:
+    """As rebuild, but change nothing: does every row equal what the log gives?"""
+    return _Rebuild(db, chosen(names), progress).run(swap=False)
+
+
+def status(db: Database) -> tuple[ProjectionStatus, ...]:
+    """Every projection's position, lag and state."""
+    with db.reading() as connection:
+        head = head_of_log(connection)
+        found = {one.name: one for one in read_progress(connection)}
+    rows = [ProjectionStatus(BALANCES.name, head, 0, "inline", "")]
+    for projection in PROJECTIONS:
+        if projection.name in found:
+            one = found[projection.name]
+            rows.append(ProjectionStatus(one.name, one.position, head - one.position, one.state, one.problem))
+    return tuple(rows)
+
+
+def chosen(names: Sequence[str] | None) -> tuple[Projection, ...]:
+    """The projections of these names; raises InvalidValue for one that does not exist."""
+    known = {projection.name: projection for projection in PROJECTIONS}
+    for name in names or ():
+        if name not in known:
+            raise InvalidValue("projection", f"{name!r} is not one of {', '.join(known)}")
+    return tuple(known[name] for name in names) if names else PROJECTIONS
+
+
+class _Rebuild:
+    def __init__(self, db: Database, projections: tuple[Projection, ...], progress: Report | None) -> None:
+        self._db = db
+        self._projections = projections
+        self._followers = {one.name: one for one in projections if one is not BALANCES}
+        self._names = sorted({name for one in projections for name in one.names})
+        self._report = progress or (lambda _done, _all: None)
+        self._shadow = Shadow(db, [kind for one in projections for kind in one.rows])
+        self._rows = StoredRows(db.dialect, prefix=self._shadow.prefix, fresh=True)
+        self._decode = Decoder(Envelopes())
+        self._balances = FastBalances(self._rows)
+        self._folded = 0
+        self._events = 0
+
+    def run(self, *, swap: bool) -> RebuildReport:
+        started = time.monotonic()
+        self._shadow.create()
+        try:
+            self._fold_the_bulk()
+            with self._db.folding, self._db.transaction() as connection:
+                report = self._finish(connection, swap=swap)
+                failpoint("mid_rebuild")
+        finally:
+            with self._db.transaction() as connection:
+                drop_leftovers(connection)
+        return replace(report, seconds=time.monotonic() - started)
+
+    # -- beside --------------------------------------------------------------------------------------------
+
+    def _fold_the_bulk(self) -> None:
+        """Up to what was the head a moment ago; the last transaction is left with the tail."""
+        for events, until, head in pages(self._db, self._names, PAGE):
+            with self._unhurried() as connection:
+                self._rows.use(connection)
+                self._fold(events, until)
+                self._rows.flush_appended()
+                if self._rows.size() + self._balances.size() > KEPT_ROWS:
+                    self._write_all()
+                    self._rows.forget()
+            self._report(until, head)
+            failpoint("mid_rebuild")
+        with self._unhurried() as connection:
+            self._rows.use(connection)
+            self._write_all()
+            self._shadow.index(connection)
+
+    def _fold(self, events: Sequence[StoredEvent], until: int) -> None:
+        rows, decode = self._rows, self._decode
+        if not self._followers:
+            for stored in events:
+                try:
+                    self._balances.add(stored)
+                except Exception as e:
+                    raise PoisonEvent(stored, e) from e
+        else:
+            with_balances = len(self._followers) < len(self._projections)
+            folding = {
+                name: [one for one in self._followers.values() if name in one.names] for name in self._names
+            }
+            for stored in events:
+                try:
+                    recorded = decode(stored)
+                    if with_balances and stored.name in BALANCES.names:
+                        self._balances.add_postings(stored.stream, recorded.event.postings)
+                    for projection in folding[stored.name]:
+                        projection.fold(rows, recorded)
+                except Exception as e:
+                    raise PoisonEvent(stored, e) from e
+        self._events += len(events)
+        self._folded = until
+
+    def _write_all(self) -> None:
+        self._balances.flush()
+        self._rows.flush()
+
+    # -- in place ------------------------------------------------------------------------------------------
+
+    def _finish(self, connection: Connection, *, swap: bool) -> RebuildReport:
+        if not self._db.is_sqlite:
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
+        self._rows.use(connection)
+        register(connection, set(self._followers) - {one.name for one in read_progress(connection)})
+        lock_progress(connection, wait=True)
+        self._fold_tail(connection)
+        found = [Rebuilt(name, self._compare_follower(connection, name)) for name in self._followers]
+        locked = time.monotonic()
+        if not self._db.is_sqlite:
+            connection.exec_driver_sql("LOCK TABLE stored_events IN EXCLUSIVE MODE")
+        self._fold_tail(connection)
+        if BALANCES in self._projections:
+            found.insert(0, Rebuilt(BALANCES.name, self._compare(connection, BALANCES)))
+        rows = self._shadow.count(connection) if self._db.is_sqlite or not swap else 0
+        if swap:
+            self._shadow.swap(connection)
+            for progress in read_progress(connection):
+                if progress.name in self._followers:
+                    write_progress(
+                        connection,
+                        replace(
+                            progress,
+                            position=self._folded,
+                            generation=progress.generation + 1,
+                            state=FOLDING,
+                            problem="",
+                        ),
+                    )
+        return RebuildReport(
+            projections=tuple(found),
+            position=self._folded,
+            events=self._events,
+            rows=rows,
+            seconds=0.0,
+            locked_seconds=time.monotonic() - locked,
+            swapped=swap,
+        )
+
+    def _fold_tail(self, connection: Connection) -> None:
+        head = head_of_log(connection)
+        while self._folded < head:
+            until = min(self._folded + PAGE, head)
+            self._fold(read_page(connection, self._folded, until, self._names), until)
+        self._write_all()
+
+    def _compare_follower(self, connection: Connection, name: str) -> str:
+        """Bring the live projection to where the shadow stands, then compare."""
+        projection = self._followers[name]
+        (progress,) = (one for one in read_progress(connection) if one.name == name)
+        if progress.state == STOPPED:
+            return f"{name} stands still at {progress.position}: {progress.problem}"
+        rows = StoredRows(self._db.dialect)
+        rows.use(connection)
+        position = progress.position
+        while position < self._folded:
+            until = min(position + PAGE, self._folded)
+            events = read_page(connection, position, until, projection.names)
+            poison, problem = fold_events(connection, projection, rows, events, self._decode)
+            if poison is not None:
+                return f"{name} cannot fold on from {position}: {problem}"
+            position = until
+        write_progress(connection, replace(progress, position=position, generation=progress.generation + 1))
+        return self._compare(connection, projection)
+
+    def _compare(self, connection: Connection, projection: Projection) -> str:
+        differences = (self._shadow.difference(connection, kind) for kind in projection.rows)
+        return next(filter(None, differences), "")
+
+    @contextmanager
+    def _unhurried(self) -> Iterator[Connection]:
+        """A transaction without a request's time limit."""
+        with self._db.transaction() as connection:
+            if not self._db.is_sqlite:
+                connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            yield connection

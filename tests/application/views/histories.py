@@ -1,0 +1,347 @@
+"""Histories to fold: what real aggregates answer to drawn commands, invalid ones included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import strategies as st
+
+from application.ports.event_log import Metadata, Position, RecordedEvent
+from application.streams import (
+    account_stream,
+    book_stream,
+    bot_stream,
+    empty_state,
+    order_stream,
+)
+from domain.accounts.account import ADMIN, TRADER
+from domain.bots.events import BotTerms
+from domain.errors import DomainError
+from domain.ledger.book import PAPER, Settlement
+from domain.ledger.postings import AVAILABLE, bot_account
+from domain.money import Money
+from domain.orders.events import OrderTerms
+from domain.orders.order import BUY, MARKET, SELL, Fill
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+OWNERS = ("ann", "bob")
+
+NAMES = {
+    "AccountRegistered": "accounts.account_registered",
+    "RoleGranted": "accounts.role_granted",
+    "AccountFrozen": "accounts.account_frozen",
+    "AccountUnfrozen": "accounts.account_unfrozen",
+    "BotCreated": "bots.bot_created",
+    "BotStarted": "bots.bot_started",
+    "BotPaused": "bots.bot_paused",
+    "BotResumed": "bots.bot_resumed",
+    "BotStopped": "bots.bot_stopped",
+    "SignalRaised": "bots.signal_raised",
+    "GuardrailTripped": "bots.guardrail_tripped",
+    "BookOpened": "ledger.book_opened",
+    "EntryPosted": "ledger.entry_posted",
+    "BookClosed": "ledger.book_closed",
+    "OrderIntended": "orders.order_intended",
+    "OrderAccepted": "orders.order_accepted",
+    "OrderPartiallyFilled": "orders.order_partially_filled",
+    "OrderFilled": "orders.order_filled",
+    "OrderCanceled": "orders.order_canceled",
+    "OrderRefused": "orders.order_refused",
+    "OutcomeUnknown": "orders.outcome_unknown",
+    "OutcomeResolved": "orders.outcome_resolved",
+}
+
+
+@dataclass
+class History:
+    """Aggregates by stream, and the log that their answers make."""
+
+    states: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+    log: list[RecordedEvent] = field(default_factory=list)
+    refused: int = 0
+
+    @property
+    def now(self) -> datetime:
+        return START + timedelta(seconds=len(self.log), microseconds=len(self.log) * 7)
+
+    def state(self, stream: str) -> Any:
+        return self.states.get(stream, empty_state(stream))
+
+    def record(self, stream: str, events: Sequence[Any]) -> None:
+        for event in events:
+            self.states[stream] = self.state(stream).evolve(event)
+            version = self.versions[stream] = self.versions.get(stream, 0) + 1
+            self.log.append(
+                RecordedEvent(
+                    position=Position(id=len(self.log) + 1),
+                    stream=stream,
+                    version=version,
+                    name=NAMES[type(event).__name__],
+                    event=event,
+                    metadata=Metadata(
+                        recorded_at_utc=self.now,
+                        actor="system:test",
+                        command_id=f"c-{len(self.log)}",
+                        correlation_id="x",
+                        causation_id="x",
+                    ),
+                )
+            )
+
+    def attempt(self, stream: str, decide: Callable[[Any], Sequence[Any]]) -> bool:
+        """Whether the aggregate took it; a refusal changes nothing."""
+        try:
+            self.record(stream, decide(self.state(stream)))
+        except DomainError:
+            self.refused += 1
+            return False
+        return True
+
+
+def amounts(at_most: int = 2_000) -> st.SearchStrategy[Decimal]:
+    return st.decimals(min_value=Decimal("-1"), max_value=at_most, places=8, allow_nan=False)
+
+
+def _register(history: History, owner: str, _amount: Decimal, _n: int) -> None:
+    history.attempt(
+        account_stream(owner),
+        lambda a: a.register(account_id=owner, roles=(TRADER,), identity_commitment="c0", at=history.now),
+    )
+
+
+def _role(history: History, owner: str, _amount: Decimal, n: int) -> None:
+    role = (ADMIN, "emperor")[n % 2]
+    history.attempt(account_stream(owner), lambda a: a.grant_role(role, by="root", at=history.now))
+
+
+def _freeze(history: History, owner: str, _amount: Decimal, n: int) -> None:
+    step = "freeze" if n % 2 else "unfreeze"
+    history.attempt(
+        account_stream(owner), lambda a: getattr(a, step)(reason="why", by="root", at=history.now)
+    )
+
+
+def _open(history: History, owner: str, _amount: Decimal, _n: int) -> None:
+    history.attempt(
+        book_stream(owner),
+        lambda b: b.open(
+            book_id=owner, owner_id=owner, purse=PAPER, venue_account=f"paper-{owner}", at=history.now
+        ),
+    )
+
+
+def _close(history: History, owner: str, _amount: Decimal, n: int) -> None:
+    if n == 0:
+        history.attempt(book_stream(owner), lambda b: b.close(reason="reset", at=history.now))
+
+
+def _deposit(history: History, owner: str, amount: Decimal, n: int) -> None:
+    history.attempt(
+        book_stream(owner),
+        lambda b: b.credit_deposit(Money(amount, "USDT"), entry_id=f"d{n}", at=history.now),
+    )
+
+
+def _create_bot(history: History, owner: str, amount: Decimal, n: int) -> None:
+    terms = BotTerms(
+        name=f"bot of {owner}",
+        strategy="ema_crossover",
+        parameters={"slow": "26", "fast": str(n)},
+        venue="paper",
+        symbol="BTC/USDT",
+        interval="1h",
+        source="synthetic",
+        allocation=Money(amount, "USDT"),
+    )
+    history.attempt(
+        bot_stream(owner),
+        lambda b: b.create(
+            bot_id=owner,
+            owner_id=owner,
+            book_id=owner,
+            venue_account=f"paper-{owner}",
+            terms=terms,
+            at=history.now,
+        ),
+    )
+
+
+def _lead_bot(history: History, owner: str, _amount: Decimal, n: int) -> None:
+    steps: tuple[Callable[[Any], Sequence[Any]], ...] = (
+        lambda b: b.start(after_candle_ms=None, at=history.now),
+        lambda b: b.pause(reason="look", at=history.now),
+        lambda b: b.resume(at=history.now),
+        lambda b: b.stop(reason="done", at=history.now),
+    )
+    history.attempt(bot_stream(owner), steps[n % 4])
+
+
+def _allocate(history: History, owner: str, amount: Decimal, n: int) -> None:
+    history.attempt(
+        book_stream(owner),
+        lambda b: b.allocate(Money(amount, "USDT"), bot_id=owner, entry_id=f"a{n}", at=history.now),
+    )
+
+
+def _signal(history: History, owner: str, amount: Decimal, n: int) -> None:
+    """A signal, and then a guardrail or an intended order with its hold."""
+    side = SELL if n % 3 == 0 else BUY
+    bot = history.state(bot_stream(owner))
+    before = len(history.log)
+    candle = 3_600_000 * (len(history.log) + 1)
+    history.attempt(
+        bot_stream(owner),
+        lambda b: b.raise_signal(
+            side=side, candle_open_time_ms=candle, price=Decimal(100), why="crossed", at=history.now
+        ),
+    )
+    if len(history.log) == before:
+        return
+    order_id = history.log[-1].event.client_order_id
+    asset = "USDT" if side == BUY else "BTC"
+    try:
+        events = history.state(book_stream(owner)).place_hold(
+            order_id, Money(amount, asset), source=bot_account(owner), at=history.now
+        )
+    except DomainError as refusal:
+        history.attempt(
+            bot_stream(owner), lambda b: b.trip(refusal, candle_open_time_ms=candle, at=history.now)
+        )
+        return
+    history.record(book_stream(owner), events)
+    terms = OrderTerms(
+        symbol="BTC/USDT",
+        side=side,
+        order_type=MARKET,
+        base_quantity=amount if side == SELL else None,
+        quote_budget=amount if side == BUY else None,
+    )
+    history.attempt(
+        order_stream(order_id),
+        lambda o: o.intend(
+            client_order_id=order_id,
+            owner_id=owner,
+            book_id=owner,
+            bot_id=bot.bot_id,
+            signal_id=f"{owner}:{candle}",
+            venue="paper",
+            venue_account=f"paper-{owner}",
+            terms=terms,
+            decision_price=Decimal(100),
+            at=history.now,
+        ),
+    )
+
+
+def _orders(history: History, owner: str) -> list[str]:
+    return [
+        stream
+        for stream, state in history.states.items()
+        if stream.startswith("order:") and state.owner_id == owner
+    ]
+
+
+def _venue(history: History, owner: str, _amount: Decimal, n: int) -> None:
+    """What a venue, or its silence, says about the newest order."""
+    if not (streams := _orders(history, owner)):
+        return
+    steps: tuple[Callable[[Any], Sequence[Any]], ...] = (
+        lambda o: o.accept(venue_order_id=f"v-{o.client_order_id}", at=history.now),
+        lambda o: o.lose_track(problem="timeout", at=history.now),
+        lambda o: o.refuse(reason="no", at=history.now),
+        lambda o: o.cancel(reason="old", at=history.now),
+    )
+    history.attempt(streams[-1], steps[n % 4])
+    order = history.state(streams[-1])
+    if order.has_ended:
+        history.attempt(
+            book_stream(owner),
+            lambda b: b.release_hold(order.client_order_id, to=bot_account(owner), at=history.now),
+        )
+
+
+def _fill(history: History, owner: str, amount: Decimal, n: int) -> None:
+    """A fill of any order, ended ones included; some are reported twice."""
+    if not (streams := _orders(history, owner)) or amount <= 0:
+        return
+    order = history.state(streams[n % len(streams)])
+    quantity, price = amount / 1000, Decimal("99.5") + n
+    fee = Money(*((Decimal("0.01"), "USDT"), (Decimal("0.00001"), "BTC"), (Decimal("-0.02"), "BNB"))[n % 3])
+    fill = Fill(
+        venue_trade_id=f"{owner}-{n}",
+        base_quantity=quantity,
+        price_quote_per_base=price,
+        quote_amount=quantity * price,
+        fee=fee,
+        traded_at_utc=history.now,
+    )
+    known = fill.venue_trade_id in order.trade_ids
+    if any(fill.venue_trade_id in history.state(s).trade_ids for s in streams) and not known:
+        return  # a venue never gives one trade id to two orders
+    history.attempt(streams[n % len(streams)], lambda o: o.record_fill(fill, is_last=n % 2 == 0))
+    base, quote = Money(quantity, "BTC"), Money(fill.quote_amount, "USDT")
+    if not known:
+        buys = order.terms.side == BUY
+        history.attempt(
+            book_stream(owner),
+            lambda b: b.settle_fill(
+                Settlement(
+                    trade_id=fill.venue_trade_id,
+                    order_id=order.client_order_id,
+                    bot_id=owner,
+                    received=base if buys else quote,
+                    paid=quote if buys else base,
+                    venue_fee=fee,
+                    platform_fee=Money(Decimal("0.005"), "USDT"),
+                    traded_at_utc=history.now,
+                )
+            ),
+        )
+
+
+def _give_back(history: History, owner: str, amount: Decimal, n: int) -> None:
+    history.attempt(
+        book_stream(owner),
+        lambda b: b.deallocate(Money(amount, "USDT"), bot_id=owner, entry_id=f"g{n}", at=history.now),
+    )
+    with suppress(DomainError):
+        assert history.state(book_stream(owner)).owed(AVAILABLE, "USDT").amount >= 0
+
+
+STEPS = (
+    _register,
+    _role,
+    _freeze,
+    _open,
+    _close,
+    _deposit,
+    _create_bot,
+    _lead_bot,
+    _allocate,
+    _signal,
+    _signal,
+    _venue,
+    _fill,
+    _fill,
+    _give_back,
+)
+BEGIN = (_register, _open, _deposit, _create_bot, _allocate, _lead_bot)
+
+
+@st.composite
+def histories(draw: st.DrawFn, most: int = 40) -> History:
+    """Two owners who have begun, and then any steps in any order."""
+    history = History()
+    for owner in OWNERS:
+        for step in BEGIN:
+            step(history, owner, Decimal(1_000), 4)
+    steps = st.tuples(st.sampled_from(STEPS), st.sampled_from(OWNERS), amounts(), st.integers(0, 11))
+    for step, owner, amount, n in draw(st.lists(steps, max_size=most)):
+        step(history, owner, amount, n)
+    return history
