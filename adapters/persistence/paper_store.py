@@ -223,7 +223,7 @@ def _states(connection: Connection, account: str | None) -> Iterator[AccountStat
             )
     open_orders = connection.execute(orders, wanted).mappings().all()
     of_order: dict[tuple[str, str], list[Fill]] = {}
-    if open_orders:
+    if any(row["filled_base"] != "0" for row in open_orders):  # a resting or just sent order has no fills
         for row in connection.execute(fills, wanted).mappings():
             of_order.setdefault((row["venue_account"], row["client_order_id"]), []).append(_fill(row))
     for row in open_orders:
