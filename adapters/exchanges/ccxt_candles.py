@@ -51,7 +51,6 @@ def open_client(exchange: str, *, timeout_ms: int = 10_000) -> Any:
     )
     client.enableLastJsonResponse = True
     client.parse_ohlcvs = partial(_parse_rows, client)
-    client.on_json_response = partial(json.loads, parse_float=str)  # the venue's digits, not a float's
     return client
 
 
@@ -111,8 +110,9 @@ class CcxtCandles:
             self._ask(client.load_markets)
             if not client.markets:  # so does ccxt read a page of HTML
                 raise CandleSourceUnavailable(source=self._name, problem="it lists no markets")
-        # only now: while it loads markets ccxt does arithmetic with its numbers
+        # The venue's digits, not a float's. Only now: ccxt calculates with numbers while it loads markets.
         client.number = str
+        client.on_json_response = partial(json.loads, parse_float=str)
         if symbol not in client.markets:
             raise UnknownSymbol(source=self._name, symbol=symbol)
         limit = client.feature_value(symbol, "fetchOHLCV", "limit")

@@ -117,7 +117,7 @@ def names_in(path: str) -> Names:
             symbol, at = f"{word}/{following}", index
             break
     interval = next(filter(None, map(known_interval, words[at + 1 :])), None)
-    before = [word.lower() for word in words[:at] if word.isalpha() and word != "DIRTY"] if symbol else []
+    before = [word.lower() for word in words[:at] if word.isalpha()] if symbol else []
     return Names(source="_".join(before) or None, symbol=symbol, interval=interval)
 
 

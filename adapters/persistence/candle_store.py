@@ -30,7 +30,10 @@ _POSTGRESQL_INSERT = sql(
     "CAST(:close AS text[]), CAST(:volume AS text[])) ON CONFLICT DO NOTHING"
 )
 
-_SQLITE_INSERT = "INSERT INTO candles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_SQLITE_INSERT = (
+    "INSERT INTO candles (source, symbol, interval, open_time_ms, open, high, low, close, volume) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
 
 _Row = tuple[int, str, str, str, str, str]
 
@@ -89,7 +92,7 @@ class SqlCandleStore:
     def series(self) -> Sequence[SeriesSummary]:
         key = (table.c.source, table.c.symbol, table.c.interval)
         time = table.c.open_time_ms
-        query = select(*key, func.count(), func.min(time), func.max(time)).group_by(*key).order_by(*key)
+        query = select(*key, func.count(), func.min(time), func.max(time)).group_by(*key)
         with self._database.reading() as connection:
             return [
                 SeriesSummary(
@@ -99,7 +102,9 @@ class SqlCandleStore:
                     last_open_time_ms=last,
                     missing=(last - first) // interval_ms(interval) + 1 - count,
                 )
-                for source, symbol, interval, count, first, last in connection.execute(query)
+                for source, symbol, interval, count, first, last in sorted(
+                    map(tuple, connection.execute(query))
+                )
             ]
 
 

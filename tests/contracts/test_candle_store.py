@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from adapters.market_data.memory_candle_store import MemoryCandleStore
 from adapters.persistence.candle_store import PAGE, SqlCandleStore
-from adapters.persistence.candle_tables import metadata
 from adapters.persistence.database import open_database
+from adapters.persistence.migrations import upgrade
 from application.ports.candle_store import CandleConflict, CandleStore, SaveReport, Series
 from domain.market import Candle
 
@@ -36,10 +36,10 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CandleStor
         return
     url = f"sqlite:///{tmp_path}/candles.db"
     if request.param == "postgresql":
-        url = request.getfixturevalue("empty_postgres_url")
-    with open_database(url, check_schema=False) as database:
-        with database.transaction() as connection:
-            metadata.create_all(connection)
+        url = request.getfixturevalue("postgres_url")
+    else:
+        upgrade(url)
+    with open_database(url) as database:
         yield SqlCandleStore(database)
 
 
