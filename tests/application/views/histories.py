@@ -11,6 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from adapters.persistence.read_models import MemoryReadModels
 from application.ports.event_log import Metadata, Position, RecordedEvent
 from application.streams import (
     account_stream,
@@ -19,6 +20,7 @@ from application.streams import (
     empty_state,
     order_stream,
 )
+from application.views.projections import PROJECTIONS
 from domain.accounts.account import ADMIN, TRADER
 from domain.bots.events import BotTerms
 from domain.errors import DomainError
@@ -105,7 +107,7 @@ class History:
 
 
 def amounts(at_most: int = 2_000) -> st.SearchStrategy[Decimal]:
-    return st.decimals(min_value=Decimal("-1"), max_value=at_most, places=8, allow_nan=False)
+    return st.decimals(min_value=Decimal(-1), max_value=at_most, places=8, allow_nan=False)
 
 
 def _register(history: History, owner: str, _amount: Decimal, _n: int) -> None:
@@ -176,7 +178,7 @@ def _lead_bot(history: History, owner: str, _amount: Decimal, n: int) -> None:
     steps: tuple[Callable[[Any], Sequence[Any]], ...] = (
         lambda b: b.start(after_candle_ms=None, at=history.now),
         lambda b: b.pause(reason="look", at=history.now),
-        lambda b: b.resume(at=history.now),
+        lambda b: b.resume(after_candle_ms=None, at=history.now),
         lambda b: b.stop(reason="done", at=history.now),
     )
     history.attempt(bot_stream(owner), steps[n % 4])
@@ -209,7 +211,8 @@ def _signal(history: History, owner: str, amount: Decimal, n: int) -> None:
         events = history.state(book_stream(owner)).place_hold(
             order_id, Money(amount, asset), source=bot_account(owner), at=history.now
         )
-    except DomainError as refusal:
+    except DomainError as error:
+        refusal = error
         history.attempt(
             bot_stream(owner), lambda b: b.trip(refusal, candle_open_time_ms=candle, at=history.now)
         )
@@ -345,3 +348,29 @@ def histories(draw: st.DrawFn, most: int = 40) -> History:
     for step, owner, amount, n in draw(st.lists(steps, max_size=most)):
         step(history, owner, amount, n)
     return history
+
+
+def a_history(rounds: int = 3) -> History:
+    """A fixed one in which everything happens: about fifty events a round."""
+    history = History()
+    for owner in OWNERS:
+        for begin in BEGIN:
+            begin(history, owner, Decimal(1_000), 4)
+    for n in range(rounds * len(STEPS) * 2):
+        for step in (_signal, _fill, STEPS[n // 2 % len(STEPS)]):
+            if step is not _close:
+                step(history, OWNERS[n % 2], Decimal(n + 1), n)
+        if n % 3:
+            _lead_bot(history, OWNERS[n % 2], Decimal(0), 0)
+            _venue(history, OWNERS[n % 2], Decimal(0), n)
+    return history
+
+
+def folded(history: History) -> MemoryReadModels:
+    """The log, folded in memory: what every database must come to."""
+    rows = MemoryReadModels()
+    for recorded in history.log:
+        for projection in PROJECTIONS:
+            if recorded.name in projection.names:
+                projection.fold(rows, recorded)
+    return rows
