@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import stamina
@@ -35,13 +36,18 @@ def at(hour: float) -> datetime:
 @pytest.fixture(autouse=True)
 def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection to anywhere else fails the test, and so does asking for an address."""
-    connect = socket.socket.connect
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
+
+    def guarded_look_up(host: str, *rest: Any, **named: Any) -> Any:
+        assert host == "127.0.0.1", f"asked for {host}"
+        return look_up(host, *rest, **named)
 
     def guarded(self: socket.socket, address: tuple[str, int]) -> None:
         assert address[0] == "127.0.0.1", f"tried to reach {address}"
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_look_up)
 
 
 @pytest.fixture
