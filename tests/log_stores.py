@@ -15,7 +15,9 @@ from adapters.persistence.database import Database, open_database
 from adapters.persistence.event_log import EventStore, memory_event_store, open_event_store
 from adapters.persistence.migrations import upgrade
 from adapters.persistence.recorders.memory import MemoryRecorder
+from adapters.persistence.writer import GroupCommitWriter
 from application.ports.clock import ManualClock
+from application.ports.commands import Caller, Command
 from tests.builders import START
 
 ENGINES = ("memory", "sqlite", "postgres")
@@ -98,3 +100,9 @@ def engine(kind: str, request: pytest.FixtureRequest, directory: Path) -> Iterat
         url = request.getfixturevalue("postgres_url")
     with ExitStack() as opened:
         yield Engine(kind, url, ManualClock(START), opened)
+
+
+def together(store: EventStore, *commands: tuple[Command, Caller]) -> list[Any]:
+    """The outcomes or errors of commands that meet in one batch."""
+    assert isinstance(store.bus, GroupCommitWriter)
+    return list(store.bus.commit_batch(commands))

@@ -34,10 +34,10 @@ class StoredEventLog(EventLog):
         envelopes: Envelopes,
         *,
         peek: Callable[[str], Loaded | None] | None = None,
-        page: int = PAGE,
+        page: int | None = None,
     ) -> None:
         """`peek` may only be given where what it returns is committed and nobody else can append."""
-        self._reader, self._envelopes, self._peek, self._page = reader, envelopes, peek, page
+        self._reader, self._envelopes, self._peek, self._page = reader, envelopes, peek, page or PAGE
 
     def load(self, stream: str) -> Versioned:
         loaded = self._peek(stream) if self._peek is not None else None

@@ -14,7 +14,7 @@ from application.ports.commands import CommandIdReused, Fence, LeaseLost, Result
 from application.streams import PLATFORM
 from application.work import OutboxMessage, Work
 from tests.builders import Allocate, Decide, OpenBook, StopTrading, caller, usdt
-from tests.log_stores import ENGINES, Engine, engine
+from tests.log_stores import ENGINES, Engine, engine, together
 
 TABLES = ("stored_events", "stream_heads", "command_keys", "outbox", "balances")
 
@@ -122,18 +122,16 @@ def test_twenty_who_spend_the_same_money_are_one_who_may(log: Engine) -> None:
 
 
 def test_commands_of_one_batch_see_each_other_and_commit_in_order(store: EventStore) -> None:
-    answers = store.bus.commit_batch(
-        [(Allocate("b", usdt("60"), f"a{i}"), caller(f"c{i}")) for i in range(2)]
-    )
+    answers = together(store, *[(Allocate("b", usdt("60"), f"a{i}"), caller(f"c{i}")) for i in range(2)])
 
-    assert [answer.refusal is None for answer in answers] == [True, False]  # type: ignore[union-attr]
+    assert [answer.refusal is None for answer in answers] == [True, False]
 
 
 def test_two_of_the_same_key_in_one_batch_are_one(store: EventStore) -> None:
-    first, second = store.bus.commit_batch([(Allocate("b", usdt("60"), "a1"), caller("c1"))] * 2)
+    first, second = together(store, *[(Allocate("b", usdt("60"), "a1"), caller("c1"))] * 2)
 
-    assert (first.result, first.replayed) == ({"left": "40 USDT"}, False)  # type: ignore[union-attr]
-    assert (second.result, second.replayed) == ({"left": "40 USDT"}, True)  # type: ignore[union-attr]
+    assert (first.result, first.replayed) == ({"left": "40 USDT"}, False)
+    assert (second.result, second.replayed) == ({"left": "40 USDT"}, True)
 
 
 def test_a_poison_command_fails_alone(store: EventStore) -> None:
@@ -144,13 +142,12 @@ def test_a_poison_command_fails_alone(store: EventStore) -> None:
         work.record(PLATFORM, work.platform().engage_kill_switch(reason="x", by="y", at=work.now))
         return {"when": object()}
 
-    answers = store.bus.commit_batch(
-        [
-            (Allocate("b", usdt("1"), "a1"), caller("c1")),
-            (Decide(burst), caller("c2")),
-            (Decide(unstorable), caller("c3")),
-            (Allocate("b", usdt("1"), "a2"), caller("c4")),
-        ]
+    answers = together(
+        store,
+        (Allocate("b", usdt("1"), "a1"), caller("c1")),
+        (Decide(burst), caller("c2")),
+        (Decide(unstorable), caller("c3")),
+        (Allocate("b", usdt("1"), "a2"), caller("c4")),
     )
 
     assert [type(answer).__name__ for answer in answers] == [
@@ -180,17 +177,18 @@ def test_a_command_under_a_lost_lease_writes_nothing(log: Engine, store: EventSt
     assert store.bus.execute(Allocate("b", usdt("1"), "a1"), held).unwrap()
 
     log.grant(store, "bot-1", 8)
-    lost, fine, new = store.bus.commit_batch(
-        [
+    lost, fine, new = together(
+        store,
+        *[
             (Allocate("b", usdt("1"), "a2"), caller("c2", fence=Fence("bot-1", 7))),
             (Allocate("b", usdt("1"), "a3"), caller("c3")),
             (Allocate("b", usdt("1"), "a4"), caller("c4", fence=Fence("bot-1", 8))),
-        ]
+        ],
     )
 
     assert isinstance(lost, LeaseLost)
-    assert fine.result == {"left": "98 USDT"}  # type: ignore[union-attr]
-    assert new.result == {"left": "97 USDT"}  # type: ignore[union-attr]
+    assert fine.result == {"left": "98 USDT"}
+    assert new.result == {"left": "97 USDT"}
 
 
 def test_a_lease_nobody_granted_is_lost(store: EventStore) -> None:
@@ -208,13 +206,13 @@ def test_a_fact_is_claimed_once_for_ever(store: EventStore) -> None:
 
         return Decide(run)
 
-    first, second = store.bus.commit_batch([(record("a1"), caller("c1")), (record("a2"), caller("c2"))])
+    first, second = together(store, (record("a1"), caller("c1")), (record("a2"), caller("c2")))
     third = store.bus.execute(record("a3"), caller("c3"))
 
-    assert first.refusal is None  # type: ignore[union-attr]
+    assert first.refusal is None
     for late in (second, third):
-        assert late.refusal is not None  # type: ignore[union-attr]
-        assert late.refusal.code == "fact_already_recorded"  # type: ignore[union-attr]
+        assert late.refusal is not None
+        assert late.refusal.code == "fact_already_recorded"
     assert store.log.load("book:b").version == 3
 
 
@@ -226,7 +224,12 @@ def test_outbox_and_balances_commit_with_the_events(log: Engine, store: EventSto
         return Allocate("b", usdt("30"), "a1").decide(work)
 
     outcome = store.bus.execute(Decide(run), caller("c1"))
-    store.bus.execute(Decide(lambda work: work.tell(OutboxMessage("m1", "x", "y", {})) or {}), caller("c2"))
+
+    def run_again(work: Work) -> Result:
+        work.tell(OutboxMessage("m1", "x", "y", {}))
+        return {}
+
+    store.bus.execute(Decide(run_again), caller("c2"))
 
     assert [log.rows(store, table) for table in ("outbox", "balances")] == [1, 3]
     if log.kind != "memory":
