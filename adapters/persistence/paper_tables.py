@@ -49,6 +49,7 @@ paper_orders = Table(
     Column("limit_price", Text),
     Column("time_in_force", Text, nullable=False),
     Column("sent_at_ms", BigInteger, nullable=False),
+    Column("price_series", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("filled_base", Text, nullable=False),

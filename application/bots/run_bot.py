@@ -19,6 +19,7 @@ from application.ports.exchange import (
     VenueOrderNotFound,
     VenueOutcomeUnknown,
     VenueRefused,
+    price_series,
 )
 from application.streams import book_stream, bot_stream, order_stream
 from domain.bots.bot import RUNNING, Bot
@@ -182,6 +183,7 @@ class BotRunner:
             venue_account=self._venue_account,
             terms=order.terms,
             sent_at_utc=_EPOCH + timedelta(milliseconds=order.decided_at_ms),
+            price_series=price_series(self.terms.source, self.terms.interval),
         )
         try:
             report = self._exchange.submit(request)

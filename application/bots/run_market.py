@@ -9,7 +9,7 @@ from functools import partial
 from application.bots.run_bot import BotRunner
 from application.ports.candle_feed import CandleFeed, FeedUnavailable
 from application.ports.candle_store import Series
-from application.ports.exchange import CandleDriven
+from application.ports.exchange import CandleDriven, VenueOutcomeUnknown
 from domain.market import Candle
 
 RunnerFailed = Callable[[BotRunner, Exception], None]
@@ -70,7 +70,14 @@ class MarketRunner:
 
     def show(self, candle: Candle) -> None:
         """One closed candle: to the venue, then to the bots."""
-        self._venue.show(self.series.source, self.series.symbol, self.series.interval, candle)
+        while True:
+            try:
+                self._venue.show(self.series.source, self.series.symbol, self.series.interval, candle)
+                break
+            except VenueOutcomeUnknown as unknown:  # it could not store what it did: showing again is safe
+                self.problem = str(unknown)
+                if self._wait(self._retry_s):
+                    return
         if self._joining or self._leaving:
             self._let_in_and_out()
         self._last_ms = candle.open_time_ms

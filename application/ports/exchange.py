@@ -20,7 +20,8 @@ class OrderRequest:
     client_order_id: str
     venue_account: str
     terms: OrderTerms
-    sent_at_utc: datetime
+    sent_at_utc: datetime  # on the feed's clock: the close of the candle it was decided on
+    price_series: str = ""  # see price_series(); a venue with prices of its own ignores it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,11 @@ class OrderReport:
     status: str  # open, filled, canceled or rejected
     fills: Sequence[Fill]
     reason: str = ""  # why it was canceled or rejected
+
+
+def price_series(source: str, interval: str) -> str:
+    """Which candles of a symbol a candle-driven venue prices an order by: the ones the bot decides on."""
+    return f"{source} {interval}"
 
 
 class VenueRefused(Exception):
@@ -88,5 +94,7 @@ class CandleDriven(Protocol):
     """A venue that trades on the candles it is shown: the paper venue."""
 
     def show(self, source: str, symbol: str, interval: str, candle: Candle) -> None:
-        """A candle closed: match open orders of that symbol against it. Showing one again changes nothing."""
+        """A candle closed: match against it the open orders of that symbol that are priced by this series, or
+        by none in particular. Showing one again changes nothing.
+        """
         ...

@@ -58,6 +58,7 @@ class PaperOrder:
     number: int  # grows with the account's orders as they came
     terms: OrderTerms
     sent_at_ms: int
+    price_series: str = ""  # the candles it trades on; "" trades on any of its symbol
     status: str = OPEN
     reason: str = ""  # why it was canceled
     filled_base: Decimal = ZERO

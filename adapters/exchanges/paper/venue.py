@@ -36,6 +36,7 @@ from application.ports.exchange import (
     VenueOrderNotFound,
     VenueOutcomeUnknown,
     VenueRefused,
+    price_series,
 )
 from application.ports.paper_accounts import CLOSE, PaperAccount, PaperAccounts, PaperTerms
 from application.ports.paper_store import (
@@ -77,34 +78,36 @@ class PaperExchange(Exchange, CandleDriven, PaperAccounts):
         self._states: dict[str, AccountState] = {}  # trusted only where the store is exclusive
         self._working: dict[str, set[str]] = {}  # by symbol: accounts with open orders, same condition
         self._seen: dict[tuple[str, str], int] = {}  # by order: open time of the newest candle it was shown
-        self._last: dict[str, tuple[str, Candle]] = {}  # by symbol: interval and candle shown last
+        # by symbol and series, and by symbol alone (""): interval and candle shown last
+        self._last: dict[tuple[str, str], tuple[str, Candle]] = {}
 
     # -- candles -------------------------------------------------------------------------------------------
 
-    def show(self, source: str, symbol: str, interval: str, candle: Candle) -> None:  # noqa: ARG002
-        """As CandleDriven; the source is not looked at: one venue has one price per symbol.
+    def show(self, source: str, symbol: str, interval: str, candle: Candle) -> None:
+        """As CandleDriven.
 
         Without an open order of the symbol nothing is read or written. Errors: VenueOutcomeUnknown when the
         store did not answer; showing the candle again is the way out.
         """
-        self._last[symbol] = (interval, candle)
+        series = price_series(source, interval)
+        self._last[symbol, series] = self._last[symbol, ""] = (interval, candle)
         working = self._working.get(symbol)
         if working is None or working:
-            self._match_all(symbol, interval_ms(interval), candle)
+            self._match_all(symbol, series, interval_ms(interval), candle)
 
-    def _match_all(self, symbol: str, length_ms: int, candle: Candle) -> None:
+    def _match_all(self, symbol: str, series: str, length_ms: int, candle: Candle) -> None:
         with self._lock, _unknown_when_unavailable(f"candle {candle.open_time_ms} of {symbol}"):
             for account in sorted(self._accounts_working_on(symbol)):
-                while not self._match_account(account, symbol, length_ms, candle):
+                while not self._match_account(account, symbol, series, length_ms, candle):
                     pass  # another process committed to the account: decide again on what it left
 
-    def _match_account(self, account: str, symbol: str, length_ms: int, candle: Candle) -> bool:
+    def _match_account(self, account: str, symbol: str, series: str, length_ms: int, candle: Candle) -> bool:
         state = self._load(account)
         if state is None:
             return True
         done: list[tuple[PaperOrder, Matched]] = []
         for order in state.orders.values():
-            if order.terms.symbol != symbol:
+            if order.terms.symbol != symbol or order.price_series not in ("", series):
                 continue
             key = (account, order.client_order_id)
             if self._seen.get(key, candle.open_time_ms) > candle.open_time_ms:
@@ -213,7 +216,7 @@ class PaperExchange(Exchange, CandleDriven, PaperAccounts):
 
     def _opened(self, state: AccountState, request: OrderRequest) -> AccountChange:
         """The order with its lock, and its first fill where the convention gives one at once."""
-        last = self._last.get(request.terms.symbol)
+        last = self._last.get((request.terms.symbol, request.price_series))
         lock = intake.require_acceptable(request, state.terms, last[1] if last else None)
         base, _, quote = request.terms.symbol.partition("/")
         asset = quote if request.terms.side == BUY else base
@@ -232,6 +235,7 @@ class PaperExchange(Exchange, CandleDriven, PaperAccounts):
             number=state.version,
             terms=request.terms,
             sent_at_ms=intake.milliseconds(request.sent_at_utc),
+            price_series=request.price_series,
             locked=lock,
         )
         fills: Sequence[tuple[str, int, Fill]] = ()

@@ -371,6 +371,7 @@ CREATE TABLE paper_orders (
     limit_price text,
     time_in_force text NOT NULL,
     sent_at_ms bigint NOT NULL,
+    price_series text NOT NULL,
     status text NOT NULL,
     reason text NOT NULL,
     filled_base text NOT NULL,

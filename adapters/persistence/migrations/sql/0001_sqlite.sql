@@ -336,6 +336,7 @@ CREATE TABLE paper_orders (
     limit_price TEXT,
     time_in_force TEXT NOT NULL,
     sent_at_ms INTEGER NOT NULL,
+    price_series TEXT NOT NULL,
     status TEXT NOT NULL,
     reason TEXT NOT NULL,
     filled_base TEXT NOT NULL,
