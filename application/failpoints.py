@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 
 VARIABLE = "EVENKEEL_FAILPOINT"
 NAMES = ("before_append", "after_append", "after_venue_fill", "mid_projection", "mid_rebuild")
-"""before_append: decided, nothing stored. after_append: committed, nobody answered. after_venue_fill: the paper
-venue committed a fill that the log does not have yet. mid_projection: rows of a page written, not committed.
-mid_rebuild: shadow rows written, nothing swapped."""
+"""before_append: decided, nothing stored. after_append: committed, nobody answered. after_venue_fill: the
+paper venue committed a fill that the log does not have yet. mid_projection: rows of a page written, not
+committed. mid_rebuild: shadow rows written, nothing swapped."""
 
 _armed: Callable[[str], None] | None = None
 
