@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from domain.accounts.account import Account
@@ -29,15 +30,16 @@ def order_stream(client_order_id: str) -> str:
     return f"order:{client_order_id}"
 
 
-_EMPTY: dict[str, Any] = {
-    "account": Account(),
-    "book": Book(),
-    "bot": Bot(),
-    "order": Order(),
-    "platform": Platform(),
+_EMPTY: dict[str, Callable[[str], Any]] = {
+    "account": lambda id: Account(account_id=id),
+    "book": lambda id: Book(book_id=id),
+    "bot": lambda id: Bot(bot_id=id),
+    "order": lambda id: Order(client_order_id=id),
+    "platform": lambda _: Platform(),
 }
 
 
 def empty_state(stream: str) -> Any:
-    """What a stream's events are folded onto, by the kind before the colon."""
-    return _EMPTY[stream.partition(":")[0]]
+    """What a stream's events are folded onto: it knows its id, so that a refusal can name it."""
+    kind, _, id = stream.partition(":")
+    return _EMPTY[kind](id)

@@ -66,7 +66,7 @@ class Money:
         return Money(subtract(self.amount, other.amount), self.asset)
 
     def __neg__(self) -> Money:
-        return Money(EXACT.minus(self.amount), self.asset)
+        return Money(negate(self.amount), self.asset)
 
     def __gt__(self, other: Money) -> bool:
         self._same_asset(other)
@@ -87,7 +87,7 @@ def add(left: Decimal, right: Decimal) -> Decimal:
     """The exact sum, or AmountOutOfRange."""
     try:
         return EXACT.add(left, right)
-    except (Inexact, Overflow) as e:
+    except (Inexact, Overflow, InvalidOperation) as e:
         raise AmountOutOfRange(f"{left} + {right} needs more than {EXACT.prec} digits") from e
 
 
@@ -95,28 +95,49 @@ def subtract(left: Decimal, right: Decimal) -> Decimal:
     """The exact difference, or AmountOutOfRange."""
     try:
         return EXACT.subtract(left, right)
-    except (Inexact, Overflow) as e:
+    except (Inexact, Overflow, InvalidOperation) as e:
         raise AmountOutOfRange(f"{left} - {right} needs more than {EXACT.prec} digits") from e
+
+
+def negate(amount: Decimal) -> Decimal:
+    """Minus the amount, exactly: a plain unary minus rounds to the 28 digits of Python's own context."""
+    return EXACT.minus(amount)
+
+
+def fits(value: Decimal) -> bool:
+    """Whether a number is finite with at most 18 digits before and 18 after the point, as every amount is."""
+    if not value.is_finite():
+        return False
+    return not value or (
+        value.adjusted() < DEFAULT_SCALE and len(text(value).partition(".")[2]) <= DEFAULT_SCALE
+    )
 
 
 def multiply_down(left: Decimal, right: Decimal, scale: int) -> Decimal:
     """left × right, cut to `scale` places (toward zero)."""
-    return _to_scale(_WIDE.multiply(left, right), scale, ROUND_DOWN)
+    return _to_scale(_product(left, right), scale, ROUND_DOWN)
 
 
 def multiply_up(left: Decimal, right: Decimal, scale: int) -> Decimal:
     """left × right, rounded away from zero to `scale` places."""
-    return _to_scale(_WIDE.multiply(left, right), scale, ROUND_UP)
+    return _to_scale(_product(left, right), scale, ROUND_UP)
 
 
 def divide_down(dividend: Decimal, divisor: Decimal, scale: int) -> Decimal:
     """dividend / divisor, cut to `scale` places (toward zero)."""
-    return _to_scale(_WIDE.divide(dividend, divisor), scale, ROUND_DOWN)
+    try:
+        quotient = _WIDE.divide(dividend, divisor)
+    except (Overflow, InvalidOperation, DivisionByZero) as e:
+        raise AmountOutOfRange(f"{dividend} / {divisor} is no amount") from e
+    return _to_scale(quotient, scale, ROUND_DOWN)
 
 
 def floor_to_step(value: Decimal, step: Decimal) -> Decimal:
     """The largest multiple of a positive `step` (a lot or a tick) that is not above `value` ≥ 0."""
-    return _WIDE.multiply(_WIDE.divide_int(value, step), step)
+    try:
+        return _WIDE.multiply(_WIDE.divide_int(value, step), step)
+    except (Overflow, InvalidOperation, DivisionByZero) as e:
+        raise AmountOutOfRange(f"{value} is no multiple of steps of {step}") from e
 
 
 def text(amount: Decimal) -> str:
@@ -154,6 +175,13 @@ def parse_asset(raw: object, field: str = "asset") -> str:
             field, f"{raw!r} is not an asset code; write 1 to 16 capital letters or digits such as 'BTC'"
         )
     return raw
+
+
+def _product(left: Decimal, right: Decimal) -> Decimal:
+    try:
+        return _WIDE.multiply(left, right)
+    except (Overflow, InvalidOperation) as e:
+        raise AmountOutOfRange(f"{left} × {right} is no amount") from e
 
 
 def _to_scale(value: Decimal, scale: int, rounding: str) -> Decimal:

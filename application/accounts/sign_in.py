@@ -144,5 +144,6 @@ def require_acceptable_password(password: str, email: str) -> None:
     if len(password) > LONGEST_PASSWORD:
         raise InvalidValue("password", f"use at most {LONGEST_PASSWORD} characters")
     lowered = password.lower()
-    if len(set(password)) < 4 or email.partition("@")[0] in lowered or "evenkeel" in lowered:
+    name = email.partition("@")[0]
+    if len(set(password)) < 4 or (len(name) > 2 and name in lowered) or "evenkeel" in lowered:
         raise InvalidValue("password", "is too easy to guess: it repeats itself, your address or our name")

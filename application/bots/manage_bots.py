@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from application.orders.trade_signal import sellable
 from application.paper.accounts import UnknownPaperAccount, open_paper_book, owned_paper_book
+from application.paper.terms import terms_from_text
 from application.ports.commands import Result
 from application.ports.paper_accounts import PaperTerms
 from application.streams import book_stream, bot_stream
@@ -12,7 +14,8 @@ from application.work import Work
 from domain.bots.bot import Bot
 from domain.bots.errors import UnknownBot
 from domain.bots.events import BotTerms
-from domain.ledger.postings import AVAILABLE, bot_account
+from domain.ledger.postings import AVAILABLE, bot_account, held_account
+from domain.market import Market
 from domain.money import ZERO, Money
 from domain.strategies import make_strategy
 
@@ -40,6 +43,7 @@ class CreateBot:
         if self.book_is_new:
             open_paper_book(work, self.book_id, self.owner_id, (), PaperTerms())
         book = owned_paper_book(work, self.book_id, self.owner_id)
+        book.require_open()
         events = work.bot(self.bot_id).create(
             bot_id=self.bot_id,
             owner_id=self.owner_id,
@@ -127,7 +131,8 @@ class StopBot:
 class AllocateToBot:
     """Set more of the free balance apart for a bot, in any asset.
 
-    Refusals, in order: unknown_bot, account_frozen, book_not_open, invalid_value, insufficient_funds.
+    Refusals, in order: unknown_bot, account_frozen, book_not_open, invalid_value, insufficient_funds,
+    fact_already_recorded (the allocation_id was used before).
     """
 
     bot_id: str
@@ -139,6 +144,7 @@ class AllocateToBot:
         bot = owned_bot(work, self.bot_id, self.owner_id)
         work.account(self.owner_id).require_active()
         book = work.book(bot.book_id)
+        work.claim(f"allocation:{bot.book_id}:{self.allocation_id}")
         work.record(
             book_stream(bot.book_id),
             book.allocate(self.amount, bot_id=self.bot_id, entry_id=self.allocation_id, at=work.now),
@@ -150,7 +156,8 @@ class AllocateToBot:
 class DeallocateFromBot:
     """Give funds of a bot back to the free balance; what its open orders hold stays held.
 
-    Refusals, in order: unknown_bot, account_frozen, invalid_value, insufficient_funds.
+    Refusals, in order: unknown_bot, account_frozen, invalid_value, insufficient_funds,
+    fact_already_recorded (the allocation_id was used before).
     """
 
     bot_id: str
@@ -162,6 +169,7 @@ class DeallocateFromBot:
         bot = owned_bot(work, self.bot_id, self.owner_id)
         work.account(self.owner_id).require_active()
         book = work.book(bot.book_id)
+        work.claim(f"allocation:{bot.book_id}:{self.allocation_id}")
         work.record(
             book_stream(bot.book_id),
             book.deallocate(self.amount, bot_id=self.bot_id, entry_id=self.allocation_id, at=work.now),
@@ -178,18 +186,22 @@ def owned_bot(work: Work, bot_id: str, owner_id: str) -> Bot:
 
 
 def allocate_up_to_target(work: Work, bot_id: str, occasion: str) -> None:
-    """Allocate what the target lacks, as far as the free balance goes; nothing there is no error."""
+    """Allocate what the target lacks, as far as the free balance goes; nothing there is no error.
+
+    What an order of the bot holds counts as allocated, and while it has a position (more than dust) nothing
+    is added: the position is what it made of its allocation.
+    """
     bot = work.bot(bot_id)
     if bot.terms is None:
         return
     book = work.book(bot.book_id)
     target = bot.terms.allocation
-    allocated = book.owed(bot_account(bot_id), target.asset)
-    free = book.owed(AVAILABLE, target.asset)
-    lacking = target - allocated
-    amount = min(free, lacking)
-    holds_base = book.owed(bot_account(bot_id), bot.terms.symbol.partition("/")[0]).amount > 0
-    if amount.amount > ZERO and book.is_open and not holds_base:
+    held = held_account(bot.last_order_id)
+    allocated = book.owed(bot_account(bot_id), target.asset) + book.owed(held, target.asset)
+    amount = min(book.owed(AVAILABLE, target.asset), target - allocated)
+    market = Market(symbol=bot.terms.symbol, lot_size=terms_from_text(book.venue_terms).lot_size)
+    in_position = sellable(book, bot_id, market) + book.owed(held, market.base)
+    if amount.amount > ZERO and book.is_open and in_position.amount == ZERO:
         work.record(
             book_stream(bot.book_id),
             book.allocate(amount, bot_id=bot_id, entry_id=f"allocation:{bot_id}:{occasion}", at=work.now),

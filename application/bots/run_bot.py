@@ -10,7 +10,7 @@ from decimal import Decimal
 from application.orders.record_report import RecordReport, RecordUnknownOutcome, RecordVenueRefusal
 from application.orders.trade_signal import TradeSignal, sellable
 from application.ports.bot_observer import BotObserver
-from application.ports.commands import Caller, Command, CommandBus, Fence, Outcome
+from application.ports.commands import Caller, Command, CommandBus, Fence, Outcome, Result
 from application.ports.event_log import EventLog
 from application.ports.exchange import (
     Exchange,
@@ -28,7 +28,7 @@ from domain.ledger.book import Book
 from domain.market import Candle, interval_ms
 from domain.money import ZERO, floor_to_step
 from domain.orders.events import OrderTerms
-from domain.orders.order import BUY, INTENDED, MARKET, SELL, Order
+from domain.orders.order import BUY, ENDED, INTENDED, MARKET, SELL, Order
 from domain.strategies import make_strategy
 from domain.strategies.base import Signal
 
@@ -205,7 +205,7 @@ class BotRunner:
         self._observer.order_reported(
             self.bot_id, report.client_order_id, result["status"], result["new_fills"]
         )
-        if report.status != "open":
+        if result["status"] in ENDED:
             self._open = None
         if self._open is None or order.terms.side == BUY:  # a sale under way still is a position
             base_owed = Decimal(result["base_owed"])
@@ -213,13 +213,15 @@ class BotRunner:
             self._in_position = (floor_to_step(base_owed, lot) if lot else base_owed) > ZERO
 
     def _end_refused(self, order: _OpenOrder, reason: str) -> None:
-        self._execute_for(RecordVenueRefusal(order.client_order_id, reason), order, "refused")
-        self._observer.order_reported(self.bot_id, order.client_order_id, "refused", 0)
-        self._open = None
+        command = RecordVenueRefusal(order.client_order_id, reason)
+        status = self._execute_for(command, order, "refused")["status"]
+        self._observer.order_reported(self.bot_id, order.client_order_id, status, 0)
+        if status in ENDED:
+            self._open = None
 
-    def _execute_for(self, command: Command, order: _OpenOrder, what: str) -> None:
+    def _execute_for(self, command: Command, order: _OpenOrder, what: str) -> Result:
         order_id = order.client_order_id
-        self._execute(command, f"{what}:{order_id}", order_id, order_id).unwrap()
+        return self._execute(command, f"{what}:{order_id}", order_id, order_id).unwrap()
 
     def _execute(self, command: Command, command_id: str, correlation: str, causation: str) -> Outcome:
         caller = Caller(
@@ -259,4 +261,4 @@ class BotRunner:
 
 
 def _milliseconds(moment: datetime) -> int:
-    return int((moment - _EPOCH).total_seconds() * 1000)
+    return (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -51,6 +51,7 @@ class MarketRunner:
     def leave(self, bot_id: str) -> None:
         """The bot gets no further candle; one it is working through is finished."""
         with self._lock:
+            self._joining = [runner for runner in self._joining if runner.bot_id != bot_id]
             self._leaving.add(bot_id)
 
     def run(self) -> None:

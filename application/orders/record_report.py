@@ -25,7 +25,8 @@ class RecordReport:
 
     Fills may come twice, late or after the end: each is booked once, keyed by (venue account, symbol,
     trade id). When nothing is open any more, exactly what is left of the hold goes back to the bot.
-    Refusals: unknown_order (a foreign order touches no user's balance), fact_already_recorded.
+    Refusals, in order: unknown_order (a foreign order touches no user's balance), invalid_fill,
+    fact_already_recorded.
     """
 
     report: OrderReport
@@ -40,11 +41,14 @@ class RecordReport:
             work.record(stream, order.refuse(reason=report.reason, at=work.now))
         elif report.venue_order_id:
             work.record(stream, order.accept(venue_order_id=report.venue_order_id, at=work.now))
-        last = report.fills[-1] if report.fills and report.status == "filled" else None
+        new = [fill for fill in report.fills if fill.venue_trade_id not in order.trade_ids]
+        last = new[-1] if new and report.status == "filled" else None
         for fill in report.fills:
             self._book(work, fill, order.terms, is_last=fill is last)
-        if report.status == "canceled":
-            current = work.order(report.client_order_id)
+        current = work.order(report.client_order_id)
+        if report.status == "filled":
+            work.record(stream, current.complete(at=work.now))
+        elif report.status in ("canceled", "rejected"):  # rejected after all: the venue had accepted it
             work.record(stream, current.cancel(reason=report.reason, at=work.now))
         ended = work.order(report.client_order_id)
         if ended.has_ended:

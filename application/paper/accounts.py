@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from application.paper.terms import terms_from_text, terms_to_text
+from application.paper.terms import require_valid, terms_from_text, terms_to_text
 from application.ports.commands import Caller, CommandBus, Outcome, Result
 from application.ports.event_log import EventLog
 from application.ports.paper_accounts import PaperAccounts, PaperTerms
 from application.streams import book_stream
 from application.work import Work
-from domain.errors import DomainError
+from domain.errors import DomainError, InvalidValue
 from domain.ledger.book import PAPER, Book
 from domain.ledger.events import EntryPosted
 from domain.money import Money
@@ -29,7 +29,10 @@ class UnknownPaperAccount(DomainError, code="unknown_paper_account"):
 
 @dataclass(frozen=True, slots=True)
 class OpenPaperBook:
-    """The books of a new paper account: its venue account has the book's id."""
+    """The books of a new paper account: its venue account has the book's id.
+
+    Refusals, in order: unknown_account, account_frozen, invalid_value, book_already_open.
+    """
 
     book_id: str
     owner_id: str
@@ -38,13 +41,18 @@ class OpenPaperBook:
 
     def decide(self, work: Work) -> Result:
         work.account(self.owner_id).require_active()
+        require_valid(self.terms)
         open_paper_book(work, self.book_id, self.owner_id, self.balances, self.terms)
         return {"paper_account_id": self.book_id, "balances": _as_text(self.balances)}
 
 
 @dataclass(frozen=True, slots=True)
 class FundPaperBook:
-    """More paper money. Refusals: unknown_paper_account, account_frozen, book_not_open, invalid_value."""
+    """More paper money, once per deposit_id.
+
+    Refusals, in order: unknown_account, account_frozen, unknown_paper_account, book_not_open, invalid_value,
+    fact_already_recorded.
+    """
 
     book_id: str
     owner_id: str
@@ -53,18 +61,19 @@ class FundPaperBook:
 
     def decide(self, work: Work) -> Result:
         work.account(self.owner_id).require_active()
-        book = owned_paper_book(work, self.book_id, self.owner_id)
-        work.record(
-            book_stream(self.book_id),
-            book.credit_deposit(self.amount, entry_id=self.deposit_id, at=work.now, kind=FUNDING),
-        )
+        owned_paper_book(work, self.book_id, self.owner_id)
+        _fund(work, self.book_id, self.amount, self.deposit_id)
         available = work.book(self.book_id).owed("owner:available", self.amount.asset)
         return {"paper_account_id": self.book_id, "amount": str(self.amount), "available": str(available)}
 
 
 @dataclass(frozen=True, slots=True)
 class ResetPaperBook:
-    """Close the book, which stays readable, and open a new one on the same terms with chosen balances."""
+    """Close the book, which stays readable, and open a new one on the same terms with chosen balances.
+
+    Refusals, in order: unknown_account, account_frozen, unknown_paper_account, book_not_open (it was reset
+    before), invalid_value, book_already_open.
+    """
 
     book_id: str
     new_book_id: str
@@ -74,6 +83,7 @@ class ResetPaperBook:
     def decide(self, work: Work) -> Result:
         work.account(self.owner_id).require_active()
         book = owned_paper_book(work, self.book_id, self.owner_id)
+        book.require_open()
         work.record(book_stream(self.book_id), book.close(reason="reset by its owner", at=work.now))
         terms = terms_from_text(book.venue_terms)
         open_paper_book(work, self.new_book_id, self.owner_id, self.balances, terms)
@@ -141,20 +151,26 @@ def open_paper_book(
     work.record(stream, opened)
     if not opened:
         return
+    assets = [amount.asset for amount in balances]
+    if len(set(assets)) < len(assets):
+        raise InvalidValue("balances", "names an asset twice")
     for amount in balances:
-        entry_id = f"opening:{amount.asset}"
-        work.record(
-            stream,
-            work.book(book_id).credit_deposit(amount, entry_id=entry_id, at=work.now, kind=FUNDING),
-        )
+        _fund(work, book_id, amount, f"opening:{amount.asset}")
 
 
 def owned_paper_book(work: Work, book_id: str, owner_id: str) -> Book:
     """The owner's paper book, or UnknownPaperAccount (also when it is somebody else's)."""
     book = work.book(book_id)
-    if not book.book_id or book.owner_id != owner_id or book.purse != PAPER:
+    if not book.exists or book.owner_id != owner_id or book.purse != PAPER:
         raise UnknownPaperAccount(paper_account_id=book_id)
     return book
+
+
+def _fund(work: Work, book_id: str, amount: Money, deposit_id: str) -> None:
+    """Book a deposit whose id is taken for ever: the venue makes it once, so the book must, too."""
+    credited = work.book(book_id).credit_deposit(amount, entry_id=deposit_id, at=work.now, kind=FUNDING)
+    work.claim(f"deposit:{book_id}:{deposit_id}")
+    work.record(book_stream(book_id), credited)
 
 
 def _as_text(balances: Sequence[Money]) -> list[str]:

@@ -27,10 +27,10 @@ from domain.orders.order import (
     ENDED,
     FILLED,
     INTENDED,
-    OPEN,
     PARTIALLY_FILLED,
     REFUSED,
     UNKNOWN,
+    status_once_open,
 )
 
 NAMES = (
@@ -56,7 +56,7 @@ def fold_order(rows: Rows, recorded: RecordedEvent, event: OrderEvent) -> None:
             rows.put(
                 replace(
                     order,
-                    status=OPEN,
+                    status=status_once_open(event.venue_order_id, order.filled_base),
                     venue_order_id=event.venue_order_id,
                     updated_at_utc=event.accepted_at_utc,
                 )
@@ -82,7 +82,8 @@ def fold_order(rows: Rows, recorded: RecordedEvent, event: OrderEvent) -> None:
                 )
             )
         case OutcomeResolved():
-            status = OPEN if order.venue_order_id else INTENDED
+            status = status_once_open(order.venue_order_id, order.filled_base)
+            status = FILLED if event.outcome == FILLED else status
             rows.put(replace(order, status=status, status_reason="", updated_at_utc=event.resolved_at_utc))
         case _:
             assert_never(event)

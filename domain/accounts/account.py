@@ -26,12 +26,9 @@ class Account:
     """Who a person is to the platform: what they may do and whether they may act now."""
 
     account_id: str = ""
+    exists: bool = False
     roles: tuple[str, ...] = ()
     frozen_reason: str = ""
-
-    @property
-    def exists(self) -> bool:
-        return bool(self.account_id)
 
     def require_active(self) -> None:
         """Raises UnknownAccount, then AccountIsFrozen."""
@@ -83,7 +80,7 @@ class Account:
         """Fold one fact in. Never refuses."""
         match event:
             case AccountRegistered():
-                return replace(self, account_id=event.account_id, roles=event.roles)
+                return replace(self, account_id=event.account_id, roles=event.roles, exists=True)
             case RoleGranted():
                 return replace(self, roles=(*self.roles, event.role))
             case AccountFrozen():

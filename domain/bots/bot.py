@@ -22,7 +22,8 @@ from domain.bots.events import (
 )
 from domain.errors import DomainError, InvalidValue
 from domain.market import interval_ms, parse_symbol
-from domain.orders.order import client_order_id
+from domain.money import fits
+from domain.orders.order import BUY, SELL, client_order_id
 
 NONE, CREATED, RUNNING, PAUSED, STOPPED = "none", "created", "running", "paused", "stopped"
 STALE_GRACE_MS = 10_000
@@ -65,9 +66,13 @@ class Bot:
             raise InvalidValue("name", "give the bot a name of 1 to 80 characters")
         parse_symbol(terms.symbol)
         interval_ms(terms.interval)
-        if terms.allocation.amount < 0:
-            raise InvalidValue("allocation", "must not be negative")
-        if terms.max_order_notional is not None and terms.max_order_notional <= 0:
+        if not fits(terms.allocation.amount) or terms.allocation.amount < 0:
+            raise InvalidValue("allocation", "must not be negative, with at most 18 digits before the point")
+        quote = terms.symbol.partition("/")[2]
+        if terms.allocation.asset != quote:
+            raise InvalidValue("allocation", f"a bot on {terms.symbol} is given {quote} to spend")
+        most = terms.max_order_notional
+        if most is not None and (not fits(most) or most <= 0):
             raise InvalidValue("max_order_notional", "must be above zero, or left out for no limit")
         if self.exists:
             if (self.owner_id, self.book_id, self.terms) == (owner_id, book_id, terms):
@@ -119,12 +124,17 @@ class Bot:
     def raise_signal(
         self, *, side: str, candle_open_time_ms: int, price: Decimal, why: str, at: datetime
     ) -> Sequence[BotEvent]:
-        """Say what the strategy wants. A candle that has signalled in this run is answered with no events."""
+        """Say what the strategy wants. A candle that has signalled in this run is answered with no events.
+
+        Refusals, in order: unknown_bot, bot_not_running, invalid_value (a side that is neither buy nor sell).
+        """
         self._require_exists()
         if self.last_signal_candle_ms is not None and candle_open_time_ms <= self.last_signal_candle_ms:
             return []
         if self.status != RUNNING:
             raise BotNotRunning(bot_id=self.bot_id, status=self.status)
+        if side not in (BUY, SELL):
+            raise InvalidValue("side", f"{side!r} is neither buy nor sell")
         return [
             SignalRaised(
                 signal_id=self.signal_id(candle_open_time_ms),
@@ -139,7 +149,7 @@ class Bot:
         ]
 
     def trip(self, refusal: DomainError, *, candle_open_time_ms: int, at: datetime) -> Sequence[BotEvent]:
-        """Record why a signal is not traded."""
+        """Record why a signal is not traded: the bot's last order stays the one before it."""
         return [
             GuardrailTripped(
                 signal_id=self.signal_id(candle_open_time_ms),

@@ -33,7 +33,7 @@ from domain.ledger.postings import (
     moved,
     revenue_account,
 )
-from domain.money import ZERO, Money, add, subtract
+from domain.money import ZERO, Money, add, fits, negate, parse_asset, subtract
 
 PAPER, LIVE, CONNECTED = "PAPER", "LIVE", "CONNECTED"
 PURSES = (PAPER, LIVE, CONNECTED)
@@ -59,7 +59,8 @@ class Book:
 
     A hold is an entry to owner:held:{hold_id}. Invariants: every entry sums to zero per asset; no owner
     account but owner:due stands in debit. Commands check in this order: the book is open, the amount is
-    positive, what was already done is answered with no events, the balance covers it.
+    positive, the same hold again is answered with no events, the balance covers it. Entry ids are not kept
+    here: a use case that takes one from outside claims it (Work.claim), so that it is posted once.
     """
 
     book_id: str = ""
@@ -75,7 +76,7 @@ class Book:
     def owed(self, account: str, asset: str) -> Money:
         """What the owner is owed on an account: minus the ledger amount."""
         return (
-            Money(-self.balances[account, asset], asset)
+            Money(negate(self.balances[account, asset]), asset)
             if (account, asset) in self.balances
             else Money(ZERO, asset)
         )
@@ -89,10 +90,19 @@ class Book:
         return Money(total, asset)
 
     @property
+    def exists(self) -> bool:
+        return bool(self.purse)
+
+    @property
     def custody(self) -> str:
         return custody_account(self.venue_account)
 
     # -- commands ------------------------------------------------------------------------------------------
+
+    def require_open(self) -> None:
+        """Raises BookNotOpen for a book that was closed or never opened."""
+        if not self.is_open:
+            raise BookNotOpen(book_id=self.book_id)
 
     def open(
         self,
@@ -106,7 +116,7 @@ class Book:
     ) -> Sequence[BookEvent]:
         if purse not in PURSES:
             raise InvalidValue("purse", f"{purse!r} is not one of {', '.join(PURSES)}")
-        if self.book_id:
+        if self.exists:
             if (self.owner_id, self.purse, self.venue_account) == (owner_id, purse, venue_account):
                 return []
             raise BookAlreadyOpen(book_id=book_id)
@@ -122,31 +132,31 @@ class Book:
         ]
 
     def close(self, *, reason: str, at: datetime) -> Sequence[BookEvent]:
-        if self.book_id and not self.is_open:
+        if self.exists and not self.is_open:
             return []
-        self._require_open()
+        self.require_open()
         return [BookClosed(book_id=self.book_id, reason=reason, closed_at_utc=at)]
 
     def credit_deposit(
         self, amount: Money, *, entry_id: str, at: datetime, kind: str = "deposit", reference: str = ""
     ) -> Sequence[BookEvent]:
         """New funds reached the venue account and are the owner's to spend."""
-        self._require_open()
+        self.require_open()
         _require_positive(amount)
+        if not fits(amount.amount):
+            raise InvalidValue("amount", f"{amount} has more than 18 digits before or after the point")
+        parse_asset(amount.asset)
         return self.post(
             entry_id=entry_id,
             kind=kind,
-            postings=(
-                Posting(self.custody, amount.asset, amount.amount),
-                Posting(AVAILABLE, amount.asset, -amount.amount),
-            ),
+            postings=moved(amount, self.custody, AVAILABLE),
             at=at,
             reference=reference,
         )
 
     def allocate(self, amount: Money, *, bot_id: str, entry_id: str, at: datetime) -> Sequence[BookEvent]:
         """Set funds apart for one bot: it can spend these and no others."""
-        self._require_open()
+        self.require_open()
         _require_positive(amount)
         return self._move(amount, AVAILABLE, bot_account(bot_id), "allocation", entry_id, bot_id, at)
 
@@ -157,7 +167,7 @@ class Book:
 
     def place_hold(self, hold_id: str, amount: Money, *, source: str, at: datetime) -> Sequence[BookEvent]:
         """Set funds aside for one order. The same hold again is answered with no events."""
-        self._require_open()
+        self.require_open()
         _require_positive(amount)
         held = self.owed(held_account(hold_id), amount.asset)
         if held.amount:
@@ -176,7 +186,7 @@ class Book:
             leg
             for (name, asset), amount in sorted(self.balances.items())
             if name == account
-            for leg in moved(Money(-amount, asset), account, to)
+            for leg in moved(Money(negate(amount), asset), account, to)
         )
         if not postings:
             return []
@@ -195,7 +205,7 @@ class Book:
         custody: dict[str, Decimal] = {fill.received.asset: fill.received.amount}
         for money in (fill.paid, fill.venue_fee):
             custody[money.asset] = subtract(custody.get(money.asset, ZERO), money.amount)
-        owner = {asset: -amount for asset, amount in custody.items()}
+        owner = {asset: negate(amount) for asset, amount in custody.items()}
         fee = fill.platform_fee
         if fee.amount:
             owner[fee.asset] = add(owner.get(fee.asset, ZERO), fee.amount)
@@ -206,7 +216,7 @@ class Book:
             if custody.get(asset):
                 postings.append(Posting(self.custody, asset, custody[asset]))
         if fee.amount:
-            postings.append(Posting(revenue_account("trading_fee"), fee.asset, -fee.amount))
+            postings.append(Posting(revenue_account("trading_fee"), fee.asset, negate(fee.amount)))
         return self.post(
             entry_id=f"fill:{fill.trade_id}",
             kind="fill",
@@ -231,6 +241,8 @@ class Book:
             raise InvalidPosting(entry_id=entry_id, problem="an entry has at least two legs")
         if any(not posting.amount for posting in postings):
             raise InvalidPosting(entry_id=entry_id, problem="a leg is never zero")
+        if not all(posting.amount.is_finite() for posting in postings):
+            raise InvalidPosting(entry_id=entry_id, problem="a leg is a finite amount")
         for asset, amount in imbalance(postings).items():
             raise UnbalancedEntry(entry_id=entry_id, left_over=Money(amount, asset))
         after = added(self.balances, postings)
@@ -276,10 +288,6 @@ class Book:
 
     # -- inside --------------------------------------------------------------------------------------------
 
-    def _require_open(self) -> None:
-        if not self.is_open:
-            raise BookNotOpen(book_id=self.book_id)
-
     def _move(
         self, amount: Money, source: str, target: str, kind: str, entry_id: str, reference: str, at: datetime
     ) -> Sequence[BookEvent]:
@@ -318,5 +326,5 @@ def _may_not_stand_in_debit(account: str) -> bool:
 
 
 def _require_positive(amount: Money) -> None:
-    if amount.amount <= 0:
+    if not amount.amount.is_finite() or amount.amount <= 0:
         raise InvalidValue("amount", f"must be above zero, is {amount}")

@@ -23,7 +23,7 @@ class UnbalancedEntry(DomainError, code="unbalanced_entry"):
 
 
 class InvalidPosting(DomainError, code="invalid_posting"):
-    """A leg has a zero amount, or an entry fewer than two legs."""
+    """A leg has no amount or an infinite one, or an entry fewer than two legs."""
 
     def __init__(self, *, entry_id: str, problem: str) -> None:
         super().__init__(f"entry {entry_id}: {problem}")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.money import ZERO, Money, add, subtract
+from domain.money import ZERO, Money, add, negate
 
 AVAILABLE = "owner:available"
 DUE = "owner:due"
@@ -53,7 +53,7 @@ def moved(amount: Money, source: str, target: str) -> tuple[Posting, Posting]:
     """The two legs that take an owed amount from one account to another (both in credit)."""
     return (
         Posting(source, amount.asset, amount.amount),
-        Posting(target, amount.asset, -amount.amount),
+        Posting(target, amount.asset, negate(amount.amount)),
     )
 
 
@@ -80,4 +80,4 @@ def imbalance(postings: Sequence[Posting]) -> dict[str, Decimal]:
 
 def negated(postings: Iterable[Posting]) -> tuple[Posting, ...]:
     """The legs that undo an entry."""
-    return tuple(Posting(p.account, p.asset, subtract(ZERO, p.amount)) for p in postings)
+    return tuple(Posting(p.account, p.asset, negate(p.amount)) for p in postings)

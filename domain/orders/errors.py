@@ -13,6 +13,14 @@ class InvalidOrder(DomainError, code="invalid_order"):
         self.problem = problem
 
 
+class InvalidFill(DomainError, code="invalid_fill"):
+    """A venue reported a fill that cannot be: nothing of it is booked, the order needs review."""
+
+    def __init__(self, *, venue_trade_id: str, problem: str) -> None:
+        super().__init__(f"fill {venue_trade_id}: {problem}")
+        self.venue_trade_id, self.problem = venue_trade_id, problem
+
+
 class UnknownOrder(DomainError, code="unknown_order"):
     """No order of that id."""
 

@@ -9,8 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import assert_never
 
-from domain.money import ZERO, Money, add, divide_down, multiply_down, subtract
-from domain.orders.errors import InvalidOrder, OrderIdReused, UnknownOrder
+from domain.money import ZERO, Money, add, divide_down, fits, multiply_down, negate, subtract
+from domain.orders.errors import InvalidFill, InvalidOrder, OrderIdReused, UnknownOrder
 from domain.orders.events import (
     OrderAccepted,
     OrderCanceled,
@@ -38,6 +38,8 @@ NONE, INTENDED, OPEN, PARTIALLY_FILLED, FILLED, CANCELED, REFUSED, UNKNOWN = (
     "unknown",
 )
 ENDED = frozenset({FILLED, CANCELED, REFUSED})
+LARGEST_DIGITS = 18
+"""Digits before the point that any figure of a fill may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,18 +132,21 @@ class Order:
         ]
 
     def accept(self, *, venue_order_id: str, at: datetime) -> Sequence[OrderEvent]:
+        """The venue has the order. Said again it only ends a doubt; of an ended order it says nothing new."""
         self._require_exists()
-        if self.venue_order_id or self.has_ended:
+        if self.has_ended:
             return []
+        if self.venue_order_id:
+            return self._resolved("open", at)
         accepted = OrderAccepted(
             client_order_id=self.client_order_id, venue_order_id=venue_order_id, accepted_at_utc=at
         )
         return [*self._resolved("open", at), accepted]
 
     def refuse(self, *, reason: str, at: datetime) -> Sequence[OrderEvent]:
-        """The venue proved that it never opened the order. An order it had accepted is not refused."""
+        """The venue proved that it never opened the order. One it had accepted or filled is not refused."""
         self._require_exists()
-        if self.has_ended or self.venue_order_id:
+        if self.has_ended or self.venue_order_id or self.trade_ids:
             return []
         refused = OrderRefused(client_order_id=self.client_order_id, reason=reason, refused_at_utc=at)
         return [*self._resolved("never_opened", at), refused]
@@ -154,10 +159,14 @@ class Order:
         return [OutcomeUnknown(client_order_id=self.client_order_id, problem=problem, noticed_at_utc=at)]
 
     def record_fill(self, fill: Fill, *, is_last: bool) -> Sequence[OrderEvent]:
-        """Take one match. A trade id that was taken before is answered with no events."""
+        """Take one match. A trade id that was taken before is answered with no events.
+
+        Refusals, in order: unknown_order, invalid_fill.
+        """
         self._require_exists()
         if fill.venue_trade_id in self.trade_ids:
             return []
+        require_possible(fill)
         kind = OrderFilled if is_last else OrderPartiallyFilled
         event = kind(
             client_order_id=self.client_order_id,
@@ -169,6 +178,16 @@ class Order:
             traded_at_utc=fill.traded_at_utc,
         )
         return [*self._resolved("filled" if is_last else "open", fill.traded_at_utc), event]
+
+    def complete(self, *, at: datetime) -> Sequence[OrderEvent]:
+        """The venue calls the order filled, and every fill was taken before: nothing of it is open any more.
+
+        Without a single fill that is not believed: the order goes on until its fills come.
+        """
+        self._require_exists()
+        if self.has_ended or not self.trade_ids:
+            return []
+        return [OutcomeResolved(client_order_id=self.client_order_id, outcome="filled", resolved_at_utc=at)]
 
     def cancel(self, *, reason: str, at: datetime) -> Sequence[OrderEvent]:
         """The venue says that nothing of the order is open any more."""
@@ -197,7 +216,8 @@ class Order:
                     status=INTENDED,
                 )
             case OrderAccepted():
-                return replace(self, status=OPEN, venue_order_id=event.venue_order_id)
+                status = status_once_open(event.venue_order_id, self.filled_base)
+                return replace(self, status=status, venue_order_id=event.venue_order_id)
             case OrderPartiallyFilled():
                 return self._after_fill(event, self.status if self.has_ended else PARTIALLY_FILLED)
             case OrderFilled():
@@ -209,7 +229,9 @@ class Order:
             case OutcomeUnknown():
                 return replace(self, status=UNKNOWN)
             case OutcomeResolved():
-                return replace(self, status=OPEN if self.venue_order_id else INTENDED)
+                if event.outcome == FILLED:
+                    return replace(self, status=FILLED)
+                return replace(self, status=status_once_open(self.venue_order_id, self.filled_base))
             case _:
                 assert_never(event)
 
@@ -238,9 +260,31 @@ class Order:
             return ZERO
         worse = subtract(price, self.decision_price)
         if self.terms.side == SELL:
-            worse = -worse
+            worse = negate(worse)
         ratio = divide_down(worse, self.decision_price, 12)
         return multiply_down(ratio, Decimal(10_000), 4)
+
+
+def status_once_open(venue_order_id: str, filled_base: Decimal) -> str:
+    """Where an order stands that has not ended and about which there is no doubt."""
+    if filled_base:
+        return PARTIALLY_FILLED
+    return OPEN if venue_order_id else INTENDED
+
+
+def require_possible(fill: Fill) -> None:
+    """Raises InvalidFill for a match that no market makes (safety §3 #18, hostile venues)."""
+    if not fill.venue_trade_id:
+        raise InvalidFill(venue_trade_id="", problem="has no trade id, so it cannot be booked just once")
+    for name in ("base_quantity", "price_quote_per_base", "quote_amount"):
+        value: Decimal = getattr(fill, name)
+        if not value.is_finite() or value < 0 or (not value and name != "quote_amount"):
+            raise InvalidFill(venue_trade_id=fill.venue_trade_id, problem=f"{name} is {value}")
+        if value.adjusted() >= LARGEST_DIGITS:
+            raise InvalidFill(venue_trade_id=fill.venue_trade_id, problem=f"{name} is too large")
+    fee = fill.fee.amount
+    if not fee.is_finite() or fee.adjusted() >= LARGEST_DIGITS:
+        raise InvalidFill(venue_trade_id=fill.venue_trade_id, problem=f"fee is {fee}")
 
 
 def require_coherent(terms: OrderTerms) -> None:
@@ -252,11 +296,11 @@ def require_coherent(terms: OrderTerms) -> None:
     by_budget = terms.order_type == MARKET and terms.side == BUY
     wanted, unwanted = ("quote_budget", "base_quantity") if by_budget else ("base_quantity", "quote_budget")
     amount: Decimal | None = getattr(terms, wanted)
-    if amount is None or amount <= 0:
+    if amount is None or not fits(amount) or amount <= 0:
         raise InvalidOrder(problem=f"a {terms.order_type} {terms.side} needs a {wanted} above zero")
     if getattr(terms, unwanted) is not None:
         raise InvalidOrder(problem=f"a {terms.order_type} {terms.side} takes no {unwanted}")
     if (terms.order_type == LIMIT) != (terms.limit_price is not None):
         raise InvalidOrder(problem="a limit order has a limit_price, a market order has none")
-    if terms.limit_price is not None and terms.limit_price <= 0:
+    if terms.limit_price is not None and (not fits(terms.limit_price) or terms.limit_price <= 0):
         raise InvalidOrder(problem="limit_price must be above zero")
