@@ -154,7 +154,7 @@ class LogDatastore(PostgresDatastore):
             *(given.get(name, "") for name in ("dbname", "host", "port", "user", "password")),
             idle_in_transaction_session_timeout=IDLE_IN_TRANSACTION_S,
             pool_size=1,
-            max_overflow=1,
+            max_overflow=0,
             originator_id_type="text",
         )
         self.pool.kwargs = {**given, "row_factory": dict_row}

@@ -187,7 +187,7 @@ class SqliteRecorder(SqliteReader, SQLiteApplicationRecorder):
         )
         if append is not None:
             _insert_rows(c, append, ids)
-        return ids
+        return list(ids)
 
     def select_notifications(
         self,
