@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import MutableMapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
 
@@ -31,11 +31,11 @@ class SqlLeases:
     """Leases in the database.
 
     PostgreSQL's clock judges there, so workers' clocks may differ. A SQLite file has one writing process, so
-    its clock is the store's; it must be the wall clock, not candle time.
+    its clock is the store's: the wall clock unless another is given, and never candle time.
     """
 
-    def __init__(self, db: Database, clock: Clock) -> None:
-        self._db, self._clock = db, clock
+    def __init__(self, db: Database, clock: Clock | None = None) -> None:
+        self._db, self._clock = db, clock or _WallClock()
         words = (
             {"now": ":now", "until": ":until"}
             if db.is_sqlite
@@ -61,6 +61,11 @@ class SqlLeases:
             return {"lasts": lasts}
         now = self._clock.now()
         return {"now": utc_text(now), "until": utc_text(now + lasts)}
+
+
+class _WallClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
 
 class MemoryLeases:
