@@ -9,17 +9,16 @@ an effect outside the database.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
+from adapters.persistence.bulk import Loader, pages, rarer_collections, unhurried
 from adapters.persistence.database import Database
 from adapters.persistence.envelope import Envelopes
 from adapters.persistence.fast_balances import FastBalances
 from adapters.persistence.log_pages import Decoder, StoredEvent, head_of_log, read_page
-from adapters.persistence.prefetch import pages
 from adapters.persistence.projector import (
     FOLDING,
     STOPPED,
@@ -170,20 +169,28 @@ class _Rebuild:
 
     def _fold_the_bulk(self) -> None:
         """Up to what was the head a moment ago; the last transaction is left with the tail."""
-        for events, until, head in pages(self._db, self._names, PAGE):
-            with self._unhurried() as connection:
-                self._rows.use(connection)
-                self._fold(events, until)
-                self._rows.flush_appended()
+        with rarer_collections(), Loader(self._db) as loader:
+            for events, until, head in pages(self._db, self._names, PAGE):
+                with self._db.reading() as connection:  # for what a spill has put into the tables
+                    self._rows.use(connection)
+                    self._fold(events, until)
+                loader.load(self._rows.take_appended())
                 if self._rows.size() + self._balances.size() > KEPT_ROWS:
-                    self._write_all()
-                    self._rows.forget()
-            self._report(until, head)
-            failpoint("mid_rebuild")
-        with self._unhurried() as connection:
+                    loader.wait()
+                    self._spill()
+                self._report(until, head)
+                failpoint("mid_rebuild")
+            loader.wait()
+            self._spill()
+        with unhurried(self._db) as connection:
+            self._shadow.index(connection)
+
+    def _spill(self) -> None:
+        """Write the rows that are kept in memory, and keep none."""
+        with unhurried(self._db) as connection:
             self._rows.use(connection)
             self._write_all()
-            self._shadow.index(connection)
+            self._rows.forget()
 
     def _fold(self, events: Sequence[StoredEvent], until: int) -> None:
         rows, decode = self._rows, self._decode
@@ -285,11 +292,3 @@ class _Rebuild:
     def _compare(self, connection: Connection, projection: Projection) -> str:
         differences = (self._shadow.difference(connection, kind) for kind in projection.rows)
         return next(filter(None, differences), "")
-
-    @contextmanager
-    def _unhurried(self) -> Iterator[Connection]:
-        """A transaction without a request's time limit."""
-        with self._db.transaction() as connection:
-            if not self._db.is_sqlite:
-                connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-            yield connection

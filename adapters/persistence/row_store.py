@@ -157,6 +157,19 @@ def select(connection: Connection, statement: str, parameters: Sequence[Any] = (
     return iter(raw.cursor(binary=True).execute(statement, parameters or None))
 
 
+class _Kept:
+    """One row class of StoredRows: its table, what is known of its rows, and which of them changed."""
+
+    __slots__ = ("changed", "complete", "key_of", "read_back", "rows", "table")
+
+    def __init__(self, table: RowTable, *, complete: bool) -> None:
+        self.table, self.key_of = table, table.key_of
+        self.rows: dict[Key, Row | None] = {}  # None: there is no such row
+        self.changed: dict[Key, Row | None] = {}
+        self.read_back = False  # a fold has asked for one
+        self.complete = complete  # what is not in `rows` does not exist
+
+
 class StoredRows:
     """Rows for a fold, cached, written in bulk when flushed; reads see what was put before.
 
@@ -167,99 +180,86 @@ class StoredRows:
     def __init__(self, dialect: str, *, prefix: str = "", fresh: bool = False) -> None:
         self._dialect, self._prefix, self._fresh = dialect, prefix, fresh
         self._connection: Connection | None = None
-        self._cached: dict[type, dict[Key, Row | None]] = {}
-        self._changed: dict[type, set[Key]] = {}
-        self._read_back: set[type] = set()
-        self._incomplete: set[type] = set()  # some of its rows are in the table only
+        self._kinds: dict[type, _Kept] = {}
 
     def use(self, connection: Connection) -> None:
         """Read and write through this connection from now on."""
         self._connection = connection
 
     def get(self, kind: type, *key: Any) -> Row | None:
-        self._read_back.add(kind)
-        cached = self._of(kind)
+        kept = self._kinds.get(kind) or self._keep(kind)
+        kept.read_back = True
         try:
-            return cached[key]
+            return kept.rows[key]
         except KeyError:
-            pass
-        if self._fresh and kind not in self._incomplete:
-            return None
-        row = self._table(kind).get(self._open(), key)
-        cached[key] = row
+            if kept.complete:
+                return None
+        row = kept.rows[key] = kept.table.get(self._open(), key)
         return row
-
-    def prefetch(self, kind: type, keys: Iterable[Key]) -> None:
-        """Read rows that will be asked for, all at once."""
-        cached = self._of(kind)
-        if self._fresh and kind not in self._incomplete:
-            return
-        unknown = [key for key in keys if key not in cached]
-        table = self._table(kind)
-        cached.update(dict.fromkeys(unknown))
-        cached.update((table.key_of(row), row) for row in table.get_many(self._open(), unknown))
 
     def put(self, row: Row) -> None:
         kind = type(row)
-        key = self._table(kind).key_of(row)
-        self._of(kind)[key] = row
-        self._changed[kind].add(key)
+        kept = self._kinds.get(kind) or self._keep(kind)
+        key = kept.key_of(row)
+        kept.changed[key] = kept.rows[key] = row
 
     def delete(self, kind: type, *key: Any) -> None:
-        self._of(kind)[key] = None
-        self._changed[kind].add(key)
+        kept = self._kinds.get(kind) or self._keep(kind)
+        kept.changed[key] = kept.rows[key] = None
+
+    def prefetch(self, kind: type, keys: Iterable[Key]) -> None:
+        """Read rows that will be asked for, all at once."""
+        kept = self._kinds.get(kind) or self._keep(kind)
+        if kept.complete:
+            return
+        unknown = [key for key in keys if key not in kept.rows]
+        kept.rows.update(dict.fromkeys(unknown))
+        kept.rows.update((kept.key_of(row), row) for row in kept.table.get_many(self._open(), unknown))
 
     def size(self) -> int:
         """How many rows are kept."""
-        return sum(map(len, self._cached.values()))
+        return sum(len(kept.rows) for kept in self._kinds.values())
 
     def flush(self) -> None:
         """Write what changed."""
-        for kind in list(self._changed):
-            self._write(kind)
+        for kept in self._kinds.values():
+            if kept.changed:
+                self._write(kept)
 
-    def flush_appended(self) -> None:
-        """Write, and forget, the kinds that no fold has read back: they only ever grow."""
-        for kind in [kind for kind in self._changed if kind not in self._read_back]:
-            self._write(kind)
-            self._incomplete.add(kind)
-            self._cached[kind].clear()
+    def take_appended(self) -> list[tuple[RowTable, list[Row]]]:
+        """Give away, and forget, new rows of kinds that no fold has read back: they only ever grow."""
+        taken = []
+        for kept in self._kinds.values():
+            if kept.changed and not kept.read_back:
+                taken.append((kept.table, [row for row in kept.changed.values() if row is not None]))
+                kept.complete = False
+                kept.rows, kept.changed = {}, {}
+        return taken
 
     def forget(self) -> None:
         """Keep nothing; what was not flushed is lost."""
-        for kind, cached in self._cached.items():
-            self._incomplete.add(kind)
-            self._changed[kind].clear()
-            cached.clear()
+        for kept in self._kinds.values():
+            kept.complete = False
+            kept.rows, kept.changed = {}, {}
 
-    def _write(self, kind: type) -> None:
-        changed = self._changed[kind]
-        if not changed:
-            return
-        table, cached, connection = self._table(kind), self._cached[kind], self._open()
-        rows = [cached[key] for key in changed]
-        gone = [key for key in changed if cached[key] is None]
-        present = [row for row in rows if row is not None]
-        append_only = kind not in self._read_back
-        if self._fresh and (append_only or kind not in self._incomplete):
-            table.load(connection, present)  # new keys: kept complete until now, or of a kind that only grows
-            self._incomplete.add(kind)
+    def _write(self, kept: _Kept) -> None:
+        connection = self._open()
+        present = [row for row in kept.changed.values() if row is not None]
+        if kept.complete or (self._fresh and not kept.read_back):
+            kept.table.load(connection, present)  # keys that the table does not have
+            kept.complete = False
         else:
+            gone = [key for key, row in kept.changed.items() if row is None]
             if present:
-                table.upsert(connection, present)
+                kept.table.upsert(connection, present)
             if gone:
-                table.delete(connection, gone)
-        changed.clear()
+                kept.table.delete(connection, gone)
+        kept.changed = {}
 
-    def _of(self, kind: type) -> dict[Key, Row | None]:
-        cached = self._cached.get(kind)
-        if cached is None:
-            cached = self._cached[kind] = {}
-            self._changed[kind] = set()
-        return cached
-
-    def _table(self, kind: type) -> RowTable:
-        return row_table(kind, self._dialect, self._prefix)
+    def _keep(self, kind: type) -> _Kept:
+        table = row_table(kind, self._dialect, self._prefix)
+        kept = self._kinds[kind] = _Kept(table, complete=self._fresh)
+        return kept
 
     def _open(self) -> Connection:
         if self._connection is None:
@@ -285,11 +285,7 @@ def _in_utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
-def _canonical(amount: Decimal) -> Decimal:
-    return Decimal(text(amount))
-
-
 _TO_SQLITE: Mapping[type, Convert] = {Decimal: text, datetime: utc_text}
 _FROM_SQLITE: Mapping[type, Convert] = {Decimal: Decimal, datetime: datetime.fromisoformat}
-_TO_POSTGRES: Mapping[type, Convert] = {Decimal: _canonical}
+_TO_POSTGRES: Mapping[type, Convert] = {}  # NUMERIC compares by value, whatever zeros it ends in
 _FROM_POSTGRES: Mapping[type, Convert] = {datetime: _in_utc}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from application.ports.event_log import RecordedEvent
 from application.ports.read_models import Rows
+from application.views.changed import changed
 from application.views.missing import the
 from application.views.rows import AccountRow
 from domain.accounts.events import (
@@ -47,13 +47,13 @@ class Accounts:
             )
             return
         row = the(rows, AccountRow, recorded.stream.removeprefix("account:"))
-        row = replace(row, version=recorded.version)
+        row = changed(row, version=recorded.version)
         match event:
             case RoleGranted():
-                rows.put(replace(row, roles=",".join([*filter(None, row.roles.split(",")), event.role])))
+                rows.put(changed(row, roles=",".join([*filter(None, row.roles.split(",")), event.role])))
             case AccountFrozen():
-                rows.put(replace(row, status=FROZEN))
+                rows.put(changed(row, status=FROZEN))
             case AccountUnfrozen():
-                rows.put(replace(row, status=ACTIVE))
+                rows.put(changed(row, status=ACTIVE))
             case _:
                 assert_never(event)

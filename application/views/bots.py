@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import assert_never
 
 from application.ports.event_log import RecordedEvent
 from application.ports.read_models import Rows
+from application.views.changed import changed
 from application.views.missing import the
 from application.views.rows import BotRow, SignalRow
 from domain.bots.bot import CREATED, PAUSED, RUNNING, STOPPED
@@ -38,30 +38,30 @@ def fold_bot(rows: Rows, recorded: RecordedEvent, event: BotEvent) -> None:
         rows.put(_created(recorded, event))
         return
     bot = the(rows, BotRow, recorded.stream.removeprefix("bot:"))
-    bot = replace(bot, version=recorded.version)
+    bot = changed(bot, version=recorded.version)
     match event:
         case BotStarted():
-            rows.put(replace(bot, status=RUNNING, status_reason="", run=event.run))
+            rows.put(changed(bot, status=RUNNING, status_reason="", run=event.run))
         case BotPaused():
-            rows.put(replace(bot, status=PAUSED, status_reason=event.reason))
+            rows.put(changed(bot, status=PAUSED, status_reason=event.reason))
         case BotResumed():
-            rows.put(replace(bot, status=RUNNING, status_reason=""))
+            rows.put(changed(bot, status=RUNNING, status_reason=""))
         case BotStopped():
-            rows.put(replace(bot, status=STOPPED, status_reason=event.reason))
+            rows.put(changed(bot, status=STOPPED, status_reason=event.reason))
         case SignalRaised():
             rows.put(_raised(recorded, event, bot))
-            rows.put(replace(bot, signals=bot.signals + 1, last_signal_at_utc=event.raised_at_utc))
+            rows.put(changed(bot, signals=bot.signals + 1, last_signal_at_utc=event.raised_at_utc))
         case GuardrailTripped():
             signal = the(rows, SignalRow, event.signal_id)
             rows.put(
-                replace(
+                changed(
                     signal,
                     client_order_id="",
                     guardrail=event.guardrail,
                     guardrail_detail=event.detail,
                 )
             )
-            rows.put(replace(bot, guardrails_tripped=bot.guardrails_tripped + 1))
+            rows.put(changed(bot, guardrails_tripped=bot.guardrails_tripped + 1))
         case _:
             assert_never(event)
 

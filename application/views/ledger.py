@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from application.ports.event_log import RecordedEvent
 from application.ports.read_models import Rows
 from application.views.balances import BOOK_STREAM
+from application.views.changed import changed
 from application.views.missing import the
 from application.views.rows import BookRow, EntryRow, PostingRow, TotalRow
 from application.views.totals import add_to_totals
@@ -30,7 +30,7 @@ class Ledger:
         match event:
             case EntryPosted():
                 book = the(rows, BookRow, book_id)
-                rows.put(replace(book, version=recorded.version))
+                rows.put(changed(book, version=recorded.version))
                 _entry(rows, recorded, event, book)
             case BookOpened():
                 rows.put(
@@ -49,7 +49,7 @@ class Ledger:
             case BookClosed():
                 book = the(rows, BookRow, book_id)
                 rows.put(
-                    replace(book, version=recorded.version, status=CLOSED, closed_at_utc=event.closed_at_utc)
+                    changed(book, version=recorded.version, status=CLOSED, closed_at_utc=event.closed_at_utc)
                 )
             case _:
                 assert_never(event)

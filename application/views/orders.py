@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from application.ports.event_log import RecordedEvent
 from application.ports.read_models import Rows
+from application.views.changed import changed
 from application.views.missing import the
 from application.views.positions import after_fill, no_position, notional
 from application.views.rows import FillRow, OrderRow, PositionRow
@@ -50,11 +50,11 @@ def fold_order(rows: Rows, recorded: RecordedEvent, event: OrderEvent) -> None:
         rows.put(_intended(recorded, event))
         return
     order = the(rows, OrderRow, event.client_order_id)
-    order = replace(order, version=recorded.version)
+    order = changed(order, version=recorded.version)
     match event:
         case OrderAccepted():
             rows.put(
-                replace(
+                changed(
                     order,
                     status=status_once_open(event.venue_order_id, order.filled_base),
                     venue_order_id=event.venue_order_id,
@@ -65,26 +65,26 @@ def fold_order(rows: Rows, recorded: RecordedEvent, event: OrderEvent) -> None:
             _filled(rows, recorded, order, event)
         case OrderCanceled():
             rows.put(
-                replace(
+                changed(
                     order, status=CANCELED, status_reason=event.reason, updated_at_utc=event.canceled_at_utc
                 )
             )
         case OrderRefused():
             rows.put(
-                replace(
+                changed(
                     order, status=REFUSED, status_reason=event.reason, updated_at_utc=event.refused_at_utc
                 )
             )
         case OutcomeUnknown():
             rows.put(
-                replace(
+                changed(
                     order, status=UNKNOWN, status_reason=event.problem, updated_at_utc=event.noticed_at_utc
                 )
             )
         case OutcomeResolved():
             status = status_once_open(order.venue_order_id, order.filled_base)
             status = FILLED if event.outcome == FILLED else status
-            rows.put(replace(order, status=status, status_reason="", updated_at_utc=event.resolved_at_utc))
+            rows.put(changed(order, status=status, status_reason="", updated_at_utc=event.resolved_at_utc))
         case _:
             assert_never(event)
 
@@ -123,7 +123,7 @@ def _filled(
 ) -> None:
     partly = order.status if order.status in ENDED else PARTIALLY_FILLED
     rows.put(
-        replace(
+        changed(
             order,
             status=FILLED if isinstance(event, OrderFilled) else partly,
             filled_base=add(order.filled_base, event.base_quantity),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, Inexact
 
+from application.views.changed import changed
 from application.views.rows import FillRow, PositionRow
-from domain.money import DEFAULT_SCALE, ZERO, add, divide_down, multiply_down, subtract
+from domain.money import DEFAULT_SCALE, EXACT, ZERO, add, divide_down, multiply_down, subtract
 from domain.orders.order import BUY
 
 EXACT_SCALE = 2 * DEFAULT_SCALE
-"""Places of a product of two amounts: nothing is cut there."""
+"""Places of a product of two amounts."""
 
 
 def no_position(fill: FillRow) -> PositionRow:
@@ -30,8 +30,11 @@ def no_position(fill: FillRow) -> PositionRow:
 
 
 def notional(base_quantity: Decimal, price_quote_per_base: Decimal) -> Decimal:
-    """Quantity × price, exact."""
-    return multiply_down(base_quantity, price_quote_per_base, EXACT_SCALE)
+    """Quantity × price, exact: two amounts of 18 places have a product of at most 36."""
+    try:
+        return EXACT.multiply(base_quantity, price_quote_per_base)
+    except Inexact:  # more than 60 digits
+        return multiply_down(base_quantity, price_quote_per_base, EXACT_SCALE)
 
 
 def after_fill(position: PositionRow, fill: FillRow) -> PositionRow:
@@ -47,9 +50,9 @@ def after_fill(position: PositionRow, fill: FillRow) -> PositionRow:
     fees = add(position.fees_quote, add(quote_fee, notional(base_fee, fill.price_quote_per_base)))
     value = notional(fill.base_quantity, fill.price_quote_per_base)
     seen_at: datetime = max(position.updated_at_utc, fill.traded_at_utc)
-    position = replace(position, fees_quote=fees, updated_at_utc=seen_at)
+    position = changed(position, fees_quote=fees, updated_at_utc=seen_at)
     if fill.side == BUY:
-        return replace(
+        return changed(
             position,
             base_quantity=add(position.base_quantity, subtract(fill.base_quantity, base_fee)),
             cost_quote=add(position.cost_quote, add(value, quote_fee)),
@@ -58,7 +61,7 @@ def after_fill(position: PositionRow, fill: FillRow) -> PositionRow:
     gone = add(fill.base_quantity, base_fee)
     cost = _share(position.cost_quote, gone, position.base_quantity)
     proceeds = subtract(value, quote_fee)
-    return replace(
+    return changed(
         position,
         base_quantity=subtract(position.base_quantity, gone),
         cost_quote=subtract(position.cost_quote, cost),
