@@ -61,6 +61,13 @@ class Settings(BaseSettings):
 
     shutdown_s: float = Field(20.0, gt=0, le=300, description="longest time to finish open work at a stop")
     feed_poll_s: float = Field(5.0, gt=0, le=3_600, description="how often a venue is asked for a due candle")
+    live_venues: str = Field(
+        "",
+        description="comma-separated ccxt names, such as kraken: candles of these sources are followed live",
+    )
+    replay_speed: str = Field(
+        "max", description="of bots on imported candles: max, x60 (candle time) or 10/s (candles a second)"
+    )
     synthetic_candles_per_s: float = Field(2.0, gt=0, le=1_000, description="speed of generated candles")
     ready_lag_events: int = Field(5_000, ge=1, description="projection lag beyond which /readyz says no")
     ready_heartbeat_s: float = Field(30.0, gt=0, description="worker silence beyond which /readyz says no")
@@ -91,6 +98,10 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The address of the database."""
         return self.database_url or f"sqlite:///{self.data_dir / 'evenkeel.db'}"
+
+    @property
+    def venues_followed_live(self) -> frozenset[str]:
+        return frozenset(name.strip() for name in self.live_venues.split(",") if name.strip())
 
     @property
     def is_production(self) -> bool:

@@ -9,12 +9,12 @@ from typing import Any
 from application.market_data.download_candles import DownloadCandles
 from application.market_data.import_candles import ImportCandles
 from application.ports.commands import Caller, Command, Outcome
-from application.ports.maintenance import Maintenance
 from application.queries.books import newest_open_paper_book
 from application.services import Services
 from application.views.rows import AccountRow
 from domain.errors import InvalidValue
 from domain.money import Money, parse_amount
+from entrypoints.maintenance import DatabaseMaintenance
 from entrypoints.problems import UnknownUser, UserNotNamed
 
 ACTOR = "operator:cli"
@@ -27,7 +27,7 @@ class OperatorDesk:
     """Open services for one operation. `operation_id` names it in the log and makes a repeat harmless."""
 
     services: Services
-    maintenance: Maintenance
+    maintenance: DatabaseMaintenance
     import_candles: ImportCandles
     download_candles: Callable[[str], DownloadCandles]  # by venue
     operation_id: str

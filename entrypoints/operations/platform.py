@@ -25,8 +25,13 @@ def rebuild(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:  # noqa
     }
 
 
+def check(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:  # noqa: ARG001  # it takes none
+    return desk.maintenance.check(desk.progress)
+
+
 OPERATIONS: dict[str, Operation] = {
     "kill-switch.engage": engage,
     "kill-switch.release": release,
+    "projections.check": check,
     "projections.rebuild": rebuild,
 }

@@ -15,7 +15,7 @@ import pytest
 import structlog
 
 from adapters.observability.command_log import LoggedBus
-from adapters.observability.context import RequestIds, Scope, logged_as
+from adapters.observability.context import logged_as
 from adapters.observability.logs import configure_logging, log_what_nobody_caught
 from application.accounts.commands import FreezeAccount
 from application.ports.commands import Caller, Command, Outcome, Refused
@@ -132,36 +132,13 @@ def test_what_ends_a_thread_is_a_line(stream: io.StringIO, monkeypatch: pytest.M
     assert "worker-1" in line["message"]
 
 
-def request(headers: list[tuple[bytes, bytes]]) -> tuple[str, str]:
-    """The id that the application is given, and the one on the line it logs in a thread."""
-    seen: list[str] = []
+def test_what_is_awaited_in_a_thread_carries_the_ids_too(stream: io.StringIO) -> None:
+    async def handled() -> None:
+        with logged_as(request_id="r-1"):
+            await asyncio.to_thread(logging.getLogger("app").info, "handled")
 
-    async def app(scope: Scope, receive: object, send: object) -> None:
-        seen.append(dict(scope["headers"])[b"x-request-id"].decode())
-        await asyncio.to_thread(logging.getLogger("app").info, "handled")
-
-    async def nothing(*_: object) -> None: ...
-
-    scope: Scope = {"type": "http", "headers": headers}
-    asyncio.run(RequestIds(app, new_id=lambda: "fresh-id")(scope, nothing, nothing))
-    return seen[0], ""
-
-
-@pytest.mark.parametrize(
-    ("given", "used"),
-    [
-        ([], "fresh-id"),
-        ([(b"x-request-id", b"client-id-1")], "client-id-1"),
-        ([(b"x-request-id", b'evil\r\n{"level":1}')], "fresh-id"),
-        ([(b"x-request-id", b"x" * 65)], "fresh-id"),
-    ],
-)
-def test_a_request_has_one_id_in_the_application_and_in_its_lines(
-    stream: io.StringIO, given: list[tuple[bytes, bytes]], used: str
-) -> None:
-    in_application, _ = request(given)
-    assert in_application == used
-    assert [line["request_id"] for line in lines(stream) if line["logger"] == "app"] == [used]
+    asyncio.run(handled())
+    assert [line["request_id"] for line in lines(stream) if line["logger"] == "app"] == ["r-1"]
 
 
 class RefusingBus:

@@ -1,0 +1,101 @@
+"""The API as a process, and as a part of `serve`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from adapters.http.app import close_streams, create_app
+from adapters.http.options import HttpOptions
+from adapters.observability.context import logged_as
+from entrypoints.composition import Container, Plan, opened
+from entrypoints.running import Stop, a_worker_is_alive, listening, metrics_served, observed
+from entrypoints.settings import Settings
+
+log = logging.getLogger("evenkeel.process")
+Asgi = Callable[[Any, Callable[..., Awaitable[Any]], Callable[..., Awaitable[Any]]], Awaitable[None]]
+
+
+class ApiServer(uvicorn.Server):
+    """uvicorn without signal handlers of its own: the process decides when it stops."""
+
+    def __init__(self, config: uvicorn.Config, *, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._tell_started = started
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if not self.should_exit:
+            self._tell_started()
+
+
+def serve_api(
+    container: Container,
+    settings: Settings,
+    stop: Stop,
+    *,
+    listener: socket.socket,
+    started: Callable[[], None],
+    wrapped: Callable[[Asgi], Asgi] = lambda app: app,
+) -> None:
+    """Answer requests until the stop, then finish those under way."""
+    app = create_app(
+        container.services(),
+        options=HttpOptions(
+            insecure_cookies=settings.sends_cookies_over_http,
+            max_body_bytes=settings.request_body_limit_bytes,
+        ),
+        observer=container.metrics(),
+        request_context=lambda request_id: logged_as(request_id=request_id),
+    )
+    config = uvicorn.Config(
+        wrapped(app),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.forwarded_allow_ips),
+        forwarded_allow_ips=settings.forwarded_allow_ips or None,
+        timeout_graceful_shutdown=max(1, int(settings.shutdown_s)),
+        lifespan="on",
+    )
+    server = ApiServer(config, started=started)
+
+    def leave() -> None:
+        server.should_exit = True
+        close_streams(app)
+
+    stop.on_stop(leave)
+    if stop.event.is_set():
+        leave()
+    asyncio.run(server.serve(sockets=[listener]))
+
+
+def run(settings: Settings) -> None:
+    """`evenkeel api`: the API alone, on a database that other processes share. Ends at SIGTERM or SIGINT."""
+    stop = Stop()
+    with (
+        observed(settings, "api"),
+        stop.on_signals(),
+        listening(settings) as listener,
+        opened(settings, Plan()) as container,
+        metrics_served(container, settings) as metrics_port,
+    ):
+        port = listener.getsockname()[1]
+        container.health().worker_age_s = lambda: 0.0 if a_worker_is_alive(container) else None
+        serve_api(
+            container,
+            settings,
+            stop,
+            listener=listener,
+            started=lambda: log.info("serving", extra={"port": port, "metrics_port": metrics_port}),
+        )

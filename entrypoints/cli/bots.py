@@ -1,0 +1,200 @@
+"""`evenkeel bots`: lead bots through their life."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from application.queries.trading import bot_from_row
+from application.views.rows import BotRow
+from domain.bots.errors import UnknownBot
+from domain.errors import InvalidValue
+from entrypoints.cli import options
+from entrypoints.cli.app import group
+from entrypoints.cli.bot_reports import add_reports
+from entrypoints.cli.output import Output, plain
+from entrypoints.cli.session import account_of, reading, writing
+
+bots = group("Bots: create them, start and stop them, see what they did.")
+add_reports(bots)
+
+BotId = Annotated[str, typer.Argument(metavar="BOT", help="A bot's id; `evenkeel bots list` shows them.")]
+Reason = Annotated[str, typer.Option(help="Why; it stands in the log.")]
+
+
+@bots.command()
+def create(
+    symbol: Annotated[str, typer.Argument(help="Pair as BASE/QUOTE, such as BTC/USDT or BTC/GBP.")],
+    interval: Annotated[str, typer.Option(help="Of the candles it follows: 1m, 5m, 1h, 1d, …")] = "1h",
+    source: Annotated[
+        str, typer.Option(help="Candle series: binance, …, or synthetic; see `data list`.")
+    ] = "synthetic",
+    allocation: Annotated[
+        str | None, typer.Option(metavar="AMOUNT ASSET", help="What it may use, such as '1000 USDT'.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="How you call it.")] = None,
+    strategy: Annotated[str, typer.Option(help="ema_crossover")] = "ema_crossover",
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Such as fast=12.")
+    ] = None,
+    max_order_notional: Annotated[
+        str | None, typer.Option(help="Guardrail: no order above this, in quote.")
+    ] = None,
+    paper_account: options.PaperAccount = None,
+    user: options.User = None,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Create a bot on a paper account. It never fails for a missing wallet: that stands at zero.
+
+    Where there is no paper account yet, an empty one is opened with it.
+
+    Example: `evenkeel bots create BTC/USDT --interval 1h --allocation "1000 USDT" -p fast=12`
+    """
+    output = Output(as_json=as_json)
+    arguments = {
+        "user": user,
+        "paper_account": paper_account,
+        "name": name,
+        "symbol": symbol,
+        "interval": interval,
+        "source": source,
+        "strategy": strategy,
+        "parameters": dict(_named(raw) for raw in parameter or []),
+        "allocation": allocation,
+        "max_order_notional": max_order_notional,
+    }
+    _tell(output, writing("bots.create", arguments, database_url, output))
+
+
+@bots.command("list")
+def list_bots(
+    user: options.User = None, database_url: options.DatabaseUrl = None, as_json: options.Json = False
+) -> None:
+    """Show every bot, or those of --user.
+
+    Example: `evenkeel bots list`
+    """
+    output = Output(as_json=as_json)
+    with reading(database_url) as core:
+        equal = {"owner_id": account_of(core, user)} if user else {}
+        rows = [
+            {**plain(bot_from_row(row)), "reason": row.status_reason}
+            for row in core.services.views.where(BotRow, **equal)
+        ]
+    output.value(rows)
+    columns = ("bot_id", "name", "symbol", "interval", "source", "status", "reason", "allocation")
+    output.table(rows, columns, empty="there are no bots; `evenkeel bots create` makes one")
+
+
+@bots.command()
+def show(bot: BotId, database_url: options.DatabaseUrl = None, as_json: options.Json = False) -> None:
+    """Show one bot's terms and where it stands.
+
+    Example: `evenkeel bots show bot-1a2b`
+    """
+    output = Output(as_json=as_json)
+    with reading(database_url) as core:
+        row = core.services.views.get(BotRow, bot)
+    if row is None:
+        raise UnknownBot(bot_id=bot)
+    shown = plain(row)
+    output.value(shown)
+    output.facts(shown)
+
+
+@bots.command()
+def start(
+    bot: BotId,
+    user: options.User = None,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Start a bot: a live series is traded from now on, an imported one from its start.
+
+    It trades while a worker runs (`evenkeel serve` or `evenkeel worker`).
+
+    Example: `evenkeel bots start bot-1a2b`
+    """
+    output = Output(as_json=as_json)
+    _tell(output, writing("bots.start", {"bot_id": bot, "user": user}, database_url, output))
+
+
+@bots.command()
+def resume(
+    bot: BotId,
+    user: options.User = None,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Let a paused bot trade again.
+
+    Example: `evenkeel bots resume bot-1a2b`
+    """
+    output = Output(as_json=as_json)
+    _tell(output, writing("bots.resume", {"bot_id": bot, "user": user}, database_url, output))
+
+
+@bots.command()
+def pause(
+    bot: BotId,
+    reason: Reason = "paused by an operator",
+    user: options.User = None,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """No signals until it is resumed; open orders live on.
+
+    Example: `evenkeel bots pause bot-1a2b --reason "news tonight"`
+    """
+    output = Output(as_json=as_json)
+    arguments = {"bot_id": bot, "user": user, "reason": reason}
+    _tell(output, writing("bots.pause", arguments, database_url, output))
+
+
+@bots.command()
+def stop(
+    bot: BotId,
+    reason: Reason = "stopped by an operator",
+    user: options.User = None,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """End a bot's run; what is allocated to it stays with it.
+
+    Example: `evenkeel bots stop bot-1a2b`
+    """
+    output = Output(as_json=as_json)
+    arguments = {"bot_id": bot, "user": user, "reason": reason}
+    _tell(output, writing("bots.stop", arguments, database_url, output))
+
+
+@bots.command()
+def allocate(
+    bot: BotId,
+    amount: Annotated[str, typer.Argument(metavar="AMOUNT ASSET", help="Such as '500 USDT'.")],
+    take_back: Annotated[bool, typer.Option("--take-back", help="From the bot to the free balance.")] = False,
+    user: options.User = None,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Set more of the free balance apart for a bot, or take some back.
+
+    Example: `evenkeel bots allocate bot-1a2b "500 USDT"`
+    """
+    output = Output(as_json=as_json)
+    arguments = {"bot_id": bot, "user": user, "amount": amount, "take_back": take_back}
+    _tell(output, writing("bots.allocate", arguments, database_url, output))
+
+
+def _named(raw: str) -> tuple[str, str]:
+    name, equals, value = raw.partition("=")
+    if not (name and equals and value):
+        raise InvalidValue("parameter", f"{raw!r} is not NAME=VALUE, such as fast=12")
+    return name.strip(), value.strip()
+
+
+def _tell(output: Output, answer: dict[str, Any]) -> None:
+    output.value(answer)
+    output.facts(answer)

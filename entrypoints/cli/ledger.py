@@ -1,0 +1,125 @@
+"""`evenkeel ledger`: the books."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+import typer
+
+from application.queries.asset_codes import shown_asset
+from application.queries.books import entry_views
+from application.queries.moments import Moment, parse_moment, state_at
+from application.views.rows import BookRow, EntryRow
+from domain.ledger.book import Book
+from domain.money import ZERO, add, text
+from entrypoints.cli import options
+from entrypoints.cli.app import group
+from entrypoints.cli.output import Output, plain
+from entrypoints.cli.session import Core, account_of, reading
+from entrypoints.problems import CheckFailed
+
+ledger = group("The books: balances now and at any past moment, trial balance, journal entries.")
+
+
+@ledger.command()
+def balances(
+    user: options.User = None,
+    at: options.At = None,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show every account's balance, as the books keep it: debit positive, credit negative.
+
+    What is owed to an owner (owner:…) is a credit. Every user's books, or those of --user.
+
+    Examples: `evenkeel ledger balances`, `evenkeel ledger balances --at 0-1234`,
+    `evenkeel ledger balances --at 2026-03-01T12:00:00Z --json`
+    """
+    output = Output(as_json=as_json)
+    with reading(database_url) as core:
+        moment = parse_moment(at, core.services.log)
+        books = _books(core, moment, account_of(core, user) if user else None)
+    rows = [
+        {
+            "book": book.book_id,
+            "account": account,
+            "asset": shown_asset(asset, book.purse),
+            "amount": text(amount),
+        }
+        for book in books
+        for (account, asset), amount in sorted(book.balances.items())
+    ]
+    output.value({"at": str(moment.position) if moment else None, "balances": rows})
+    output.table(rows, ("book", "account", "asset", "amount"), empty="the books are empty")
+
+
+@ledger.command("trial-balance")
+def trial_balance(
+    at: options.At = None, database_url: options.DatabaseUrl = None, as_json: options.Json = False
+) -> None:
+    """Sum all accounts of all books per asset: each sum is zero, else exit code 1.
+
+    Folded from the log itself, not read from any table.
+
+    Example: `evenkeel ledger trial-balance --at 0-1234`
+    """
+    output = Output(as_json=as_json)
+    with reading(database_url) as core:
+        moment = parse_moment(at, core.services.log)
+        books = _books(core, moment, None)
+    sums: dict[str, Decimal] = {}
+    for book in books:
+        for (_, asset), amount in book.balances.items():
+            code = shown_asset(asset, book.purse)
+            sums[code] = add(sums.get(code, ZERO), amount)
+    shown = {asset: text(amount) for asset, amount in sorted(sums.items())}
+    balanced = not any(sums.values())
+    output.value({"books": len(books), "balanced": balanced, "trial_balance": shown})
+    rows = [{"asset": asset, "sum": amount} for asset, amount in shown.items()]
+    output.table(rows, ("asset", "sum"), empty="the books are empty")
+    output.say(f"{len(books)} books: " + ("in balance" if balanced else "OUT OF BALANCE"))
+    if not balanced:
+        raise CheckFailed
+
+
+@ledger.command()
+def entries(
+    book: Annotated[str | None, typer.Option(metavar="ID", help="Only this book.")] = None,
+    user: options.User = None,
+    limit: options.Limit = 20,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show journal entries with all their legs, newest first.
+
+    Example: `evenkeel ledger entries -n 5`
+    """
+    output = Output(as_json=as_json)
+    with reading(database_url) as core:
+        views = core.services.views
+        equal: dict[str, Any] = {"book_id": book} if book else {}
+        if user:
+            equal["owner_id"] = account_of(core, user)
+        page = views.page(EntryRow, equal=equal, limit=limit)
+        found = []
+        for row in page.rows:
+            owner = views.get(BookRow, row.book_id)
+            found += entry_views(views, type(page)([row], None), owner.purse if owner else "")
+    output.value(found)
+    for entry in found:
+        output.say(
+            f"{entry.position}  {entry.recorded_at:%Y-%m-%d %H:%M:%S}  {entry.kind}  {entry.reference}"
+        )
+        output.table(plain(entry.postings), ("account", "asset", "amount"), empty="no legs")
+    if not found:
+        output.say("there are no entries")
+
+
+def _books(core: Core, moment: Moment | None, owner_id: str | None) -> list[Book]:
+    """Every book there was, as it stood."""
+    log = core.services.log
+    until = moment.position if moment else None
+    opened = [recorded.stream for recorded in log.read(until=until, names=("ledger.book_opened",))]
+    books: list[Book] = [state_at(log, stream, moment) for stream in opened]
+    return [book for book in books if owner_id is None or book.owner_id == owner_id]

@@ -1,0 +1,102 @@
+"""`evenkeel log`: the one append-only log."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from application.ports.event_log import Position, RecordedEvent
+from application.queries.activity import shown
+from application.queries.moments import parse_moment
+from domain.errors import InvalidValue
+from entrypoints.cli import options
+from entrypoints.cli.app import group
+from entrypoints.cli.output import Output, plain
+from entrypoints.cli.session import reading
+from entrypoints.problems import CheckFailed
+
+log = group("The event log: look at it, verify its hash chains.")
+
+
+@log.command()
+def tail(
+    limit: options.Limit = 20,
+    stream: Annotated[str | None, typer.Option(help="Only this stream, such as bot:bot-1.")] = None,
+    at: options.At = None,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show the newest events, oldest first.
+
+    Example: `evenkeel log tail -n 50 --stream platform:main`
+    """
+    output = Output(as_json=as_json)
+    with reading(database_url) as core:
+        read = core.services.log
+        moment = parse_moment(at, read)
+        end = moment.position if moment else read.head()
+        found: list[RecordedEvent] = []
+        if stream:
+            found = [event for event in read.stream(stream) if event.position <= end][-limit:]
+        else:
+            width = limit
+            while len(found) < limit and end.id > 0:  # ids have holes: go back until there are enough
+                start = Position(end.shard, max(end.id - width, 0))
+                found = [*read.read(after=start, until=end), *found]
+                end, width = start, width * 2
+            found = found[-limit:]
+    rows = [_row(event) for event in found]
+    output.value(rows)
+    output.table(
+        rows, ("position", "recorded_at", "stream", "version", "name", "actor"), empty="the log is empty"
+    )
+
+
+@log.command()
+def show(
+    position: Annotated[str, typer.Argument(help="Log position, such as 0-1234 or 1234.")],
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show one event whole, with who caused it and by which command.
+
+    Example: `evenkeel log show 0-42`
+    """
+    output = Output(as_json=as_json)
+    wanted = Position.parse(position)
+    with reading(database_url) as core:
+        before = Position(wanted.shard, max(wanted.id - 1, 0))
+        event = next(iter(core.services.log.read(after=before, until=wanted)), None)
+    if event is None:
+        raise InvalidValue("position", f"there is no event at {wanted}; `evenkeel log tail` shows the newest")
+    row = _row(event)
+    output.value(row)
+    output.facts({name: value for name, value in row.items() if name != "data"})
+    output.say()
+    output.facts(row["data"])
+
+
+@log.command()
+def verify(database_url: options.DatabaseUrl = None, as_json: options.Json = False) -> None:
+    """Verify every stream's hash chain over the stored bytes, and its head; exit code 1 where one is broken.
+
+    Finds a changed byte in any event, a cut tail and a missing stream, and names it.
+
+    Example: `evenkeel log verify && echo intact`
+    """
+    output = Output(as_json=as_json)
+    with reading(database_url) as core, output.progress("verifying") as progress:
+        verdict = core.maintenance.verify(progress)
+    output.value({"events": verdict.events, "intact": verdict.is_intact, "problem": verdict.problem})
+    if not verdict.is_intact:
+        output.say(f"the log is damaged: {verdict.problem}")
+        raise CheckFailed
+    output.say(f"{verdict.events} events verified: every chain holds")
+
+
+def _row(event: RecordedEvent) -> dict[str, Any]:
+    row: dict[str, Any] = plain(shown(event))
+    row["command_id"] = event.metadata.command_id
+    row["causation_id"] = event.metadata.causation_id
+    return row

@@ -1,0 +1,70 @@
+"""The options that say how a paper account fills and charges: shared by `paper open` and `demo`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+FillConvention = Annotated[
+    str, typer.Option("--fill", metavar="next_open|close", help="At which price market orders fill.")
+]
+Fee = Annotated[str | None, typer.Option("--fee", help="Maker and taker fee, as a share: 0.001 is 0.1 %.")]
+MakerFee = Annotated[str | None, typer.Option("--maker-fee", help="Maker fee; a share.")]
+TakerFee = Annotated[str | None, typer.Option("--taker-fee", help="Taker fee; a share.")]
+FeeAsset = Annotated[
+    str, typer.Option("--fee-asset", metavar="quote|received", help="In what the venue takes its fee.")
+]
+Tick = Annotated[str, typer.Option("--tick", help="Smallest step of a price; 0 is off.")]
+Lot = Annotated[str, typer.Option("--lot", help="Smallest step of a quantity; 0 is off.")]
+MinNotional = Annotated[
+    str, typer.Option("--min-notional", help="Least worth of an order in quote; 0 is off.")
+]
+VolumeCap = Annotated[
+    str | None, typer.Option("--volume-cap", help="Most of a candle's volume an order takes; a share.")
+]
+Slippage = Annotated[str, typer.Option("--slippage-bps", help="Cost of market orders, in basis points.")]
+Latency = Annotated[int, typer.Option("--latency-ms", min=0, help="Delay before an order may match.")]
+FillProbability = Annotated[
+    str, typer.Option("--fill-probability", help="Chance of a match per order and candle, from the seed.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Of what is drawn; the same seed gives the same run.")]
+BaseScale = Annotated[int, typer.Option("--base-scale", min=0, max=18, help="Decimal places of the base.")]
+QuoteScale = Annotated[int, typer.Option("--quote-scale", min=0, max=18, help="Decimal places of the quote.")]
+
+
+def terms_as_text(
+    *,
+    fill: str,
+    fee: str | None,
+    maker_fee: str | None,
+    taker_fee: str | None,
+    fee_asset: str,
+    tick: str,
+    lot: str,
+    min_notional: str,
+    volume_cap: str | None,
+    slippage_bps: str,
+    latency_ms: int,
+    fill_probability: str,
+    seed: int,
+    base_scale: int,
+    quote_scale: int,
+) -> dict[str, str]:
+    """The options as a paper account's terms are stored; the venue checks them."""
+    terms = {
+        "fill_convention": fill,
+        "maker_fee_rate": maker_fee or fee or "0.001",
+        "taker_fee_rate": taker_fee or fee or "0.001",
+        "fee_asset": fee_asset,
+        "tick_size": tick,
+        "lot_size": lot,
+        "min_notional": min_notional,
+        "slippage_bps": slippage_bps,
+        "latency_ms": str(latency_ms),
+        "fill_probability": fill_probability,
+        "seed": str(seed),
+        "base_scale": str(base_scale),
+        "quote_scale": str(quote_scale),
+    }
+    return terms if volume_cap is None else {**terms, "volume_cap": volume_cap}

@@ -1,0 +1,86 @@
+"""How a command reaches the platform: reading the database itself, writing itself or through the server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from adapters.observability.logs import configure_logging
+from adapters.persistence import migrations
+from adapters.persistence.database import DatabaseInUse
+from application.services import Services
+from application.views.rows import AccountRow
+from entrypoints.cli.output import Output, plain
+from entrypoints.composition import Plan, opened
+from entrypoints.control import ask_server, operator_desk
+from entrypoints.maintenance import DatabaseMaintenance
+from entrypoints.operations import OPERATIONS
+from entrypoints.problems import UnknownUser, UserNotNamed
+from entrypoints.settings import Settings, load_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What a reading command works with."""
+
+    services: Services
+    maintenance: DatabaseMaintenance
+
+
+@contextmanager
+def reading(database_url: str | None) -> Iterator[Core]:
+    """The platform, read only, beside whoever writes it."""
+    settings = command_settings(database_url)
+    with opened(settings, Plan(role="reader", observed=False)) as container:
+        yield Core(container.services(), container.maintenance())
+
+
+def writing(
+    name: str, arguments: dict[str, Any], database_url: str | None, output: Output, *, what: str = "working"
+) -> dict[str, Any]:
+    """Run an operation: here where nobody holds the database, else in the server that does."""
+    settings = command_settings(database_url)
+    operation_id = f"cli-{uuid4().hex}"
+    try:
+        prepare(settings)
+        with (
+            opened(settings, Plan(inline=True)) as container,
+            output.progress(what) as progress,
+        ):
+            result = OPERATIONS[name](operator_desk(container, operation_id, progress), arguments)
+            container.maintenance().catch_up()
+    except DatabaseInUse:
+        return ask_server(settings.database, name, operation_id, arguments)
+    shown: dict[str, Any] = plain(result)
+    return shown
+
+
+def prepare(settings: Settings) -> None:
+    """Give an empty database its tables. An older schema is left alone: upgrading it is said, not done."""
+    if not migrations.current(settings.database):
+        migrations.upgrade(settings.database)
+
+
+def command_settings(database_url: str | None, **given: Any) -> Settings:
+    """The settings of a command that ends: it logs warnings only, unless told otherwise."""
+    settings = load_settings(database_url=database_url, **given)
+    level = settings.log_level if "EVENKEEL_LOG_LEVEL" in os.environ else "warning"
+    configure_logging(level=level, log_format=settings.log_format)
+    return settings
+
+
+def account_of(core: Core, user: str | None) -> str:
+    """The account id of --user, or of the only user there is. Errors: UnknownUser, UserNotNamed."""
+    if user:
+        identity = core.services.identities.by_email(user.strip().lower())
+        if identity is None:
+            raise UnknownUser
+        return identity.account_id
+    accounts = core.services.views.where(AccountRow)
+    if len(accounts) != 1:
+        raise UserNotNamed(users=len(accounts))
+    return accounts[0].account_id

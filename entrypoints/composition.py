@@ -1,0 +1,204 @@
+"""The one place that pairs ports with adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import Literal
+
+from dependency_injector import containers, providers
+
+from adapters.exchanges.ccxt_candles import CcxtCandles
+from adapters.exchanges.paper.venue import PaperExchange
+from adapters.market_data.feeds import LiveFeed, ReplayFeed, parse_speed
+from adapters.market_data.files import read_candles
+from adapters.market_data.synthetic import SOURCE as SYNTHETIC
+from adapters.metrics.counted_bus import CountedBus
+from adapters.metrics.prometheus import Metrics
+from adapters.notifications.log_notifier import LogNotifier
+from adapters.observability.bot_log import BotLog
+from adapters.observability.command_log import LoggedBus
+from adapters.persistence.candle_store import SqlCandleStore
+from adapters.persistence.database import Database, open_database, sqlite_path
+from adapters.persistence.event_log import EventStore, open_event_store
+from adapters.persistence.identities import SqlIdentities
+from adapters.persistence.leases import SqlLeases
+from adapters.persistence.outbox import SqlOutbox
+from adapters.persistence.paper_store import SqlPaperStore
+from adapters.persistence.projector import Projector
+from adapters.persistence.read_models import SqlReadModels
+from adapters.persistence.sessions import SqlSessions
+from adapters.secrets.passwords import Argon2Passwords
+from adapters.secrets.tokens import SystemTokens
+from application.accounts.sign_in import Authenticate, Registration, SignIn
+from application.market_data.download_candles import DownloadCandles
+from application.market_data.import_candles import ImportCandles
+from application.paper.accounts import PaperAccountService
+from application.ports.candle_feed import CandleFeed
+from application.ports.candle_store import CandleStore, Series
+from application.ports.clock import Clock
+from application.ports.commands import CommandBus
+from application.services import Services
+from entrypoints.clock import SystemClock
+from entrypoints.health import PlatformHealth
+from entrypoints.maintenance import DatabaseMaintenance
+from entrypoints.observers import BotObservers
+from entrypoints.settings import Settings
+from entrypoints.synthetic_feed import SyntheticFeed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a process opens the platform."""
+
+    role: Literal["writer", "reader"] = "writer"
+    inline: bool = False  # commands run in their caller's thread, one commit each
+    synchronous: Literal["FULL", "OFF"] = "FULL"  # OFF: a throwaway SQLite file
+    observed: bool = True  # commands are counted and logged
+    clock: Clock | None = None  # None: the wall clock
+
+
+def _database(settings: Settings, plan: Plan) -> Iterator[Database]:
+    database = open_database(
+        settings.database,
+        role=plan.role,
+        synchronous=plan.synchronous,
+        lock_timeout_ms=settings.lock_timeout_ms,
+        statement_timeout_ms=settings.statement_timeout_ms,
+        pool_size=settings.database_pool_connections,
+    )
+    yield database
+    database.close()
+
+
+def _store(database: Database, clock: Clock, metrics: Metrics, plan: Plan) -> Iterator[EventStore]:
+    observer = metrics if plan.observed else None
+    store = open_event_store(database, clock=clock, observer=observer, inline=plan.inline)
+    yield store
+    store.close()
+
+
+def _bus(store: EventStore, metrics: Metrics, plan: Plan) -> CommandBus:
+    return LoggedBus(CountedBus(store.bus, metrics)) if plan.observed else store.bus
+
+
+def _projector(database: Database, plan: Plan) -> Projector | None:
+    return Projector(database) if plan.role == "writer" else None
+
+
+def _clock(plan: Plan) -> Clock:
+    return plan.clock or SystemClock()
+
+
+def _health(
+    settings: Settings, database: Database, maintenance: DatabaseMaintenance, metrics: Metrics
+) -> PlatformHealth:
+    return PlatformHealth(
+        database,
+        maintenance,
+        most_lag_events=settings.ready_lag_events,
+        oldest_heartbeat_s=settings.ready_heartbeat_s,
+        bot_ages_s=metrics.bot_ages_seconds,
+    )
+
+
+def _live_sources(settings: Settings) -> frozenset[str]:
+    return settings.venues_followed_live | {SYNTHETIC}
+
+
+def _open_feed(settings: Settings, candles: CandleStore, clock: Clock) -> Callable[[Series], CandleFeed]:
+    live, speed = settings.venues_followed_live, parse_speed(settings.replay_speed)
+
+    def open_feed(series: Series) -> CandleFeed:
+        if series.source == SYNTHETIC:
+            return SyntheticFeed(candles, clock, candles_per_s=settings.synthetic_candles_per_s)
+        if series.source in live:
+            source = CcxtCandles(series.source, clock)
+            return LiveFeed(source, candles, poll_s=settings.feed_poll_s, clock=clock)
+        return ReplayFeed(candles, speed=speed)
+
+    return open_feed
+
+
+def _downloader(candles: CandleStore, clock: Clock) -> Callable[[str], DownloadCandles]:
+    return lambda venue: DownloadCandles(candles, CcxtCandles(venue, clock), clock, monotonic)
+
+
+class Container(containers.DeclarativeContainer):
+    """Everything a process is made of. Resources are opened in order and closed in reverse.
+
+    No wiring and no @inject anywhere: what is below takes constructor arguments.
+    """
+
+    settings = providers.Dependency(instance_of=Settings)
+    plan = providers.Dependency(instance_of=Plan)
+
+    clock = providers.Singleton(_clock, plan)
+    metrics = providers.Singleton(Metrics)
+    tokens = providers.Singleton(SystemTokens)
+    hasher = providers.Singleton(Argon2Passwords)
+    notifier = providers.Singleton(LogNotifier)
+    bot_observer = providers.Singleton(BotObservers, providers.List(metrics, providers.Singleton(BotLog)))
+
+    database = providers.Resource(_database, settings, plan)
+    store = providers.Resource(_store, database, clock, metrics, plan)
+    log = store.provided.log
+    bus = providers.Singleton(_bus, store, metrics, plan)
+
+    views = providers.Singleton(SqlReadModels, database)
+    candles = providers.Singleton(SqlCandleStore, database)
+    identities = providers.Singleton(SqlIdentities, database)
+    sessions = providers.Singleton(SqlSessions, database)
+    leases = providers.Singleton(SqlLeases, database, clock)
+    outbox = providers.Singleton(SqlOutbox, database, clock)
+    exchange = providers.Singleton(PaperExchange, providers.Singleton(SqlPaperStore, database))
+    open_feed = providers.Singleton(_open_feed, settings, candles, clock)
+    projector = providers.Singleton(_projector, database, plan)
+    maintenance = providers.Singleton(DatabaseMaintenance, database, projector)
+    health = providers.Singleton(_health, settings, database, maintenance, metrics)
+
+    paper_accounts = providers.Singleton(PaperAccountService, bus, log, exchange)
+    import_candles = providers.Singleton(ImportCandles, candles, providers.Object(read_candles), monotonic)
+    download_candles = providers.Singleton(_downloader, candles, clock)
+    live_sources = providers.Singleton(_live_sources, settings)
+
+    services = providers.Singleton(
+        Services,
+        clock=clock,
+        log=log,
+        bus=bus,
+        views=views,
+        candles=candles,
+        identities=identities,
+        sessions=sessions,
+        register=providers.Singleton(Registration, bus, identities, hasher, tokens, clock),
+        sign_in=providers.Singleton(SignIn, identities, sessions, hasher, tokens, clock),
+        authenticate=providers.Singleton(Authenticate, sessions, clock),
+        paper_accounts=paper_accounts,
+        paper_venue=exchange,
+        health=health,
+        live_sources=live_sources,
+    )
+
+
+@contextmanager
+def opened(settings: Settings, plan: Plan) -> Iterator[Container]:
+    """The platform over one open database; closed, whatever happens, on the way out.
+
+    Errors: those of open_database.
+    """
+    container = Container(settings=settings, plan=plan)
+    container.metrics()  # before anything reports to it
+    try:
+        container.init_resources()
+        yield container
+    finally:
+        container.shutdown_resources()
+
+
+def data_folder(settings: Settings) -> str:
+    """The folder of the SQLite file, else the data folder: where passwords and addresses are kept (0600)."""
+    path = sqlite_path(settings.database)
+    return str(settings.data_dir if path is None else path.absolute().parent)

@@ -1,0 +1,127 @@
+"""The demo account of `serve --demo`: a person, paper money and a bot that trades it."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from application.accounts.sign_in import require_acceptable_password
+from application.bots.manage_bots import CreateBot, StartBot
+from application.bots.start_point import start_after
+from application.paper.accounts import OpenPaperBook
+from application.ports.candle_store import Series
+from application.ports.commands import Caller, derived_id
+from application.ports.paper_accounts import PaperTerms
+from domain.accounts.account import AUDITOR, OPERATOR, TRADER
+from domain.bots.events import BotTerms
+from domain.errors import InvalidValue
+from domain.money import Money
+from entrypoints.composition import Container, data_folder
+from entrypoints.private_files import read_private, write_private
+from entrypoints.settings import Settings
+from entrypoints.synthetic_feed import SyntheticFeed
+
+EMAIL = "demo@example.org"
+SIGN_IN_FILE = "demo-sign-in.json"
+SYNTHETIC_SERIES = Series("synthetic", "BTC/USDT", "1m")
+FUNDING, ALLOCATION = Decimal(10_000), Decimal(5_000)
+_SCOPE = "system:demo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoAccount:
+    """What the banner prints."""
+
+    email: str
+    password: str
+    sign_in_file: Path
+    series: Series
+    bot_id: str
+
+
+def ensure_demo(container: Container, settings: Settings, *, candles: Path | None) -> DemoAccount:
+    """Make what is missing of the demo; what is there is left as it stands, so a second start resumes.
+
+    Every step has a fixed command id: a start that was killed in the middle is completed by the next one.
+    """
+    if settings.is_production:
+        raise InvalidValue("demo", "refused in production: its password is printed at every start")
+    path = Path(data_folder(settings)) / SIGN_IN_FILE
+    password = _password(container, path)
+    account_id = _account(container, password)
+    services = container.services()
+    book_id = derived_id("paper", _SCOPE, account_id)
+    cash = _money(FUNDING)
+    opening = OpenPaperBook(book_id, account_id, (cash,), PaperTerms())
+    services.paper_accounts.open(opening, _caller("paper")).unwrap()
+    series = _series(container, settings, candles)
+    bot_id = derived_id("bot", _SCOPE, series.source, series.symbol, series.interval)
+    parameters = {"fast": "5", "slow": "13"} if series == SYNTHETIC_SERIES else {"fast": "12", "slow": "26"}
+    quote = series.symbol.partition("/")[2]
+    terms = BotTerms(
+        name=f"EMA {parameters['fast']}/{parameters['slow']} on {series.source} {series.symbol}",
+        strategy="ema_crossover",
+        parameters=parameters,
+        venue=container.exchange().name,
+        symbol=series.symbol,
+        interval=series.interval,
+        source=series.source,
+        allocation=Money(ALLOCATION, quote),
+    )
+    create = CreateBot(bot_id, account_id, book_id, book_is_new=False, terms=terms)
+    services.bus.execute(create, _caller(f"create:{bot_id}")).unwrap()
+    begins = start_after(services.candles, terms, services.live_sources)
+    services.bus.execute(StartBot(bot_id, account_id, begins), _caller(f"start:{bot_id}"))
+    return DemoAccount(email=EMAIL, password=password, sign_in_file=path, series=series, bot_id=bot_id)
+
+
+def _password(container: Container, path: Path) -> str:
+    """The one in the file; where that is gone, a new one, for the account that may be there too."""
+    known = read_private(path)
+    if known is not None:
+        return known["password"]
+    password = _new_password()
+    write_private(path, {"email": EMAIL, "password": password})
+    identity = container.identities().by_email(EMAIL)
+    if identity is not None:
+        hashed = container.hasher().hash(password)
+        container.identities().replace_password_hash(identity.account_id, hashed)
+    return password
+
+
+def _new_password() -> str:
+    while True:
+        password = secrets.token_urlsafe(18)
+        try:
+            require_acceptable_password(password, EMAIL)
+        except InvalidValue:
+            continue  # by chance it holds a word that is refused
+        return password
+
+
+def _account(container: Container, password: str) -> str:
+    outcome = container.services().register(
+        email=EMAIL, password=password, roles=(TRADER, OPERATOR, AUDITOR), caller=_caller("register")
+    )
+    account_id: str = outcome.unwrap()["account_id"]
+    return account_id
+
+
+def _series(container: Container, settings: Settings, candles: Path | None) -> Series:
+    if candles is not None:
+        return container.import_candles()([str(candles)]).series
+    feed = SyntheticFeed(
+        container.candles(), container.clock(), candles_per_s=settings.synthetic_candles_per_s
+    )
+    feed.begin(SYNTHETIC_SERIES)
+    return SYNTHETIC_SERIES
+
+
+def _caller(step: str) -> Caller:
+    return Caller(actor=_SCOPE, command_id=f"demo:{step}", correlation_id=f"demo:{step}", scope=_SCOPE)
+
+
+def _money(amount: Decimal) -> Money:
+    return Money(amount, SYNTHETIC_SERIES.symbol.partition("/")[2])

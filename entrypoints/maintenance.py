@@ -1,0 +1,55 @@
+"""Verifying the log, folding and rebuilding the read models: one port over the database's own functions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from adapters.persistence import rebuild as rebuilding
+from adapters.persistence.database import Database
+from adapters.persistence.projector import Projector
+from adapters.persistence.verify import verify_log
+from application.ports.event_log import ReadOnlyLog
+from application.ports.maintenance import ChainVerdict, Progress, RebuildVerdict
+
+
+def _silent(_done: int, _total: int) -> None: ...
+
+
+class DatabaseMaintenance:
+    """A Maintenance. Without a projector (a database opened for reading) it can verify and look only."""
+
+    def __init__(self, database: Database, projector: Projector | None) -> None:
+        self._database, self._projector = database, projector
+
+    def catch_up(self) -> None:
+        self._writing().catch_up()
+
+    def verify(self, progress: Progress | None = None) -> ChainVerdict:
+        tell = progress or _silent
+        report = verify_log(self._database, lambda done: tell(done, 0))
+        return ChainVerdict(report.events, "" if report.ok else str(report.first_bad))
+
+    def rebuild(self, progress: Progress | None = None) -> RebuildVerdict:
+        self._writing().catch_up()
+        report = rebuilding.rebuild(self._database, progress=progress)
+        return RebuildVerdict(report.events, report.difference)
+
+    def check(self, progress: Progress | None = None) -> dict[str, Any]:
+        """Fold afresh and compare, changing nothing."""
+        self._writing().catch_up()
+        report = rebuilding.check(self._database, progress=progress)
+        return {"events": report.events, "identical": report.identical, "difference": report.difference}
+
+    def status(self) -> list[dict[str, Any]]:
+        """Every projection's position, lag and state."""
+        return [asdict(one) for one in rebuilding.status(self._database)]
+
+    def lags(self) -> dict[str, int]:
+        """Log ids each projection is behind."""
+        return {one.name: one.lag for one in rebuilding.status(self._database)}
+
+    def _writing(self) -> Projector:
+        if self._projector is None:
+            raise ReadOnlyLog(holder=self._database.holder())
+        return self._projector

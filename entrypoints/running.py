@@ -1,0 +1,218 @@
+"""Parts of a running process: each starts on entering and has stopped on leaving."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from importlib.metadata import version
+from types import FrameType
+
+from adapters.metrics.server import MetricsServer
+from adapters.observability.context import logged_as
+from adapters.observability.error_reports import start_error_reports, stop_error_reports
+from adapters.observability.logs import configure_logging, log_what_nobody_caught
+from adapters.persistence.writer import GroupCommitWriter
+from application import failpoints
+from application.bots.bot_worker import BotWorker
+from application.ports.event_log import StoreUnavailable
+from domain.errors import InvalidValue
+from entrypoints.composition import Container
+from entrypoints.outbox_relay import OutboxRelay
+from entrypoints.settings import PREFIX, Settings
+
+log = logging.getLogger("evenkeel.process")
+_RETRY_S = 1.0
+
+
+class Stop:
+    """Set by SIGTERM, SIGINT or a part that cannot go on; a process waits for it, then leaves its parts."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_stop(self, listener: Callable[[], None]) -> None:
+        """Also call this when the stop comes; must be quick, and safe in a signal handler."""
+        self._listeners.append(listener)
+
+    def now(self) -> None:
+        self.event.set()
+        for listener in self._listeners:
+            listener()
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT stop the process in order; a second one ends it at once."""
+
+        def stop(number: int, _frame: FrameType | None) -> None:
+            if self.event.is_set():
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
+            self.now()
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@contextmanager
+def observed(settings: Settings, role: str) -> Iterator[None]:
+    """Logs, error reports and failpoints of a long-running process. Raises FailpointRefused."""
+    configure_logging(level=settings.log_level, log_format=settings.log_format)
+    log_what_nobody_caught()
+    arm_failpoints(settings)
+    release = version("evenkeel")
+    reporting = start_error_reports(
+        settings.sentry_dsn.get_secret_value(), environment=settings.environment, release=release
+    )
+    with logged_as(role=role):
+        log.info("starting", extra={"version": release, "pid": os.getpid(), "database": settings.database})
+        yield
+        log.info("stopped")
+    if reporting:
+        stop_error_reports()
+
+
+def arm_failpoints(settings: Settings) -> None:
+    """Refused in production; elsewhere a named point kills the process, as a crash would."""
+    failpoints.arm(
+        os.environ,
+        kill=lambda: os.kill(os.getpid(), signal.SIGKILL),
+        production=settings.is_production,
+    )
+
+
+@contextmanager
+def projector_running(container: Container) -> Iterator[None]:
+    """The read models follow the log; woken by this process's own commits."""
+    projector, bus = container.projector(), container.store().bus
+    if projector is None:
+        raise RuntimeError("a database opened for reading has no projector")
+    if isinstance(bus, GroupCommitWriter):
+        bus.listeners.append(lambda _newest: projector.poke())
+    projector.start()
+    try:
+        yield
+    finally:
+        projector.stop()
+
+
+@contextmanager
+def outbox_running(container: Container) -> Iterator[None]:
+    """Messages that commits left are handed to the notifier."""
+    relay = OutboxRelay(container.outbox(), container.notifier(), container.leases(), holder=worker_name())
+    relay.start()
+    try:
+        yield
+    finally:
+        relay.stop()
+
+
+WORKER_LEASE, WORKER_LEASE_LASTS = "worker", timedelta(seconds=15)
+"""Held by one of the workers, whichever it is: the sign that bots run somewhere."""
+
+
+@contextmanager
+def worker_running(container: Container, settings: Settings, *, worker_id: str) -> Iterator[BotWorker]:
+    """Bots run here; what they are working on at the stop is finished, within the time for that."""
+    services, exchange = container.services(), container.exchange()
+    worker = BotWorker(
+        worker_id=worker_id,
+        log=services.log,
+        bus=services.bus,
+        views=services.views,
+        leases=container.leases(),
+        exchange=exchange,
+        venue=exchange,
+        paper_accounts=services.paper_accounts,
+        open_feed=container.open_feed(),
+        wall_clock_sources=settings.venues_followed_live,
+        clock=services.clock,
+        observer=container.bot_observer(),
+    )
+    stopping = threading.Event()
+    leases = container.leases()
+
+    def beat() -> None:
+        fence = None
+        while True:
+            try:
+                fence = leases.acquire(WORKER_LEASE, holder=worker_id, lasts=WORKER_LEASE_LASTS)
+            except StoreUnavailable:
+                log.warning("the worker's sign of life could not be given")
+            if stopping.wait(WORKER_LEASE_LASTS.total_seconds() / 3):
+                break
+        if fence is not None:
+            leases.release(fence)
+
+    def run() -> None:
+        with logged_as(worker=worker_id):
+            while not stopping.is_set():
+                try:
+                    worker.run()
+                except Exception:
+                    log.exception("the worker failed and begins again")
+                    stopping.wait(_RETRY_S)
+
+    thread = threading.Thread(target=run, name="worker", daemon=True)
+    heart = threading.Thread(target=beat, name="worker heartbeat", daemon=True)
+    thread.start()
+    heart.start()
+    try:
+        yield worker
+    finally:
+        stopping.set()
+        worker.stop()
+        thread.join(timeout=settings.shutdown_s)
+        heart.join(timeout=settings.shutdown_s)
+        if thread.is_alive():
+            log.warning(
+                "the worker did not finish in %s s; its bots resume from the log", settings.shutdown_s
+            )
+
+
+@contextmanager
+def metrics_served(container: Container, settings: Settings) -> Iterator[int]:
+    """Scrapes are answered on the metrics port, which is yielded. Raises InvalidValue where it is taken."""
+    metrics = container.metrics()
+    metrics.watch_projections(container.maintenance().lags)
+    try:
+        server = MetricsServer(metrics, host=settings.metrics_host, port=settings.metrics_port)
+    except OSError as problem:
+        raise _taken("METRICS", settings.metrics_host, settings.metrics_port, problem) from None
+    try:
+        yield server.port
+    finally:
+        server.close()
+
+
+def listening(settings: Settings) -> socket.socket:
+    """The API's socket. Raises InvalidValue where the port is taken."""
+    try:
+        return socket.create_server((settings.http_host, settings.http_port), backlog=2048)
+    except OSError as problem:
+        raise _taken("HTTP", settings.http_host, settings.http_port, problem) from None
+
+
+def _taken(what: str, host: str, port: int, problem: OSError) -> InvalidValue:
+    name = f"{PREFIX}{what}_PORT"
+    return InvalidValue(name, f"{host}:{port} cannot be used ({problem.strerror}); choose another")
+
+
+def a_worker_is_alive(container: Container) -> bool:
+    """Whether some worker holds the workers' lease: asking for it for no time at all tells."""
+    probe = container.leases().acquire(WORKER_LEASE, holder="probe", lasts=timedelta(0))
+    return probe is None
+
+
+def worker_name() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}"

@@ -1,0 +1,94 @@
+"""Everything in one process: API, worker, projector. For a laptop or a small team, on SQLite."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from adapters.persistence import migrations
+from application.bots.bot_worker import BotWorker
+from entrypoints.api import Asgi, serve_api
+from entrypoints.composition import Container, Plan, opened
+from entrypoints.control import OperatorDoor, ServerAddress, address_file, operator_desk
+from entrypoints.demo_account import DemoAccount, ensure_demo
+from entrypoints.running import (
+    Stop,
+    listening,
+    metrics_served,
+    observed,
+    outbox_running,
+    projector_running,
+    worker_name,
+    worker_running,
+)
+from entrypoints.settings import Settings
+
+log = logging.getLogger("evenkeel.process")
+Banner = Callable[[str, int, DemoAccount | None], None]
+"""Called once requests are answered: with the address, the metrics port and the demo, if there is one."""
+
+
+def run(settings: Settings, *, demo: bool, candles: Path | None, banner: Banner) -> None:
+    """`evenkeel serve`: until SIGTERM or SIGINT, then every part stops in reverse order."""
+    stop = Stop()
+    if not migrations.current(settings.database):
+        migrations.upgrade(settings.database)
+    with (
+        observed(settings, "serve"),
+        stop.on_signals(),
+        listening(settings) as listener,
+        opened(settings, Plan()) as container,
+        metrics_served(container, settings) as metrics_port,
+        projector_running(container),
+        outbox_running(container),
+    ):
+        account = ensure_demo(container, settings, candles=candles) if demo else None
+        port = listener.getsockname()[1]
+        with (
+            worker_running(container, settings, worker_id=worker_name()) as worker,
+            operators_admitted(container, settings, port) as wrapped,
+        ):
+            _watch(container, worker)
+            serve_api(
+                container,
+                settings,
+                stop,
+                listener=listener,
+                started=lambda: banner(f"http://{_shown(settings.http_host)}:{port}", metrics_port, account),
+                wrapped=wrapped,
+            )
+
+
+@contextmanager
+def operators_admitted(
+    container: Container, settings: Settings, port: int
+) -> Iterator[Callable[[Asgi], Asgi]]:
+    """On SQLite, commands of the command line are taken at the operators' door while we serve."""
+    path = address_file(settings.database)
+    if path is None:
+        yield lambda app: app
+        return
+    address = ServerAddress.record(path, host=_shown(settings.http_host), port=port)
+    try:
+        yield lambda app: OperatorDoor(
+            app, token=address.token, desk=lambda operation_id: operator_desk(container, operation_id)
+        )
+    finally:
+        address.forget()
+
+
+def _watch(container: Container, worker: BotWorker) -> None:
+    def age_s() -> float | None:
+        seen = worker.last_tick_at
+        return None if seen is None else (datetime.now(UTC) - seen).total_seconds()
+
+    health = container.health()
+    health.worker_age_s = age_s
+    health.connectors = worker.problems
+
+
+def _shown(host: str) -> str:
+    return "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104  # compared, not bound

@@ -1,0 +1,28 @@
+"""Bots as a process."""
+
+from __future__ import annotations
+
+from entrypoints.composition import Plan, opened
+from entrypoints.running import (
+    Stop,
+    metrics_served,
+    observed,
+    outbox_running,
+    worker_name,
+    worker_running,
+)
+from entrypoints.settings import Settings
+
+
+def run(settings: Settings) -> None:
+    """`evenkeel worker`: runs bots and delivers messages until SIGTERM or SIGINT; any number may run."""
+    stop = Stop()
+    with (
+        observed(settings, "worker"),
+        stop.on_signals(),
+        opened(settings, Plan()) as container,
+        metrics_served(container, settings),
+        outbox_running(container),
+        worker_running(container, settings, worker_id=worker_name()),
+    ):
+        stop.event.wait()
