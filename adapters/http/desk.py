@@ -1,0 +1,130 @@
+"""What every handler works with: the services, threads for what blocks, and commands with their answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+from litestar import Request, Response
+from pydantic import BaseModel
+
+from adapters.http.access import principal_of
+from adapters.http.options import HttpOptions
+from adapters.http.problems import Problem, problem_response, request_id_of
+from adapters.http.sign_in_limits import SignInLimits
+from adapters.http.stream_hub import StreamHub
+from adapters.http.workers import Workers
+from application.ports.commands import Caller, Command, Outcome, fingerprint
+from application.ports.event_log import Position
+from application.queries.moments import Moment, parse_moment
+from application.services import Services
+
+P = ParamSpec("P")
+R = TypeVar("R")
+AnyRequest = Request[Any, Any, Any]
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+
+
+class Desk:
+    """Holds no state of the platform's: threads, limits of sign-ins and open streams only."""
+
+    def __init__(self, services: Services, options: HttpOptions) -> None:
+        self.services, self.options = services, options
+        self.readers = Workers("evenkeel-read", threads=options.read_threads, backlog=options.read_backlog)
+        self.passwords = Workers(
+            "evenkeel-password", threads=options.password_threads, backlog=options.password_backlog
+        )
+        self.sign_in_limits = SignInLimits(
+            per_address=options.sign_in_failures, per_account=options.account_sign_in_failures
+        )
+        self.streams = StreamHub(services.log, self.readers, options)
+
+    async def aclose(self) -> None:
+        """End the streams, then the threads; work that has begun is finished."""
+        await self.streams.aclose()
+        await asyncio.to_thread(self.readers.close)
+        await asyncio.to_thread(self.passwords.close)
+
+    async def read(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """A blocking read, off the loop."""
+        return await self.readers.run(work, *args, **kwargs)
+
+    async def moment(self, at: str | None) -> Moment | None:
+        """`at` of a query; None is now."""
+        return None if at is None else await self.read(parse_moment, at, self.services.log)
+
+    async def fresh(self, min_position: str | None) -> None:
+        """Wait until the read models have folded the log that far, at most `fresh_wait_s`; then 503."""
+        if min_position is None:
+            return
+        position = Position.parse(min_position, "min_position")
+        wait = self.options.fresh_wait_s
+        if not await self.read(self.services.views.wait_for, position.id, timeout_s=wait):
+            raise Problem("read_models_behind", f"the lists have not reached {position} yet; ask again")
+
+    async def submit(self, command: Command, caller: Caller) -> Outcome:
+        """Run a command on the bus. A client that goes away does not cancel it."""
+        future = asyncio.wrap_future(self.services.bus.submit(command, caller))
+        return await asyncio.shield(future)
+
+    def caller(self, request: AnyRequest, data: BaseModel | None, raw_key: str | None) -> Caller:
+        """Who asks, under the request's idempotency key (safety §1): scope is account and route."""
+        principal = principal_of(request)
+        key = require_key(raw_key)
+        body = {} if data is None else data.model_dump(mode="json")
+        canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return Caller(
+            actor=principal.account_id,
+            command_id=key,
+            correlation_id=request_id_of(request),
+            scope=f"{principal.account_id}:{request.method} {request.scope['path_template']}",
+            fingerprint=fingerprint(canonical, request.url.path),
+        )
+
+
+def require_key(raw_key: str | None) -> str:
+    """The Idempotency-Key header, a UUID; Problem 400 without one."""
+    key = (raw_key or "").strip()
+    if not _UUID.fullmatch(key):
+        raise Problem(
+            "idempotency_key_missing",
+            "send an Idempotency-Key header with a new UUID for each new request, and the same one when you "
+            "repeat a request because its answer was lost",
+        )
+    return key.lower()
+
+
+def answer(
+    outcome: Outcome,
+    caller: Caller,
+    *,
+    status: int = 200,
+    body: Callable[[Mapping[str, Any]], Any] = dict,
+    headers: Callable[[Mapping[str, Any]], Mapping[str, str]] | None = None,
+) -> Response[Any]:
+    """A command's answer, made of its outcome alone: so a replay has the same status and body.
+
+    A refusal names the command as its instance, not the request, for the same reason.
+    """
+    sent: dict[str, str] = {}
+    if outcome.position:
+        sent["Evenkeel-Position"] = str(Position(id=outcome.position))
+    if outcome.replayed:
+        sent["Idempotent-Replayed"] = "true"
+    if outcome.refusal is not None:
+        refusal = outcome.refusal
+        return problem_response(
+            refusal.code,
+            str(refusal),
+            instance=f"urn:evenkeel:command:{caller.command_id}",
+            data=refusal.data,
+            headers=sent,
+        )
+    result = outcome.result or {}
+    if headers is not None:
+        sent.update(headers(result))
+    return Response(body(result), status_code=status, headers=sent)

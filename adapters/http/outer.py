@@ -1,0 +1,195 @@
+"""Wrapped around the whole application, so that 404s, 405s and our own mistakes are covered too."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
+
+from adapters.http.problems import MEDIA_TYPE, problem_body
+from application.ports.http_observer import HttpObserver
+
+RequestContext = Callable[[str], AbstractContextManager[Any]]
+"""Binds a request id to whatever is logged inside, for the observability adapter."""
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}", re.ASCII)
+_QUIET = frozenset({"/healthz", "/readyz"})
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
+_STRICT_CSP = b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+SCHEMA_CSP = (
+    b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    b"img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; form-action 'none'"
+)
+access_log = logging.getLogger("evenkeel.http")
+error_log = logging.getLogger("evenkeel.http.errors")
+
+
+class _TooLarge(Exception):
+    """More body came than is allowed."""
+
+
+def no_request_context(_: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+class Outer:
+    """Request id, security headers, body limit, counting, and the last resort. Never raises to the server."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        observer: HttpObserver,
+        request_context: RequestContext,
+        max_body_bytes: int,
+        hsts: bool,
+    ) -> None:
+        self._app, self._observer, self._context = app, observer, request_context
+        self._max_body_bytes = max_body_bytes
+        self._headers = (
+            (*_HEADERS, (b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
+            if hsts
+            else _HEADERS
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if str(scope["type"]) != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        with self._context(request_id):
+            await _Exchange(self, scope, receive, send, request_id).run()
+
+    # -- what an exchange needs ----------------------------------------------------------------------------
+
+    @property
+    def app(self) -> ASGIApp:
+        return self._app
+
+    @property
+    def max_body_bytes(self) -> int:
+        return self._max_body_bytes
+
+    def headers(self, path: str, request_id: str, present: frozenset[bytes]) -> list[tuple[bytes, bytes]]:
+        csp = SCHEMA_CSP if path == "/schema" or path.startswith("/schema/") else _STRICT_CSP
+        ours = (*self._headers, (b"content-security-policy", csp), (b"x-request-id", request_id.encode()))
+        return [(name, value) for name, value in ours if name not in present]
+
+    def report(self, error: BaseException, request_id: str) -> None:
+        # the class alone: a message may hold what the client sent; the observer decides what it keeps
+        error_log.error("unexpected %s", type(error).__name__, extra={"request_id": request_id})
+        self._observer.unexpected_error(error, request_id)
+
+    def finished(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
+        template = str(scope.get("path_template") or "unmatched")
+        method = str(scope.get("method", ""))
+        self._observer.request_finished(method, template, status, seconds)
+        if template not in _QUIET:
+            access_log.info(
+                "%s %s %d",
+                method,
+                template,
+                status,
+                extra={"request_id": request_id, "duration_ms": round(seconds * 1000, 1)},
+            )
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, outer: Outer, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        self._outer, self._scope, self._receive, self._send = outer, scope, receive, send
+        self._request_id, self._path = request_id, str(scope.get("path", ""))
+        self._received = 0
+        self._status = 0
+        self._too_large = False
+
+    async def run(self) -> None:
+        began = time.perf_counter()
+        scope: Any = self._scope
+        scope["evenkeel_request_id"] = self._request_id
+        scope["evenkeel_report"] = lambda error: self._outer.report(error, self._request_id)
+        try:
+            if self._declared_length() > self._outer.max_body_bytes:
+                await self._answer("body_too_large", self._limit_words())
+            elif "\x00" in self._path or b"%00" in bytes(scope.get("query_string", b"")):
+                await self._answer("malformed_request", "an address never holds a NUL character")
+            else:
+                await self._outer.app(self._scope, self._limited_receive, self._guarded_send)
+        except _TooLarge:
+            await self._answer("body_too_large", self._limit_words())
+        except Exception as error:  # noqa: BLE001  the last resort (safety §2.70): the process survives
+            self._outer.report(error, self._request_id)
+            await self._answer("unexpected_error", "something went wrong on our side")
+        finally:
+            self._outer.finished(
+                self._scope, self._status or 499, time.perf_counter() - began, self._request_id
+            )
+
+    async def _limited_receive(self) -> HTTPReceiveMessage | Any:
+        message: Any = await self._receive()
+        if message["type"] == "http.request":
+            self._received += len(message.get("body", b""))
+            if self._received > self._outer.max_body_bytes:
+                self._too_large = True
+                raise _TooLarge
+        return message
+
+    async def _guarded_send(self, message: Message) -> None:
+        if self._too_large and self._status == 0:
+            raise _TooLarge  # whatever the application made of it, 413 is the answer
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            headers = list(message.get("headers", []))
+            present = frozenset(name.lower() for name, _ in headers)
+            message["headers"] = [*headers, *self._outer.headers(self._path, self._request_id, present)]
+        await self._send(message)
+
+    async def _answer(self, code: str, detail: str) -> None:
+        if self._status:
+            return  # the answer has begun; the server closes the connection
+        body = problem_body(code, detail, f"urn:evenkeel:request:{self._request_id}", {})
+        raw = json.dumps(body).encode()
+        self._status = int(body["status"])
+        await self._send(
+            {
+                "type": "http.response.start",
+                "status": self._status,
+                "headers": [
+                    (b"content-type", MEDIA_TYPE.encode()),
+                    (b"content-length", str(len(raw)).encode()),
+                    *self._outer.headers(self._path, self._request_id, frozenset()),
+                ],
+            }
+        )
+        await self._send({"type": "http.response.body", "body": raw, "more_body": False})
+
+    def _declared_length(self) -> int:
+        raw = dict(self._scope.get("headers", [])).get(b"content-length", b"0")
+        return int(raw) if raw.isdigit() else 0
+
+    def _limit_words(self) -> str:
+        return f"a body has at most {self._outer.max_body_bytes} bytes"
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope.get("headers", []):
+        if name == b"x-request-id":
+            text = value.decode("latin-1")
+            if _REQUEST_ID.fullmatch(text):
+                return text
+    return str(uuid.uuid4())

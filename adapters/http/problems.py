@@ -1,0 +1,244 @@
+"""Every error as problem+json (RFC 9457): one table of refusal codes, one shape of body."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import ExceptionHandlersMap
+
+from adapters.http.workers import Busy
+from application.ports.commands import QueueFull
+from application.ports.event_log import StoreUnavailable
+from domain.errors import DomainError
+
+MEDIA_TYPE = "application/problem+json"
+DEFAULT_STATUS = 422
+"""Of a refusal that the table does not name: the request was understood and can't be carried out."""
+
+STATUS: Mapping[str, int] = {
+    "malformed_request": 400,
+    "idempotency_key_missing": 400,
+    "not_signed_in": 401,
+    "bad_credentials": 401,
+    "forbidden": 403,
+    "cross_site_request": 403,
+    "account_frozen": 403,
+    "not_yourself": 403,
+    "not_found": 404,
+    "unknown_account": 404,
+    "unknown_book": 404,
+    "unknown_bot": 404,
+    "unknown_order": 404,
+    "unknown_paper_account": 404,
+    "unknown_series": 404,
+    "unknown_session": 404,
+    "unknown_venue_account": 404,
+    "method_not_allowed": 405,
+    "book_already_open": 409,
+    "book_not_open": 409,
+    "bot_exists": 409,
+    "bot_not_running": 409,
+    "bot_wrong_state": 409,
+    "candle_conflict": 409,
+    "command_still_running": 409,
+    "email_taken": 409,
+    "fact_already_recorded": 409,
+    "hold_conflict": 409,
+    "insufficient_funds": 409,
+    "kill_switch_engaged": 409,
+    "order_id_reused": 409,
+    "order_still_open": 409,
+    "paper_deposit_differs": 409,
+    "paper_terms_differ": 409,
+    "version_mismatch": 412,
+    "body_too_large": 413,
+    "unsupported_media_type": 415,
+    "idempotency_key_reused": 422,
+    "invalid_fields": 422,
+    "invalid_value": 422,
+    "unknown_exchange": 422,
+    "unknown_strategy": 422,
+    "unknown_symbol": 422,
+    "too_many_sign_ins": 429,
+    "too_many_streams": 429,
+    "unexpected_error": 500,
+    "candle_source_unavailable": 502,
+    "busy": 503,
+    "lease_lost": 503,
+    "read_models_behind": 503,
+    "read_only": 503,
+    "store_unavailable": 503,
+}
+"""Refusal code → HTTP status; docs/api.md says what each means. 409 is a matter of state: the same request
+may succeed later, under a new idempotency key."""
+
+RETRY_AFTER_S: Mapping[str, int] = {
+    "command_still_running": 1,
+    "too_many_streams": 5,
+    "candle_source_unavailable": 5,
+    "busy": 1,
+    "lease_lost": 1,
+    "read_models_behind": 1,
+    "store_unavailable": 1,
+}
+
+_BY_STATUS = {
+    400: "malformed_request",
+    401: "not_signed_in",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+}
+_DETAIL = {
+    "forbidden": "your role does not allow this",
+    "not_found": "there is nothing here; /schema lists what there is",
+    "method_not_allowed": "this method is not served here; the Allow header lists those that are",
+    "unsupported_media_type": "send JSON, with Content-Type: application/json",
+    "unexpected_error": "something went wrong on our side; tell support the id in `instance`",
+}
+
+
+class Problem(Exception):
+    """A refusal of the HTTP face itself; the code's status comes from the table."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        data: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.code, self.detail = code, detail
+        self.data, self.headers = dict(data or {}), dict(headers or {})
+
+
+def status_of(code: str) -> int:
+    return STATUS.get(code, DEFAULT_STATUS)
+
+
+def problem_body(code: str, detail: str, instance: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a problem; `data` only where there is any."""
+    body: dict[str, Any] = {
+        "type": f"urn:evenkeel:{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status_of(code),
+        "detail": detail,
+        "instance": instance,
+        "code": code,
+    }
+    if data:
+        body["data"] = dict(data)
+    return body
+
+
+def problem_response(
+    code: str,
+    detail: str,
+    *,
+    instance: str,
+    data: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response[bytes]:
+    sent = dict(headers or {})
+    if code in RETRY_AFTER_S:
+        sent.setdefault("Retry-After", str(RETRY_AFTER_S[code]))
+    if status_of(code) == 401:
+        sent.setdefault("WWW-Authenticate", "Bearer")
+    body = json.dumps(problem_body(code, detail, instance, data or {}), ensure_ascii=False)
+    return Response(body.encode(), status_code=status_of(code), media_type=MEDIA_TYPE, headers=sent)
+
+
+def request_id_of(request: Request[Any, Any, Any]) -> str:
+    """The id that adapters.http.outer gave this request."""
+    return str(request.scope.get("evenkeel_request_id", ""))
+
+
+def instance_of(request: Request[Any, Any, Any]) -> str:
+    return f"urn:evenkeel:request:{request_id_of(request)}"
+
+
+# -- handlers: one for each kind of error --------------------------------------------------------------------
+
+
+def _problem(request: Request[Any, Any, Any], error: Problem) -> Response[bytes]:
+    return problem_response(
+        error.code, error.detail, instance=instance_of(request), data=error.data, headers=error.headers
+    )
+
+
+def _refusal(request: Request[Any, Any, Any], error: DomainError) -> Response[bytes]:
+    return problem_response(error.code, str(error), instance=instance_of(request), data=error.data)
+
+
+def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    if isinstance(error, ValidationException):
+        return _invalid(request, error.extra)
+    code = _BY_STATUS.get(error.status_code)
+    if code is None:
+        code = "unexpected_error" if error.status_code >= 500 else "malformed_request"
+    detail = _DETAIL.get(code) or error.detail
+    allow = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+    if error.status_code >= 500:
+        _report(request, error)
+    return problem_response(code, detail, instance=instance_of(request), headers=allow)
+
+
+def _invalid(request: Request[Any, Any, Any], found: object) -> Response[bytes]:
+    """Fields by name, each with its problem and the way out; never with what was sent."""
+    entries: Sequence[Any] = found if isinstance(found, list) else []
+    errors = [
+        {"field": str(entry.get("key", "body")), "problem": _words(str(entry.get("message", "")))}
+        for entry in entries
+        if isinstance(entry, dict)
+    ]
+    detail = "; ".join(f"{error['field']}: {error['problem']}" for error in errors) or "the body is not valid"
+    return problem_response(
+        "invalid_fields", detail, instance=instance_of(request), data={"errors": errors} if errors else {}
+    )
+
+
+def _words(message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    known = {
+        "Field required": "is required",
+        "Extra inputs are not permitted": "is not a field here; leave it out",
+        "Input should be a valid string": 'must be a string (money too: "1500.25", not 1500.25)',
+    }
+    return known.get(message, message[:1].lower() + message[1:] if message else "is not valid")
+
+
+def _unavailable(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    code = "store_unavailable" if isinstance(error, StoreUnavailable) else "busy"
+    return problem_response(
+        code, "nothing was done as far as we know; ask again shortly", instance=instance_of(request)
+    )
+
+
+def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    _report(request, error)
+    return problem_response("unexpected_error", _DETAIL["unexpected_error"], instance=instance_of(request))
+
+
+def _report(request: Request[Any, Any, Any], error: Exception) -> None:
+    report = request.scope.get("evenkeel_report")
+    if callable(report):
+        report(error)
+
+
+HANDLERS: ExceptionHandlersMap = {
+    Problem: _problem,
+    DomainError: _refusal,
+    HTTPException: _http_error,
+    Busy: _unavailable,
+    QueueFull: _unavailable,
+    StoreUnavailable: _unavailable,
+    Exception: _unexpected,
+}

@@ -1,0 +1,242 @@
+"""The application over a real stack in memory: log, bus, read models, paper venue, candles."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+from adapters.exchanges.paper.memory_store import MemoryPaperStore
+from adapters.exchanges.paper.venue import PaperExchange
+from adapters.http.app import create_app
+from adapters.http.options import HttpOptions
+from adapters.market_data.memory_candle_store import MemoryCandleStore
+from adapters.persistence.event_log import memory_event_store
+from adapters.persistence.read_models import MemoryReadModels
+from application.accounts.commands import GrantRole
+from application.accounts.sign_in import Authenticate, Registration, SignIn
+from application.paper.accounts import PaperAccountService
+from application.ports.clock import ManualClock
+from application.ports.commands import Caller, Command, Outcome
+from application.ports.identities import Identity, Session
+from application.services import Check, Services
+
+BASE_URL = "https://evenkeel.test"
+PASSWORD = "a calm sea and a steady hand"
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+Response = Any
+
+
+class PlainPasswords:
+    """Fast on purpose: Argon2id has its own tests."""
+
+    dummy_hash = "plain:nothing"
+
+    def hash(self, password: str) -> str:
+        return f"plain:{password[::-1]}"
+
+    def verify(self, password: str, password_hash: str) -> bool:
+        return self.hash(password) == password_hash
+
+    def needs_rehash(self, password_hash: str) -> bool:
+        return False
+
+
+@dataclass
+class MemoryIdentities:
+    rows: dict[str, Identity] = field(default_factory=dict)
+
+    def add(self, identity: Identity) -> bool:
+        if identity.account_id in self.rows or self.by_email(identity.email):
+            return False
+        self.rows[identity.account_id] = identity
+        return True
+
+    def by_email(self, email: str) -> Identity | None:
+        return next((row for row in list(self.rows.values()) if row.email == email), None)
+
+    def by_account(self, account_id: str) -> Identity | None:
+        return self.rows.get(account_id)
+
+    def replace_password_hash(self, account_id: str, password_hash: str) -> None:
+        self.rows[account_id] = replace(self.rows[account_id], password_hash=password_hash)
+
+
+@dataclass
+class MemorySessions:
+    rows: dict[str, Session] = field(default_factory=dict)
+
+    def start(self, session: Session) -> None:
+        self.rows[session.token_sha256] = session
+
+    def find(self, token_sha256: str) -> Session | None:
+        return self.rows.get(token_sha256)
+
+    def touch(self, token_sha256: str, seen_at_utc: datetime) -> None:
+        self.rows[token_sha256] = replace(self.rows[token_sha256], last_seen_at_utc=seen_at_utc)
+
+    def end(self, token_sha256: str) -> None:
+        self.rows.pop(token_sha256, None)
+
+    def end_all(self, account_id: str, *, but: str = "") -> int:
+        ended = [key for key, row in self.rows.items() if row.account_id == account_id and key != but]
+        for key in ended:
+            del self.rows[key]
+        return len(ended)
+
+    def of_account(self, account_id: str) -> list[Session]:
+        return [row for row in self.rows.values() if row.account_id == account_id]
+
+
+@dataclass
+class Health:
+    checks: list[Check] = field(default_factory=lambda: [Check("database", "ok", "")])
+
+    def ready(self) -> Sequence[Check]:
+        return self.checks
+
+    def details(self) -> Mapping[str, Any]:
+        return {"checks": [check.name for check in self.checks]}
+
+
+@dataclass
+class Observer:
+    finished: list[tuple[str, str, int]] = field(default_factory=list)
+    errors: list[tuple[BaseException, str]] = field(default_factory=list)
+
+    def request_finished(self, method: str, route_template: str, status: int, seconds: float) -> None:
+        self.finished.append((method, route_template, status))
+
+    def unexpected_error(self, error: BaseException, request_id: str) -> None:
+        self.errors.append((error, request_id))
+
+
+@dataclass
+class Stack:
+    """A running application and what lies under it."""
+
+    services: Services
+    app: Litestar
+    client: AsyncTestClient[Litestar]
+    clock: ManualClock
+    venue: PaperExchange
+    candles: MemoryCandleStore
+    health: Health
+    observer: Observer
+    sessions: MemorySessions
+
+    def command(self, command: Command, *, name: str | None = None) -> Outcome:
+        """What the worker would do, past HTTP."""
+        caller = Caller(actor="system:test", command_id=name or new_key(), correlation_id="test")
+        return self.services.bus.execute(command, caller)
+
+    async def person(self, email: str, *roles: str) -> Person:
+        answer = await self.client.post(
+            "/v1/accounts",
+            json={"email": email, "password": PASSWORD},
+            headers={"Idempotency-Key": new_key()},
+        )
+        assert answer.status_code == 201, answer.text
+        account_id = answer.json()["account_id"]
+        for role in roles:
+            self.command(GrantRole(account_id, role, "system:test")).unwrap()
+        return await self.signed_in(email, account_id)
+
+    async def signed_in(self, email: str, account_id: str) -> Person:
+        answer = await self.client.post("/v1/sessions", json={"email": email, "password": PASSWORD})
+        assert answer.status_code == 201, answer.text
+        self.client.cookies.clear()
+        return Person(self.client, account_id, email, answer.json()["token"], answer.json()["session_id"])
+
+
+@dataclass
+class Person:
+    """Somebody signed in, as a program: with a Bearer token."""
+
+    client: AsyncTestClient[Litestar]
+    account_id: str
+    email: str
+    token: str
+    session_id: str
+
+    async def get(self, path: str, **headers: str) -> Response:
+        return await self.client.get(path, headers=self._headers(headers))
+
+    async def delete(self, path: str) -> Response:
+        return await self.client.delete(path, headers=self._headers({}))
+
+    async def post(self, path: str, body: Any = None, *, key: str | None = None, **headers: str) -> Response:
+        sent = {"Idempotency-Key": key or new_key(), **headers}
+        return await self.client.post(path, json={} if body is None else body, headers=self._headers(sent))
+
+    async def paper_account(self, *balances: str, **terms: str) -> str:
+        """A paper account with balances such as "1000 USDT"."""
+        money = [dict(zip(("amount", "asset"), text.split(), strict=True)) for text in balances]
+        answer = await self.post("/v1/paper-accounts", {"balances": money, "terms": terms})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["paper_account_id"])
+
+    async def bot(self, **fields: Any) -> str:
+        answer = await self.post("/v1/bots", {**BOT, **fields})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["bot_id"])
+
+    def _headers(self, more: Mapping[str, str]) -> dict[str, str]:
+        named = {name.replace("_", "-"): value for name, value in more.items()}
+        return {"Authorization": f"Bearer {self.token}", **named}
+
+
+BOT = {
+    "name": "steady",
+    "strategy": "ema_crossover",
+    "parameters": {"fast": "3", "slow": "8"},
+    "symbol": "BTC/USDT",
+    "interval": "1h",
+    "source": "binance",
+    "allocation": "500",
+}
+
+
+def new_key() -> str:
+    return str(uuid.uuid4())
+
+
+@asynccontextmanager
+async def open_stack(options: HttpOptions | None = None, *, base_url: str = BASE_URL) -> AsyncIterator[Stack]:
+    clock = ManualClock(START)
+    store = memory_event_store(clock, inline=False)
+    venue, candles, health, observer = (
+        PaperExchange(MemoryPaperStore()),
+        MemoryCandleStore(),
+        Health(),
+        Observer(),
+    )
+    identities, sessions, hasher = MemoryIdentities(), MemorySessions(), PlainPasswords()
+    services = Services(
+        clock=clock,
+        log=store.log,
+        bus=store.bus,
+        views=MemoryReadModels(store.log),
+        candles=candles,
+        identities=identities,
+        sessions=sessions,
+        register=Registration(store.bus, identities, hasher, clock),
+        sign_in=SignIn(identities, sessions, hasher, clock),
+        authenticate=Authenticate(sessions, clock),
+        paper_accounts=PaperAccountService(store.bus, store.log, venue),
+        paper_venue=venue,
+        health=health,
+    )
+    fast = options or HttpOptions(password_backlog=200, stream_poll_s=0.01, stream_coalesce_s=0.05)
+    app = create_app(services, options=fast, observer=observer)
+    try:
+        async with AsyncTestClient(app, base_url=base_url) as client:
+            yield Stack(services, app, client, clock, venue, candles, health, observer, sessions)
+    finally:
+        store.close()
