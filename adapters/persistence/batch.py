@@ -36,7 +36,7 @@ class Asked:
 
     command: Command
     caller: Caller
-    future: Future[Outcome] = field(default_factory=Future)
+    future: Future[Outcome] | None = None
     queued_at: float = 0.0
     outcome: Outcome | None = None
     error: Exception | None = None
@@ -193,9 +193,13 @@ class Batch:
 def _note_balances(append: Append, book_id: str, before: Book, after: Book) -> None:
     """The absolute amounts of the balances that changed; None for those at zero."""
     old, new = before.balances, after.balances
-    changed: dict[tuple[str, str], Decimal | None] = {
-        key: amount for key, amount in new.items() if old.get(key) is not amount and old.get(key) != amount
-    }
-    changed.update((key, None) for key in old if key not in new)
+    changed: dict[tuple[str, str], Decimal | None] = {}
+    for key, amount in new.items():
+        was = old.get(key)
+        if was is not amount and was != amount:
+            changed[key] = amount
+    for key in old:
+        if key not in new:
+            changed[key] = None
     for key in sorted(changed):
         append.balances[book_id, *key] = changed[key]

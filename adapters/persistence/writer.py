@@ -68,19 +68,20 @@ class GroupCommitWriter:
     # -- the port ------------------------------------------------------------------------------------------
 
     def submit(self, command: Command, caller: Caller) -> Future[Outcome]:
-        asked = Asked(command, caller, queued_at=time.perf_counter())
+        future: Future[Outcome] = Future()
+        asked = Asked(command, caller, future, time.perf_counter())
         with self._intake:
             if self._closed:
-                asked.future.set_exception(StoreUnavailable("the writer is closed"))
-            elif self._thread is not None:
+                future.set_exception(StoreUnavailable("the writer is closed"))
+                return future
+            if self._thread is not None:
                 if self._queue.qsize() >= self._bound:
-                    asked.future.set_exception(QueueFull())
+                    future.set_exception(QueueFull())
                 else:
                     self._queue.put(asked)
-                return asked.future
-        if not asked.future.done():
-            self._work([asked])
-        return asked.future
+                return future
+        self._work([asked])
+        return future
 
     def execute(self, command: Command, caller: Caller) -> Outcome:
         if self._thread is not None or self._closed:
@@ -126,7 +127,7 @@ class GroupCommitWriter:
             self._work(batch)
 
     def _work(self, batch: list[Asked]) -> None:
-        batch = [asked for asked in batch if asked.future.set_running_or_notify_cancel()]
+        batch = [asked for asked in batch if asked.future and asked.future.set_running_or_notify_cancel()]
         if not batch:
             return
         began = time.perf_counter()
@@ -144,6 +145,8 @@ class GroupCommitWriter:
                 size=len(batch), queue_age_s=began - batch[0].queued_at, commit_s=done - began
             )
         for asked in batch:
+            if asked.future is None:
+                continue
             if asked.outcome is not None:
                 asked.future.set_result(asked.outcome)
             else:

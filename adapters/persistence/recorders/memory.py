@@ -58,7 +58,7 @@ class MemoryRecorder(POPOApplicationRecorder):
             if self.leases.get(name) != token:
                 raise LeaseLost(name=name)
         seen = {(key.scope, key.command_id) for key in append.keys}
-        if len(seen) < len(append.keys) or not seen.isdisjoint(self._keys):
+        if len(seen) < len(append.keys) or any(key in self._keys for key in seen):
             raise DuplicateKey
         next_version: dict[str, int] = {}
         for event in stored_events:

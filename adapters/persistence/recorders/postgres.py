@@ -16,6 +16,7 @@ from psycopg.rows import DictRow, dict_row, tuple_row
 
 from adapters.persistence.database import Database
 from adapters.persistence.log_tables import LEASE_LOST, STALE_VERSION
+from adapters.persistence.recorders.arrays import blobs, numbers, texts
 from adapters.persistence.recorders.base import (
     Append,
     DuplicateKey,
@@ -103,12 +104,12 @@ class PostgresReader:
 
     def find_keys(self, keys: Iterable[Key]) -> dict[Key, StoredKey]:
         wanted = list(keys)
-        found = self._select(_FIND_KEYS, ([scope for scope, _ in wanted], [id for _, id in wanted]))
+        found = self._select(_FIND_KEYS, (texts(scope for scope, _ in wanted), texts(id for _, id in wanted)))
         return {(scope, command_id): StoredKey(*rest) for scope, command_id, *rest in found}
 
     def heads(self, streams: Iterable[str]) -> dict[str, Head]:
         found = self._select(
-            "SELECT stream, version, hash FROM stream_heads WHERE stream = ANY(%b)", (list(streams),)
+            "SELECT stream, version, hash FROM stream_heads WHERE stream = ANY(%b)", (texts(streams),)
         )
         return {stream: Head(version, hash) for stream, version, hash in found}
 
@@ -118,14 +119,14 @@ class PostgresReader:
         return list(map(Row._make, found))
 
     def newer(self, versions: Mapping[str, int]) -> Sequence[Row]:
-        return list(map(Row._make, self._select(_NEWER, (list(versions), _array(versions.values())))))
+        return list(map(Row._make, self._select(_NEWER, (texts(versions), numbers(versions.values())))))
 
     def page(self, after: int, until: int, limit: int, names: Sequence[str] = ()) -> Sequence[Row]:
         where = "WHERE notification_id > %t AND notification_id <= %t"
         if names:
             where += " AND topic = ANY(%b)"
         where += " ORDER BY notification_id LIMIT %t"
-        chosen = (list(names),) if names else ()
+        chosen = (texts(names),) if names else ()
         return list(map(Row._make, self._select(_EVENTS + where, (after, until, *chosen, limit))))
 
     def newest(self, at_most: int | None = None) -> Row | None:
@@ -206,10 +207,10 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
         curs.execute(
             _INSERT_EVENTS,
             (
-                [str(e.originator_id) for e in stored_events],
-                _array([e.originator_version for e in stored_events]),
-                [e.topic for e in stored_events],
-                [e.state for e in stored_events],
+                texts(str(e.originator_id) for e in stored_events),
+                numbers(e.originator_version for e in stored_events),
+                texts(e.topic for e in stored_events),
+                blobs(e.state for e in stored_events),
             ),
             prepare=True,
         )
@@ -227,20 +228,15 @@ def _fetch(connection: Connection[Any], statement: str, parameters: Sequence[Any
         return cursor.execute(statement, parameters, prepare=True).fetchall()
 
 
-def _array(numbers: Iterable[int]) -> str:
-    """Whole numbers as one text parameter: one type whatever their size, so one prepared statement."""
-    return "{" + ",".join(map(str, numbers)) + "}"
-
-
 def _check(curs: Cursor[DictRow], append: Append) -> None:
     fences = sorted(append.fences)
     curs.execute(
         _CHECK,
         (
-            list(append.expected),
-            _array(append.expected.values()),
-            [name for name, _ in fences],
-            _array([token for _, token in fences]),
+            texts(append.expected),
+            numbers(append.expected.values()),
+            texts(name for name, _ in fences),
+            numbers(token for _, token in fences),
         ),
         prepare=True,
     )
@@ -248,37 +244,24 @@ def _check(curs: Cursor[DictRow], append: Append) -> None:
 
 def _insert_rows(curs: Cursor[DictRow], append: Append) -> None:
     if append.keys:
-        scopes, ids, prints, outcomes, nths = map(list, zip(*append.keys, strict=True))
-        curs.execute(
-            _INSERT_KEYS,
-            (
-                append.recorded_at and append.recorded_at.isoformat(),
-                scopes,
-                ids,
-                prints,
-                outcomes,
-                _array(nths),
-            ),
-            prepare=True,
-        )
+        *columns, nths = zip(*append.keys, strict=True)
+        recorded_at = append.recorded_at.isoformat() if append.recorded_at else None
+        parameters = (recorded_at, *map(texts, columns), numbers(nths))
+        curs.execute(_INSERT_KEYS, parameters, prepare=True)
     if append.outbox:
-        *texts, nths = map(list, zip(*append.outbox, strict=True))
-        curs.execute(_INSERT_OUTBOX, (*texts, _array(nths)), prepare=True)
+        *columns, nths = zip(*append.outbox, strict=True)
+        curs.execute(_INSERT_OUTBOX, (*map(texts, columns), numbers(nths)), prepare=True)
     if append.heads:
-        heads = append.heads.values()
-        curs.execute(
-            _UPSERT_HEADS,
-            (list(append.heads), _array([h.version for h in heads]), [h.hash for h in heads]),
-            prepare=True,
-        )
+        versions, hashes = zip(*append.heads.values(), strict=True)
+        curs.execute(_UPSERT_HEADS, (texts(append.heads), numbers(versions), blobs(hashes)), prepare=True)
     if append.balances:
         kept = {key: amount for key, amount in append.balances.items() if amount}
         gone = [key for key, amount in append.balances.items() if not amount]
         if kept:
-            columns = map(list, zip(*kept, strict=True))
-            curs.execute(_UPSERT_BALANCES, (*columns, _amounts(kept.values())), prepare=True)
+            keys = map(texts, zip(*kept, strict=True))
+            curs.execute(_UPSERT_BALANCES, (*keys, _amounts(kept.values())), prepare=True)
         if gone:
-            curs.execute(_DELETE_BALANCES, tuple(map(list, zip(*gone, strict=True))), prepare=True)
+            curs.execute(_DELETE_BALANCES, tuple(map(texts, zip(*gone, strict=True))), prepare=True)
     for snapshot in append.snapshots:
         curs.execute(_UPSERT_SNAPSHOT, snapshot, prepare=True)
 
