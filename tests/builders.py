@@ -22,6 +22,7 @@ from domain.orders.events import OrderTerms
 from domain.orders.order import Fill, Order
 
 START = datetime(2024, 5, 1, 12, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR_MS = 3_600_000
 S = TypeVar("S")
 
