@@ -10,7 +10,6 @@ from typing import Literal
 
 from dependency_injector import containers, providers
 
-from adapters.exchanges.ccxt_candles import CcxtCandles
 from adapters.exchanges.paper.venue import PaperExchange
 from adapters.market_data.feeds import LiveFeed, ReplayFeed, parse_speed
 from adapters.market_data.files import read_candles
@@ -37,6 +36,7 @@ from application.market_data.download_candles import DownloadCandles
 from application.market_data.import_candles import ImportCandles
 from application.paper.accounts import PaperAccountService
 from application.ports.candle_feed import CandleFeed
+from application.ports.candle_source import CandleSource
 from application.ports.candle_store import CandleStore, Series
 from application.ports.clock import Clock
 from application.ports.commands import CommandBus
@@ -115,15 +115,22 @@ def _open_feed(settings: Settings, candles: CandleStore, clock: Clock) -> Callab
         if series.source == SYNTHETIC:
             return SyntheticFeed(candles, clock, candles_per_s=settings.synthetic_candles_per_s)
         if series.source in live:
-            source = CcxtCandles(series.source, clock)
-            return LiveFeed(source, candles, poll_s=settings.feed_poll_s, clock=clock)
+            return LiveFeed(
+                _venue_candles(series.source, clock), candles, poll_s=settings.feed_poll_s, clock=clock
+            )
         return ReplayFeed(candles, speed=speed)
 
     return open_feed
 
 
 def _downloader(candles: CandleStore, clock: Clock) -> Callable[[str], DownloadCandles]:
-    return lambda venue: DownloadCandles(candles, CcxtCandles(venue, clock), clock, monotonic)
+    return lambda venue: DownloadCandles(candles, _venue_candles(venue, clock), clock, monotonic)
+
+
+def _venue_candles(venue: str, clock: Clock) -> CandleSource:
+    from adapters.exchanges.ccxt_candles import CcxtCandles  # takes a second: only who needs a venue waits
+
+    return CcxtCandles(venue, clock)
 
 
 class Container(containers.DeclarativeContainer):

@@ -15,7 +15,7 @@ _log = structlog.stdlib.get_logger("evenkeel.commands")
 class LoggedBus:
     """A CommandBus that leaves one line per command: what was asked, by whom, and what it came to.
 
-    Refusals are logged at info, acceptances at debug: what was accepted stands in the event log itself.
+    What changed nothing and was accepted is logged at debug, everything else at info.
     """
 
     def __init__(self, bus: CommandBus) -> None:
@@ -48,8 +48,10 @@ def _report(command: Command, caller: Caller, done: Future[Outcome]) -> None:
 def _report_outcome(command: Command, caller: Caller, outcome: Outcome) -> None:
     if outcome.refusal is not None:
         _line(logging.INFO, command, caller, "refused", code=outcome.refusal.code)
+    elif outcome.position and not outcome.replayed:
+        _line(logging.INFO, command, caller, "accepted", position=outcome.position)
     elif _log.isEnabledFor(logging.DEBUG):
-        _line(logging.DEBUG, command, caller, "accepted", position=outcome.position)
+        _line(logging.DEBUG, command, caller, "replayed" if outcome.replayed else "accepted")
 
 
 def _line(level: int, command: Command, caller: Caller, outcome: str, **more: object) -> None:

@@ -103,6 +103,7 @@ def _rendering(*, console: bool) -> list[Any]:
 
 
 def _redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event.pop("color_message", None)  # uvicorn's, for terminals
     exc_info = event.pop("exc_info", None)  # an object of the logging machinery, rendered later
     clean: dict[str, Any] = redacted(event)
     return clean if exc_info is None else {**clean, "exc_info": exc_info}

@@ -78,7 +78,7 @@ def trial_balance(
     output.value({"books": len(books), "balanced": balanced, "trial_balance": shown})
     rows = [{"asset": asset, "sum": amount} for asset, amount in shown.items()]
     output.table(rows, ("asset", "sum"), empty="the books are empty")
-    output.say(f"{len(books)} books: " + ("in balance" if balanced else "OUT OF BALANCE"))
+    output.say(f"books: {len(books)}, " + ("in balance" if balanced else "OUT OF BALANCE"))
     if not balanced:
         raise CheckFailed
 

@@ -27,6 +27,7 @@ from rich.table import Table
 from domain.money import text
 from entrypoints.problems import Problem
 
+_PIPED_WIDTH = 400
 _as_json: ContextVar[bool] = ContextVar("as_json", default=False)
 Row = Mapping[str, Any]
 
@@ -37,7 +38,9 @@ class Output:
     def __init__(self, *, as_json: bool) -> None:
         _as_json.set(as_json)
         self.as_json = as_json
-        self.console = Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
+        # what is piped on is for other programs: lines are not broken there
+        width = None if sys.stdout.isatty() else _PIPED_WIDTH
+        self.console = Console(file=sys.stdout, highlight=False, width=width)
 
     def value(self, value: Any) -> None:
         """For machines only: people get what say() and table() show."""
@@ -96,8 +99,15 @@ def show_problem(problem: Problem) -> None:
     """One line on standard error; for machines the same as JSON on standard output."""
     if _as_json.get():
         sys.stdout.write(json.dumps(problem.as_json(), ensure_ascii=False) + "\n")
-    message = " ".join(problem.message.split())
-    sys.stderr.write(f"evenkeel: {message}\n")
+    first, *rows = problem.message.splitlines() or [""]
+    sys.stderr.write(f"evenkeel: {_printable(first)}\n")
+    for row in rows:  # what is wrong in a file, row by row
+        sys.stderr.write(f"  {_printable(row)}\n")
+
+
+def _printable(line: str) -> str:
+    """Without control characters: a message may quote what somebody sent us."""
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 def plain(value: Any) -> Any:

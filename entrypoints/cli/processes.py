@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -136,6 +137,11 @@ def _settings(
     )
 
 
+def _program() -> str:
+    """How this command was called: `.venv/bin/evenkeel` where it is not on the PATH."""
+    return "evenkeel" if shutil.which("evenkeel") else os.path.relpath(sys.argv[0])
+
+
 def _banner(address: str, metrics: int, settings: Settings, account: DemoAccount | None) -> list[str]:
     lines = [
         "",
@@ -147,6 +153,7 @@ def _banner(address: str, metrics: int, settings: Settings, account: DemoAccount
     ]
     if account is None:
         return [*lines, "", "Try: evenkeel users create you@example.org · evenkeel doctor · Ctrl-C stops", ""]
+    where = "" if settings.database == load_settings().database else f" --database-url {settings.database}"
     synthetic = account.series.source == "synthetic"
     pace = (
         f"{settings.synthetic_candles_per_s:g} a second, generated: no market's" if synthetic else "replayed"
@@ -163,11 +170,11 @@ def _banner(address: str, metrics: int, settings: Settings, account: DemoAccount
         f"  {account.series.source} {account.series.symbol} {account.series.interval} candles, {pace}.",
         "  The first trades come within a minute or so. In a second terminal, try:",
         "",
-        f"  evenkeel bots performance {account.bot_id}",
-        f"  evenkeel bots fills {account.bot_id}",
-        "  evenkeel ledger trial-balance",
-        "  evenkeel log verify",
-        '  evenkeel kill-switch engage --reason "just trying"',
+        f"  {_program()} bots performance {account.bot_id}{where}",
+        f"  {_program()} bots fills {account.bot_id}{where}",
+        f"  {_program()} ledger trial-balance{where}",
+        f"  {_program()} log verify{where}",
+        f'  {_program()} kill-switch engage --reason "just trying"{where}',
         "",
         "Ctrl-C stops; the next start goes on where it was.",
         "",
