@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Annotated, Any
 
 from litestar import Controller, Response, get, post
@@ -18,88 +17,63 @@ from adapters.http.desk import AnyRequest, Desk, answer
 from adapters.http.edge import Edge, IdempotencyKey, MinPosition, PageOf, PaperMoney
 from adapters.http.preconditions import etag
 from application.paper.accounts import FundPaperBook, OpenPaperBook, ResetPaperBook
-from application.paper.terms import terms_from_text
+from application.paper.terms import require_valid, terms_from_text
 from application.ports.commands import Caller, Command, Outcome, derived_id
 from application.ports.paper_accounts import CLOSE, FEE_IN_QUOTE, FEE_IN_RECEIVED, NEXT_OPEN, PaperTerms
 from application.queries.asset_codes import PAPER_SUFFIX, parse_paper_money
 from application.queries.books import PaperAccountView, paper_account
 from application.views.rows import BookRow
+from domain.errors import InvalidValue
 from domain.ledger.book import PAPER
-from domain.money import DEFAULT_SCALE, Money, text
+from domain.money import DEFAULT_SCALE, Money
 
-_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
+_NUMBER = re.compile(r"-?[0-9]{1,19}(\.[0-9]{1,18})?", re.ASCII)
+_WHOLE = re.compile(r"[0-9]{1,19}", re.ASCII)
 _MOST_BALANCES = 50
 
 
-def checked_number(
-    least: str, most: str, *, above: bool = False, below: bool = False, whole: bool = False
-) -> Callable[[str], str]:
-    """Checks a number written as a string; `above` and `below` leave the bound itself out."""
-    low, high = Decimal(least), Decimal(most)
-    words = f"must be {'a whole number ' if whole else ''}{'above' if above else 'from'} {least} "
-    words += f"{'to below' if below else 'to'} {most}, written as a string of digits"
-
-    def check(raw: str) -> str:
-        value = Decimal(raw) if _NUMBER.fullmatch(raw) else None
-        too_low = value is not None and (value <= low if above else value < low)
-        too_high = value is not None and (value >= high if below else value > high)
-        if (
-            value is None
-            or too_low
-            or too_high
-            or (whole and "." in raw)
-            or (raw.startswith("-0") and not value)
-        ):
-            raise ValueError(words)
-        return raw
-
-    return check
+def _number(raw: str) -> str:
+    if not _NUMBER.fullmatch(raw):
+        raise ValueError("must be a number written as a string of digits, such as '0.001'")
+    return raw
 
 
-def one_of(*allowed: str) -> AfterValidator:
-    def check(raw: str) -> str:
-        if raw not in allowed:
-            raise ValueError(f"must be {' or '.join(allowed)}")
-        return raw
-
-    return AfterValidator(check)
+def _whole(raw: str) -> str:
+    if not _WHOLE.fullmatch(raw):
+        raise ValueError("must be a whole number written as a string of digits, such as '8'")
+    return raw
 
 
-Fee = Annotated[str, AfterValidator(checked_number("-0.01", "1", below=True)), Field(examples=["0.001"])]
-Step = Annotated[str, AfterValidator(checked_number("0", "999999999999999999")), Field(examples=["0.01"])]
-Scale = Annotated[
-    str, AfterValidator(checked_number("0", str(DEFAULT_SCALE), whole=True)), Field(examples=["8"])
-]
+Number = Annotated[str, AfterValidator(_number), Field(examples=["0.001"])]
+Whole = Annotated[str, AfterValidator(_whole), Field(examples=["8"])]
 
 
 class Terms(Edge):
     """How the account fills and charges, each as a string; what is left out has its default."""
 
-    fill_convention: Annotated[str, one_of(NEXT_OPEN, CLOSE)] = NEXT_OPEN
-    maker_fee_rate: Fee = "0.001"
-    taker_fee_rate: Fee = "0.001"
-    fee_asset: Annotated[str, one_of(FEE_IN_QUOTE, FEE_IN_RECEIVED)] = FEE_IN_QUOTE
-    tick_size: Step = "0"
-    lot_size: Step = "0"
-    min_notional: Step = "0"
-    base_scale: Scale = str(DEFAULT_SCALE)
-    quote_scale: Scale = str(DEFAULT_SCALE)
-    volume_cap: Annotated[str | None, Field(description="Share of a candle's volume; null is no cap")] = None
-    slippage_bps: Annotated[str, AfterValidator(checked_number("0", "10000", below=True))] = "0"
-    latency_ms: Annotated[str, AfterValidator(checked_number("0", "86400000", whole=True))] = "0"
-    fill_probability: Annotated[str, AfterValidator(checked_number("0", "1"))] = "1"
-    seed: Annotated[str, AfterValidator(checked_number("0", "9223372036854775807", whole=True))] = "0"
+    fill_convention: Annotated[str, Field(examples=[NEXT_OPEN, CLOSE])] = NEXT_OPEN
+    maker_fee_rate: Number = "0.001"
+    taker_fee_rate: Number = "0.001"
+    fee_asset: Annotated[str, Field(examples=[FEE_IN_QUOTE, FEE_IN_RECEIVED])] = FEE_IN_QUOTE
+    tick_size: Number = "0"
+    lot_size: Number = "0"
+    min_notional: Number = "0"
+    base_scale: Whole = str(DEFAULT_SCALE)
+    quote_scale: Whole = str(DEFAULT_SCALE)
+    volume_cap: Annotated[
+        Number | None, Field(description="Share of a candle's volume that one order may take; null is no cap")
+    ] = None
+    slippage_bps: Number = "0"
+    latency_ms: Whole = "0"
+    fill_probability: Number = "1"
+    seed: Whole = "0"
 
     @model_validator(mode="after")
-    def fits(self) -> Terms:
-        if self.volume_cap is not None:
-            try:
-                checked_number("0", "1", above=True)(self.volume_cap)
-            except ValueError as e:
-                raise ValueError(f"volume_cap: {e}") from None
-        lot = text(Decimal(self.lot_size)).partition(".")[2]
-        if len(lot) > int(self.base_scale):
-            raise ValueError("lot_size: is finer than base_scale allows")
+    def within_range(self) -> Terms:
+        try:
+            require_valid(self.to_domain())
+        except InvalidValue as e:
+            raise ValueError(f"{e.field} {e.problem}") from None
         return self
 
     def to_domain(self) -> PaperTerms:

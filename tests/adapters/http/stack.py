@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,14 +17,16 @@ from adapters.exchanges.paper.venue import PaperExchange
 from adapters.http.app import create_app
 from adapters.http.options import HttpOptions
 from adapters.market_data.memory_candle_store import MemoryCandleStore
-from adapters.persistence.event_log import memory_event_store
+from adapters.persistence.event_log import EventStore, memory_event_store
+from adapters.persistence.identities import MemoryIdentities
 from adapters.persistence.read_models import MemoryReadModels
+from adapters.persistence.sessions import MemorySessions
+from adapters.secrets.tokens import SystemTokens
 from application.accounts.commands import GrantRole
 from application.accounts.sign_in import Authenticate, Registration, SignIn
 from application.paper.accounts import PaperAccountService
 from application.ports.clock import ManualClock
 from application.ports.commands import Caller, Command, Outcome
-from application.ports.identities import Identity, Session
 from application.services import Check, Services
 
 BASE_URL = "https://evenkeel.test"
@@ -46,52 +48,6 @@ class PlainPasswords:
 
     def needs_rehash(self, password_hash: str) -> bool:
         return False
-
-
-@dataclass
-class MemoryIdentities:
-    rows: dict[str, Identity] = field(default_factory=dict)
-
-    def add(self, identity: Identity) -> bool:
-        if identity.account_id in self.rows or self.by_email(identity.email):
-            return False
-        self.rows[identity.account_id] = identity
-        return True
-
-    def by_email(self, email: str) -> Identity | None:
-        return next((row for row in list(self.rows.values()) if row.email == email), None)
-
-    def by_account(self, account_id: str) -> Identity | None:
-        return self.rows.get(account_id)
-
-    def replace_password_hash(self, account_id: str, password_hash: str) -> None:
-        self.rows[account_id] = replace(self.rows[account_id], password_hash=password_hash)
-
-
-@dataclass
-class MemorySessions:
-    rows: dict[str, Session] = field(default_factory=dict)
-
-    def start(self, session: Session) -> None:
-        self.rows[session.token_sha256] = session
-
-    def find(self, token_sha256: str) -> Session | None:
-        return self.rows.get(token_sha256)
-
-    def touch(self, token_sha256: str, seen_at_utc: datetime) -> None:
-        self.rows[token_sha256] = replace(self.rows[token_sha256], last_seen_at_utc=seen_at_utc)
-
-    def end(self, token_sha256: str) -> None:
-        self.rows.pop(token_sha256, None)
-
-    def end_all(self, account_id: str, *, but: str = "") -> int:
-        ended = [key for key, row in self.rows.items() if row.account_id == account_id and key != but]
-        for key in ended:
-            del self.rows[key]
-        return len(ended)
-
-    def of_account(self, account_id: str) -> list[Session]:
-        return [row for row in self.rows.values() if row.account_id == account_id]
 
 
 @dataclass
@@ -210,14 +166,27 @@ def new_key() -> str:
 @asynccontextmanager
 async def open_stack(options: HttpOptions | None = None, *, base_url: str = BASE_URL) -> AsyncIterator[Stack]:
     clock = ManualClock(START)
-    store = memory_event_store(clock, inline=False)
+    with memory_event_store(clock, inline=False) as store:
+        async with _serving(clock, store, options, base_url) as stack:
+            yield stack
+
+
+@asynccontextmanager
+async def _serving(
+    clock: ManualClock, store: EventStore, options: HttpOptions | None, base_url: str
+) -> AsyncIterator[Stack]:
     venue, candles, health, observer = (
         PaperExchange(MemoryPaperStore()),
         MemoryCandleStore(),
         Health(),
         Observer(),
     )
-    identities, sessions, hasher = MemoryIdentities(), MemorySessions(), PlainPasswords()
+    identities, sessions, hasher, tokens = (
+        MemoryIdentities(),
+        MemorySessions(),
+        PlainPasswords(),
+        SystemTokens(),
+    )
     services = Services(
         clock=clock,
         log=store.log,
@@ -226,8 +195,8 @@ async def open_stack(options: HttpOptions | None = None, *, base_url: str = BASE
         candles=candles,
         identities=identities,
         sessions=sessions,
-        register=Registration(store.bus, identities, hasher, clock),
-        sign_in=SignIn(identities, sessions, hasher, clock),
+        register=Registration(store.bus, identities, hasher, tokens, clock),
+        sign_in=SignIn(identities, sessions, hasher, tokens, clock),
         authenticate=Authenticate(sessions, clock),
         paper_accounts=PaperAccountService(store.bus, store.log, venue),
         paper_venue=venue,
@@ -235,8 +204,5 @@ async def open_stack(options: HttpOptions | None = None, *, base_url: str = BASE
     )
     fast = options or HttpOptions(password_backlog=200, stream_poll_s=0.01, stream_coalesce_s=0.05)
     app = create_app(services, options=fast, observer=observer)
-    try:
-        async with AsyncTestClient(app, base_url=base_url) as client:
-            yield Stack(services, app, client, clock, venue, candles, health, observer, sessions)
-    finally:
-        store.close()
+    async with AsyncTestClient(app, base_url=base_url) as client:
+        yield Stack(services, app, client, clock, venue, candles, health, observer, sessions)
