@@ -12,7 +12,8 @@ from adapters.persistence import event_log
 from adapters.persistence.event_log import EventStore
 from application.ports.commands import Command
 from application.ports.event_log import Position
-from domain.ledger.book import Book
+from application.streams import empty_state
+from application.work import Versioned
 from domain.ledger.events import BookOpened
 from tests.builders import START, Allocate, OpenBook, StopTrading, caller, usdt
 from tests.log_stores import ENGINES, Engine, engine
@@ -47,7 +48,7 @@ def test_an_empty_log_begins_and_ends_at_the_start(log: Engine) -> None:
     assert list(store.log.read()) == []
     assert store.log.position_at(START) == Position()
     assert store.log.stream("book:none") == []
-    assert (store.log.load("book:none").version, store.log.load("book:none").state) == (0, Book())
+    assert store.log.load("book:none") == Versioned(0, empty_state("book:none"))
 
 
 def test_everything_is_read_in_commit_order_over_page_ends(store: EventStore) -> None:

@@ -172,12 +172,14 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
 
     def __init__(self, db: Database) -> None:
         PostgresReader.__init__(self, db)
+        self._refusal: psycopg.Error | None = None
         with _translated():
             PostgresApplicationRecorder.__init__(self, LogDatastore(db.dsn))
 
     def append(self, append: Append) -> Sequence[int]:
         once = PostgresApplicationRecorder.insert_events.__wrapped__  # type: ignore[attr-defined]
-        with _translated():
+        self._refusal = None
+        with _translated(self):
             return cast("Sequence[int] | None", once(self, append.events, append=append)) or ()
 
     def _insert_events(
@@ -204,16 +206,19 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
 
         No NOTIFY: it takes an instance-wide lock for the length of the commit.
         """
-        curs.execute(
-            _INSERT_EVENTS,
-            (
-                texts(str(e.originator_id) for e in stored_events),
-                numbers(e.originator_version for e in stored_events),
-                texts(e.topic for e in stored_events),
-                blobs(e.state for e in stored_events),
-            ),
-            prepare=True,
+        columns = (
+            texts(str(e.originator_id) for e in stored_events),
+            numbers(e.originator_version for e in stored_events),
+            texts(e.topic for e in stored_events),
+            blobs(e.state for e in stored_events),
         )
+        try:
+            curs.execute(_INSERT_EVENTS, columns, prepare=True)
+        except psycopg.Error as e:
+            # The server's refusal of an earlier statement may arrive here already. The library then still
+            # says COMMIT (to an aborted pipeline: nothing is committed), and that error would hide this one.
+            self._refusal = e
+            raise
 
     def _select(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         with _translated(), self.datastore.get_connection() as connection:
@@ -271,12 +276,14 @@ def _amounts(amounts: Iterable[Decimal]) -> str:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(recorder: PostgresRecorder | None = None) -> Iterator[None]:
     """Our words for what the server or the library says."""
     try:
         yield
     except PersistenceError as e:
         cause = e.__cause__ if isinstance(e.__cause__, psycopg.Error) else None
+        if recorder is not None and isinstance(cause, psycopg.errors.PipelineAborted):
+            cause = recorder._refusal or cause
         sqlstate = cause.sqlstate if cause is not None else None
         about = cause.diag.message_primary or "" if cause is not None else ""
         if sqlstate == STALE_VERSION:

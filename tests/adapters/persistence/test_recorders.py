@@ -137,6 +137,16 @@ def test_an_exception_in_the_librarys_later_hook_is_raised_after_the_commit(post
     assert newest is not None, "the library now rolls back: its later hooks may refuse, too"
 
 
+def test_a_refusal_is_told_whenever_the_server_says_it(postgres_log: Engine) -> None:
+    """In a pipeline the answer to an early statement may arrive while a later one is sent, or after it."""
+    store = postgres_log.open()
+    append(store, appended(1))
+    for _ in range(60):
+        with pytest.raises(StaleVersion, match="s:1"):
+            append(store, Append(events=events(1, stream="s:2"), expected={"s:1": 0}, recorded_at=START))
+    assert append(store, appended(2))
+
+
 def test_a_lock_that_is_not_had_in_time_is_an_outage_not_a_wait(postgres_log: Engine) -> None:
     """Safety §4 row 10."""
     store = postgres_log.open()
