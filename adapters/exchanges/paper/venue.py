@@ -60,6 +60,7 @@ from domain.money import ZERO, Money, add, parse_asset, subtract
 from domain.orders.order import BUY, Fill
 
 AFTER_VENUE_FILL = "after_venue_fill"
+MOST_ENDED_REMEMBERED = 1_000
 
 
 class PaperExchange(Exchange, CandleDriven, PaperAccounts):
@@ -77,6 +78,8 @@ class PaperExchange(Exchange, CandleDriven, PaperAccounts):
         self._lock = threading.RLock()
         self._states: dict[str, AccountState] = {}  # trusted only where the store is exclusive
         self._working: dict[str, set[str]] = {}  # by symbol: accounts with open orders, same condition
+        # newest orders that have ended, which nothing changes any more: they are asked for once they have
+        self._ended: dict[tuple[str, str], PaperOrder] = {}
         self._seen: dict[tuple[str, str], int] = {}  # by order: open time of the newest candle it was shown
         # by symbol and series, and by symbol alone (""): interval and candle shown last
         self._last: dict[tuple[str, str], tuple[str, Candle]] = {}
@@ -203,8 +206,10 @@ class PaperExchange(Exchange, CandleDriven, PaperAccounts):
 
     def report(self, venue_account: str, client_order_id: str) -> OrderReport:
         with self._lock, _unknown_when_unavailable(f"order {client_order_id}"):
-            state = self._load(venue_account)
-            order = state.orders.get(client_order_id) if state is not None else None
+            order = self._ended.get((venue_account, client_order_id))
+            if order is None:
+                state = self._load(venue_account)
+                order = state.orders.get(client_order_id) if state is not None else None
             order = order or self._store.order(venue_account, client_order_id)
             if order is None:
                 raise VenueOrderNotFound(f"account {venue_account} has no order {client_order_id}")
@@ -332,6 +337,11 @@ class PaperExchange(Exchange, CandleDriven, PaperAccounts):
         except BaseException:  # it may have been committed: what is remembered may be wrong
             self._forget(account)
             raise
+        for order in (*change.new_orders, *change.updated_orders):
+            if order.status != OPEN:
+                self._ended[account, order.client_order_id] = order
+        while len(self._ended) > MOST_ENDED_REMEMBERED:
+            del self._ended[next(iter(self._ended))]
         if self._store.exclusive:
             self._states[account] = change.after
             for order in (*change.new_orders, *change.updated_orders):
