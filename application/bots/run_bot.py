@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -21,6 +21,7 @@ from application.ports.exchange import (
     VenueRefused,
     price_series,
 )
+from application.ports.paper_accounts import CLOSE
 from application.streams import book_stream, bot_stream, order_stream
 from domain.bots.bot import RUNNING, Bot
 from domain.bots.errors import BotNotRunning, UnknownBot
@@ -85,6 +86,7 @@ class BotRunner:
         self._strategy = make_strategy(bot.terms.strategy, bot.terms.parameters)
         self._market = exchange.market(bot.venue_account, bot.terms.symbol)
         book: Book = log.load(book_stream(bot.book_id)).state
+        self._fills_at_close = book.venue_terms.get("fill_convention") == CLOSE
         order: Order | None = log.load(order_stream(bot.last_order_id)).state if bot.last_order_id else None
         self._open = self._unfinished(bot, order)
         is_selling = self._open is not None and self._open.terms.side == SELL
@@ -112,7 +114,7 @@ class BotRunner:
         if self.resumes_at_ms is not None and candle.open_time_ms < self.resumes_at_ms:
             return
         if self._open is not None:
-            self._look_after(self._open)
+            self._look_after(self._open, candle.open_time_ms)
         signal = self._strategy.on_candle(candle, in_position=self._in_position)
         if signal is not None:
             self._trade(signal, candle.open_time_ms, candle.close, self._feed_now_ms(candle))
@@ -161,8 +163,12 @@ class BotRunner:
         )
         self._send(self._open)
 
-    def _look_after(self, order: _OpenOrder) -> None:
-        """Ask what became of an order; one that the venue never got is sent, once it proves that."""
+    def _look_after(self, order: _OpenOrder, candle_open_time_ms: int) -> None:
+        """Ask what became of an order; one that the venue never got is sent, once it proves that.
+
+        Of what it says, only what was known with this candle counts: a run that catches up on candles the
+        venue has seen long ago must decide on each as it would have then.
+        """
         try:
             report = self._exchange.report(self._venue_account, order.client_order_id)
         except VenueOrderNotFound:
@@ -175,7 +181,15 @@ class BotRunner:
         except VenueOutcomeUnknown:
             return  # asked in vain: the next candle asks again, the funds stay held
         order.sent = True
+        known = tuple(f for f in report.fills if self._known_with(f.traded_at_utc) <= candle_open_time_ms)
+        if len(known) < len(report.fills):
+            report = replace(report, status="open", fills=known)
         self._record(order, report)
+
+    def _known_with(self, traded_at_utc: datetime) -> int:
+        """The candle with which a fill becomes known: the one that it opens or lies in, or closes."""
+        traded_ms = _milliseconds(traded_at_utc) - self._fills_at_close
+        return traded_ms - traded_ms % self._interval_ms
 
     def _send(self, order: _OpenOrder) -> None:
         request = OrderRequest(
@@ -242,8 +256,7 @@ class BotRunner:
         if bot.last_signal_candle_ms is not None:
             points.append(bot.last_signal_candle_ms)
         if order is not None and order.last_fill_at_utc is not None:
-            filled_ms = _milliseconds(order.last_fill_at_utc)
-            points.append(filled_ms - filled_ms % self._interval_ms)
+            points.append(self._known_with(order.last_fill_at_utc))
         if bot.after_candle_ms is not None:
             points.append(bot.after_candle_ms + 1)
         return max(points) if points else None
