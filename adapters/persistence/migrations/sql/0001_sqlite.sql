@@ -1,7 +1,7 @@
 -- Migration 0001 on SQLite: frozen. Later changes to a table are later migrations.
 
 CREATE TABLE stored_events (
-    notification_id INTEGER PRIMARY KEY,
+    notification_id INTEGER NOT NULL PRIMARY KEY,
     originator_id TEXT NOT NULL,
     originator_version INTEGER NOT NULL CHECK (originator_version > 0),
     topic TEXT NOT NULL,
@@ -32,7 +32,7 @@ CREATE TABLE command_keys (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE outbox (
-    id INTEGER PRIMARY KEY,
+    id INTEGER NOT NULL PRIMARY KEY,
     message_id TEXT NOT NULL UNIQUE,
     topic TEXT NOT NULL,
     recipient TEXT NOT NULL,
