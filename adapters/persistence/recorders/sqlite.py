@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
+import msgspec
 from eventsourcing.persistence import IntegrityError, Notification, StoredEvent
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor, SQLiteDatastore
 
@@ -28,6 +28,8 @@ from application.ports.event_log import StoreUnavailable
 from domain.money import text
 
 _EVENTS = "SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events "
+
+_ROOM = 2**63 - 1
 
 _STALE = """
 SELECT expected.key FROM json_each(?) AS expected
@@ -50,6 +52,10 @@ SELECT k.scope, k.command_id, k.fingerprint, k.outcome, k.position
   FROM json_each(?) AS wanted
   JOIN command_keys AS k ON k.scope = wanted.value ->> 0 AND k.command_id = wanted.value ->> 1"""
 
+_FIND_KEY = """
+SELECT scope, command_id, fingerprint, outcome, position FROM command_keys
+ WHERE scope = ? AND command_id = ?"""
+
 _UPSERT_HEAD = """
 INSERT INTO stream_heads VALUES (?, ?, ?)
     ON CONFLICT (stream) DO UPDATE SET version = excluded.version, hash = excluded.hash"""
@@ -59,6 +65,11 @@ INSERT INTO balances VALUES (?, ?, ?, ?)
     ON CONFLICT (book_id, account, asset) DO UPDATE SET amount = excluded.amount"""
 
 
+def _json(value: Any) -> str:
+    """A whole set of parameters as one, for json_each."""
+    return msgspec.json.encode(value).decode()
+
+
 class SqliteReader:
     """Reads what is committed, through the database's read-only connections."""
 
@@ -66,13 +77,17 @@ class SqliteReader:
         self.db = db
 
     def find_keys(self, keys: Iterable[Key]) -> dict[Key, StoredKey]:
-        found = self._select(_FIND_KEYS, (json.dumps(list(keys)),))
+        wanted = list(keys)
+        if len(wanted) == 1:  # one command at a time: the demo, the CLI
+            found = self._select(_FIND_KEY, wanted[0])
+        else:
+            found = self._select(_FIND_KEYS, (_json(wanted),))
         return {(scope, command_id): StoredKey(*rest) for scope, command_id, *rest in found}
 
     def heads(self, streams: Iterable[str]) -> dict[str, Head]:
         found = self._select(
             "SELECT stream, version, hash FROM json_each(?) JOIN stream_heads ON stream = value",
-            (json.dumps(list(streams)),),
+            (_json(list(streams)),),
         )
         return {stream: Head(version, hash) for stream, version, hash in found}
 
@@ -81,19 +96,19 @@ class SqliteReader:
         return list(map(Row._make, self._select(_EVENTS + where, (stream, after_version, limit))))
 
     def newer(self, versions: Mapping[str, int]) -> Sequence[Row]:
-        return list(map(Row._make, self._select(_NEWER, (json.dumps(versions),))))
+        return list(map(Row._make, self._select(_NEWER, (_json(versions),))))
 
     def page(self, after: int, until: int, limit: int, names: Sequence[str] = ()) -> Sequence[Row]:
         where = "WHERE notification_id > ? AND notification_id <= ?"
         if names:
             where += " AND topic IN (SELECT value FROM json_each(?))"
         where += " ORDER BY notification_id LIMIT ?"
-        chosen = (json.dumps(list(names)),) if names else ()
+        chosen = (_json(list(names)),) if names else ()
         return list(map(Row._make, self._select(_EVENTS + where, (after, until, *chosen, limit))))
 
     def newest(self, at_most: int | None = None) -> Row | None:
         where = "WHERE notification_id <= ? ORDER BY notification_id DESC LIMIT 1"
-        found = self._select(_EVENTS + where, (2**63 - 1 if at_most is None else at_most,))
+        found = self._select(_EVENTS + where, (_ROOM if at_most is None else at_most,))
         return Row._make(found[0]) if found else None
 
     def snapshot(self, stream: str) -> SnapshotRow | None:
@@ -173,12 +188,13 @@ class SqliteRecorder(SqliteReader, SQLiteApplicationRecorder):
         **_: Any,
     ) -> Sequence[int] | None:
         """All of the append: it refuses here, before the commit, or not at all."""
+        cursor = c.sqlite_cursor
         if append is not None:
-            _check(c, append)
-        c.execute(self.select_max_notification_id_statement)
-        first = (c.fetchone()[0] or 0) + 1
+            _check(cursor, append)
+        newest = cursor.execute(self.select_max_notification_id_statement).fetchone()[0]
+        first = (newest or 0) + 1
         ids = range(first, first + len(stored_events))
-        c.executemany(
+        cursor.executemany(
             self.insert_events_statement,
             [
                 (id, str(e.originator_id), e.originator_version, e.topic, e.state)
@@ -186,7 +202,7 @@ class SqliteRecorder(SqliteReader, SQLiteApplicationRecorder):
             ],
         )
         if append is not None:
-            _insert_rows(c, append, ids)
+            _insert_rows(cursor, append, ids)
         return list(ids)
 
     def select_notifications(
@@ -200,7 +216,7 @@ class SqliteRecorder(SqliteReader, SQLiteApplicationRecorder):
     ) -> Sequence[Notification]:
         """The library's own `SELECT rowid, *` does not find rowid under our explicit column's name."""
         after = 0 if start is None else start - inclusive_of_start
-        rows = self.page(after, 2**63 - 1 if stop is None else stop, limit, topics)
+        rows = self.page(after, _ROOM if stop is None else stop, limit, topics)
         return [
             Notification(
                 id=row.id,
@@ -220,18 +236,14 @@ class SqliteRecorder(SqliteReader, SQLiteApplicationRecorder):
         """The database is closed by whoever opened it."""
 
 
-def _check(c: SQLiteCursor, append: Append) -> None:
-    if append.expected:
-        c.execute(_STALE, (json.dumps(append.expected),))
-        if stale := c.fetchone():
-            raise StaleVersion(stale[0])
-    if append.fences:
-        c.execute(_LOST, (json.dumps(sorted(append.fences)),))
-        if lost := c.fetchone():
-            raise LeaseLost(name=lost[0])
+def _check(c: sqlite3.Cursor, append: Append) -> None:
+    if append.expected and (stale := c.execute(_STALE, (_json(append.expected),)).fetchone()):
+        raise StaleVersion(stale[0])
+    if append.fences and (lost := c.execute(_LOST, (_json(sorted(append.fences)),)).fetchone()):
+        raise LeaseLost(name=lost[0])
 
 
-def _insert_rows(c: SQLiteCursor, append: Append, ids: Sequence[int]) -> None:
+def _insert_rows(c: sqlite3.Cursor, append: Append, ids: Sequence[int]) -> None:
     if append.keys:
         recorded_at = append.recorded_at.isoformat() if append.recorded_at else ""
         c.executemany(
