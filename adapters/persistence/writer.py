@@ -6,6 +6,7 @@ the disk is the gathering window (adr 0003).
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -19,8 +20,10 @@ from adapters.persistence.recorders.base import FACTS, DuplicateKey, Key, Record
 from adapters.persistence.states import States
 from application.failpoints import failpoint
 from application.ports.clock import Clock
-from application.ports.commands import Caller, Command, LeaseLost, Outcome, QueueFull
+from application.ports.commands import Caller, Command, LeaseLost, Outcome, QueueFull, Refused
 from application.ports.event_log import StoreUnavailable
+
+_log = logging.getLogger(__name__)
 
 MAX_BATCH = 1_000
 QUEUE_BOUND = 10_000
@@ -139,11 +142,7 @@ class GroupCommitWriter:
                 for asked in batch:
                     if asked.outcome is None:
                         asked.error = asked.error or problem
-        if self._observer is not None:
-            done = time.perf_counter()
-            self._observer.batch(
-                size=len(batch), queue_age_s=began - batch[0].queued_at, commit_s=done - began
-            )
+        done = time.perf_counter()
         for asked in batch:
             if asked.future is None:
                 continue
@@ -151,6 +150,13 @@ class GroupCommitWriter:
                 asked.future.set_result(asked.outcome)
             else:
                 asked.future.set_exception(asked.error or _unanswered())
+        if self._observer is not None:
+            try:
+                self._observer.batch(
+                    size=len(batch), queue_age_s=began - batch[0].queued_at, commit_s=done - began
+                )
+            except Exception:  # noqa: BLE001 - an observer's fault is not the writer's
+                _log.exception("the observer failed")
 
     # -- the core ------------------------------------------------------------------------------------------
 
@@ -182,8 +188,7 @@ class GroupCommitWriter:
         for attempt in range(2 if len(batch) > 1 else TRIES_ALONE):
             decided = Batch(self.states, self._envelopes, self._clock, facts)
             try:
-                self._append(decided, batch)
-                return
+                ids = self._append(decided, batch)
             except (StaleVersion, DuplicateKey):
                 if self._observer is not None:
                     self._observer.conflict()
@@ -200,6 +205,9 @@ class GroupCommitWriter:
                 problem = e
                 self.states.evict(decided.overlay.base)
                 break
+            else:
+                self._tell(decided.committed(ids), ids)
+                return
             try:
                 batch = self._unanswered_by_log([a for a in batch if a.error is None], facts)
                 if attempt:
@@ -220,7 +228,7 @@ class GroupCommitWriter:
             for asked in batch:
                 self._commit([asked])
 
-    def _append(self, decided: Batch, batch: list[Asked]) -> None:
+    def _append(self, decided: Batch, batch: list[Asked]) -> Sequence[int]:
         for asked in batch:
             if decided.size >= MAX_BYTES:
                 break  # the rest waits for the next append
@@ -230,17 +238,22 @@ class GroupCommitWriter:
             failpoint("before_append")
             ids = self._recorder.append(append)
             failpoint("after_append")
-        else:
-            ids = ()
-            if not self._recorder.sole_writer:
-                self._require_newest(append.expected)
-        refusals = decided.committed(ids)
-        if self._observer is not None:
-            for refusal in refusals:
-                self._observer.refused(code=refusal.code)
-        if ids:
-            for listener in self.listeners:
-                listener(ids[-1])
+            return ids
+        if not self._recorder.sole_writer:
+            self._require_newest(append.expected)
+        return ()
+
+    def _tell(self, refusals: Sequence[Refused], ids: Sequence[int]) -> None:
+        """What is committed stays committed, whatever those who want to hear of it make of it."""
+        try:
+            if self._observer is not None:
+                for refusal in refusals:
+                    self._observer.refused(code=refusal.code)
+            if ids:
+                for listener in self.listeners:
+                    listener(ids[-1])
+        except Exception:  # noqa: BLE001 - nor is a listener's
+            _log.exception("a listener failed after a commit")
 
     def _require_newest(self, expected: dict[str, int]) -> None:
         """What was decided without an append is final only against the newest versions, too."""

@@ -21,7 +21,7 @@ from adapters.persistence.verify import verify_log
 from adapters.persistence.writer import GroupCommitWriter
 from application.ports.clock import ManualClock
 from application.ports.commands import Outcome, QueueFull, Result
-from application.ports.event_log import StoreUnavailable
+from application.ports.event_log import ReadOnlyLog, StoreUnavailable
 from application.work import Work
 from tests.builders import START, Allocate, Decide, OpenBook, StopTrading, caller, usdt
 from tests.log_stores import Engine, engine, together
@@ -142,6 +142,47 @@ def test_the_observer_hears_of_refusals() -> None:
     with writer() as (bus, seen):
         assert bus.execute(Allocate("b", usdt("1"), "a"), caller("c")).refusal
     assert seen.codes == ["book_not_open"]
+
+
+def test_a_listener_that_fails_changes_nothing_that_is_committed() -> None:
+    with writer() as (bus, _):
+        heard: list[int] = []
+
+        def fail(_: int) -> None:
+            raise ZeroDivisionError
+
+        bus.listeners += [heard.append, fail]
+        first = bus.execute(OpenBook("b", usdt("1")), caller("c", None))
+        second = bus.execute(Allocate("b", usdt("1"), "a"), caller("c2", None))
+    assert (first.position, second.position, heard) == (2, 3, [2, 3])
+
+
+def test_a_full_disk_refuses_writes_and_goes_on_when_there_is_space(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Safety §4 row 13."""
+    with engine("sqlite", request, tmp_path) as log:
+        store = log.open()
+        store.bus.execute(OpenBook("b", usdt("100")), caller("open"))
+        connection = log.database.sqlite_connection
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        answers = together(store, *((OpenBook(f"b{i}", usdt("1")), caller(f"c{i}")) for i in range(200)))
+        assert {type(answer) for answer in answers} == {StoreUnavailable}
+        assert store.log.load("book:b").version == 2
+
+        connection.execute("PRAGMA max_page_count = 1000000")
+        assert store.bus.execute(OpenBook("b0", usdt("1")), caller("c0")).refusal is None
+        assert verify_log(log.database).ok
+
+
+def test_a_reader_process_is_told_who_writes(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    with engine("sqlite", request, tmp_path) as log:
+        log.open().bus.execute(OpenBook("b", usdt("100")), caller("open"))
+        with open_database(log.url, role="reader") as db, open_event_store(db, clock=log.clock) as reader:
+            assert reader.log.load("book:b").version == 2
+            with pytest.raises(ReadOnlyLog, match=str(os.getpid())):
+                reader.bus.execute(Allocate("b", usdt("1"), "a"), caller("c"))
 
 
 # -- several writers on PostgreSQL -------------------------------------------------------------------------
