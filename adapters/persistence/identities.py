@@ -24,7 +24,8 @@ class SqlIdentities:
         add = sqlite.insert if self._db.is_sqlite else postgresql.insert
         statement = add(identities).values(**asdict(identity)).on_conflict_do_nothing()
         with self._db.transaction() as connection:
-            return connection.execute(statement).rowcount == 1
+            added = connection.execute(statement.returning(identities.c.account_id)).first()
+        return added is not None
 
     def by_email(self, email: str) -> Identity | None:
         return self._one(identities.c.email == email)

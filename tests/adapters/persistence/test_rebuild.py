@@ -36,7 +36,6 @@ from tests.adapters.persistence.stored_logs import (
 from tests.application.views.histories import History, a_history, folded
 from tests.architecture.tree import ROOT
 
-
 EVE = "INSERT INTO accounts VALUES ('eve', 1, 1, 'admin', 'active', '2026-01-01T00:00:00.000000+00:00')"
 
 

@@ -1,0 +1,80 @@
+"""Average cost, by example."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from application.views.positions import after_fill, no_position
+from application.views.rows import FillRow, PositionRow
+
+
+def fill(side: str, quantity: str, price: str, fee: str = "0", fee_asset: str = "USDT") -> FillRow:
+    return FillRow(
+        venue_account="paper-1",
+        symbol="BTC/USDT",
+        venue_trade_id="t",
+        position=1,
+        owner_id="ann",
+        book_id="book",
+        bot_id="bot",
+        client_order_id="o",
+        side=side,
+        base_quantity=Decimal(quantity),
+        price_quote_per_base=Decimal(price),
+        fee_asset=fee_asset,
+        fee_amount=Decimal(fee),
+        slippage_bps=Decimal(0),
+        traded_at_utc=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def position(*fills: FillRow) -> PositionRow:
+    standing = no_position(fills[0])
+    for one in fills:
+        standing = after_fill(standing, one)
+    return standing
+
+
+def figures(row: PositionRow) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    return row.base_quantity, row.cost_quote, row.realised_quote, row.fees_quote
+
+
+def test_two_buys_have_an_average_cost() -> None:
+    held = position(fill("buy", "1", "100", "0.1"), fill("buy", "1", "200", "0.2"))
+    assert figures(held) == (Decimal(2), Decimal("300.3"), Decimal(0), Decimal("0.3"))
+    assert (held.buys, held.sells) == (2, 0)
+
+
+def test_a_sale_realises_its_share() -> None:
+    sold = position(fill("buy", "2", "100", "0.2"), fill("sell", "1", "150", "0.15"))
+    assert figures(sold) == (Decimal(1), Decimal("100.1"), Decimal("49.75"), Decimal("0.35"))
+
+
+def test_a_fee_in_base_is_quantity_that_is_gone() -> None:
+    """Safety §3.14."""
+    held = position(fill("buy", "10", "100", "0.01", "BTC"))
+    assert figures(held) == (Decimal("9.99"), Decimal(1000), Decimal(0), Decimal(1))
+
+
+def test_a_fee_in_a_third_asset_is_in_neither() -> None:
+    held = position(fill("buy", "1", "100", "0.001", "BNB"))
+    assert figures(held) == (Decimal(1), Decimal(100), Decimal(0), Decimal(0))
+
+
+def test_a_rebate_makes_a_buy_cheaper() -> None:
+    """Safety §3.15."""
+    held = position(fill("buy", "1", "100", "-0.02"))
+    assert figures(held) == (Decimal(1), Decimal("99.98"), Decimal(0), Decimal("-0.02"))
+
+
+def test_thirds_leave_no_dust_behind() -> None:
+    """Safety §3.13: what cutting leaves stays with what is still held."""
+    thirds = [fill("sell", "1", "100") for _ in range(3)]
+    flat = position(fill("buy", "3", "33.333333333333333333"), *thirds)
+    assert figures(flat) == (Decimal(0), Decimal(0), Decimal("200.000000000000000001"), Decimal(0))
+
+
+def test_more_sold_than_held_is_shown_not_hidden() -> None:
+    short = position(fill("buy", "1", "100"), fill("sell", "2", "110"))
+    assert figures(short) == (Decimal(-1), Decimal(0), Decimal(120), Decimal(0))
