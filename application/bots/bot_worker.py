@@ -70,12 +70,20 @@ class BotWorker:
         self._hosted: dict[str, _Hosted] = {}
         self._markets: dict[Series, tuple[MarketRunner, CandleFeed, threading.Thread]] = {}
         self._not_before: dict[str, tuple[datetime, float]] = {}
+        self._outage = ""
         self.last_tick_at: datetime | None = None
 
     def run(self) -> None:
-        """Tick until stopped, then close the feeds and give the leases back."""
+        """Tick until stopped, then close the feeds and give the leases back.
+
+        A tick that fails (the database is away) is told in `problems` and tried again.
+        """
         while not self._stopping.is_set():
-            self.tick()
+            try:
+                self.tick()
+                self._outage = ""
+            except Exception as problem:  # noqa: BLE001 - the worker outlives an outage of what it reads
+                self._outage = str(problem) or type(problem).__name__
             self._stopping.wait(TICK_S)
         for _, feed, thread in list(self._markets.values()):
             feed.close()
@@ -93,10 +101,11 @@ class BotWorker:
             return sorted(self._hosted)
 
     def problems(self) -> dict[str, str]:
-        """Series whose feed gives nothing at present, and why."""
+        """Series whose feed gives nothing at present, and why; "worker" where a tick itself fails."""
         with self._lock:
             markets = [market for market, _, _ in self._markets.values()]
-        return {
+        outage = {"worker": self._outage} if self._outage else {}
+        return outage | {
             f"{m.series.source} {m.series.symbol} {m.series.interval}": m.problem
             for m in markets
             if m.problem
@@ -166,10 +175,11 @@ class BotWorker:
             market.run()
         except Exception as problem:  # noqa: BLE001 - told to the observer; the next tick opens the market again
             market.problem = str(problem) or type(problem).__name__
-            for bot_id in self.hosted():
-                if self._hosted[bot_id].market is market:
-                    self._drop(bot_id)
-                    self._put_off(bot_id, problem)
+            with self._lock:
+                here = [bot_id for bot_id, hosted in self._hosted.items() if hosted.market is market]
+            for bot_id in here:
+                self._drop(bot_id)
+                self._put_off(bot_id, problem)
 
     def _failed(self, runner: BotRunner, problem: Exception) -> None:
         self._drop(runner.bot_id)
