@@ -16,7 +16,7 @@ from adapters.http.access import Principal, principal_of, signed_in, still_valid
 from adapters.http.desk import AnyRequest, Desk
 from adapters.http.stream_hub import Subscription
 from adapters.http.workers import Busy
-from application.ports.event_log import Position, RecordedEvent, StoreUnavailable
+from application.ports.event_log import SHARD, Position, RecordedEvent, StoreUnavailable
 from application.queries.activity import EVERYONE, shown
 from application.queries.live import live_change, live_state
 from domain.errors import InvalidValue
@@ -150,6 +150,7 @@ def frame_of(event: str, data: Any, position: Position | None) -> bytes:
 def _seen(last_event_id: str | None) -> Position | None:
     """An id that is not ours is as good as none: the full state follows."""
     try:
-        return Position.parse(last_event_id) if last_event_id else None
+        position = Position.parse(last_event_id) if last_event_id else None
     except InvalidValue:
         return None
+    return position if position is not None and position.shard == SHARD else None

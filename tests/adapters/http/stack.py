@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -9,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from httpx import ASGITransport, AsyncClient
 from litestar import Litestar
-from litestar.testing import AsyncTestClient
 
 from adapters.exchanges.paper.memory_store import MemoryPaperStore
 from adapters.exchanges.paper.venue import PaperExchange
@@ -79,7 +80,7 @@ class Stack:
 
     services: Services
     app: Litestar
-    client: AsyncTestClient[Litestar]
+    client: AsyncClient
     clock: ManualClock
     venue: PaperExchange
     candles: MemoryCandleStore
@@ -115,7 +116,7 @@ class Stack:
 class Person:
     """Somebody signed in, as a program: with a Bearer token."""
 
-    client: AsyncTestClient[Litestar]
+    client: AsyncClient
     account_id: str
     email: str
     token: str
@@ -204,5 +205,26 @@ async def _serving(
     )
     fast = options or HttpOptions(password_backlog=200, stream_poll_s=0.01, stream_coalesce_s=0.05)
     app = create_app(services, options=fast, observer=observer)
-    async with AsyncTestClient(app, base_url=base_url) as client:
+    # not Litestar's test client: it runs the application in another loop, and streams live in one
+    transport = ASGITransport(app)  # type: ignore[arg-type]
+    async with _running(app), AsyncClient(transport=transport, base_url=base_url) as client:
         yield Stack(services, app, client, clock, venue, candles, health, observer, sessions)
+
+
+@asynccontextmanager
+async def _running(app: Litestar) -> AsyncIterator[None]:
+    """Started, and stopped in the same task: a fixture is set up in one and torn down in another."""
+    started, stopping = asyncio.Event(), asyncio.Event()
+
+    async def run() -> None:
+        async with app.lifespan():
+            started.set()
+            await stopping.wait()
+
+    task = asyncio.create_task(run())
+    await started.wait()
+    try:
+        yield
+    finally:
+        stopping.set()
+        await task
