@@ -6,7 +6,6 @@ who write: SQLite before 3.51.3 can corrupt a WAL that two connections write at 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import threading
@@ -21,8 +20,23 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, Engine, create_engine, exc, text
 from sqlalchemy.pool import QueuePool, StaticPool
 
+from adapters.persistence.database_errors import (
+    DatabaseInUse as DatabaseInUse,
+)
+from adapters.persistence.database_errors import (
+    DatabaseUnreachable as DatabaseUnreachable,
+)
+from adapters.persistence.database_errors import (
+    InvalidDatabaseUrl as InvalidDatabaseUrl,
+)
+from adapters.persistence.database_errors import (
+    SchemaOutOfDate as SchemaOutOfDate,
+)
+from adapters.persistence.database_errors import (
+    SchemaTooNew as SchemaTooNew,
+)
+from adapters.persistence.file_lock import claim, holder_of
 from application.ports.event_log import ReadOnlyLog, StoreUnavailable
-from domain.errors import DomainError
 
 SCHEMA_VERSION = "0001"
 """The migration this code was written for; the newest one in migrations/versions."""
@@ -32,57 +46,6 @@ BUSY_TIMEOUT_MS = 1_000
 READERS = 8
 
 Role = Literal["writer", "reader"]
-
-
-class InvalidDatabaseUrl(DomainError, code="invalid_database_url"):
-    """The address is neither a SQLite file nor a PostgreSQL database."""
-
-    def __init__(self, *, url: str) -> None:
-        super().__init__(
-            f"{url!r} is not a database address; write sqlite:///path/to/file.db or "
-            "postgresql://user@host/database"
-        )
-        self.url = url
-
-
-class DatabaseUnreachable(DomainError, code="database_unreachable"):
-    """The server did not answer, or the file cannot be opened."""
-
-    def __init__(self, *, url: str, problem: str) -> None:
-        super().__init__(f"cannot open {url}: {problem}")
-        self.url, self.problem = url, problem
-
-
-class DatabaseInUse(DomainError, code="database_in_use"):
-    """Another process writes this SQLite file; go through it, or stop it first."""
-
-    def __init__(self, *, path: str, pid: str) -> None:
-        super().__init__(
-            f"{path} is open for writing in process {pid}; a SQLite file has one writing process. "
-            "Send commands to that process, or stop it first"
-        )
-        self.path, self.pid = path, pid
-
-
-class SchemaOutOfDate(DomainError, code="schema_out_of_date"):
-    """The database is older than this program; `evenkeel db upgrade` brings it up to date."""
-
-    def __init__(self, *, found: str, needed: str) -> None:
-        super().__init__(
-            f"the database is at schema {found or 'none'}, this program needs {needed}: "
-            "run `evenkeel db upgrade`"
-        )
-        self.found, self.needed = found, needed
-
-
-class SchemaTooNew(DomainError, code="schema_too_new"):
-    """The database was upgraded by a newer program; this one does not know its tables."""
-
-    def __init__(self, *, found: str, known: str) -> None:
-        super().__init__(
-            f"the database is at schema {found}, this program knows up to {known}: install a newer Evenkeel"
-        )
-        self.found, self.known = found, known
 
 
 class Database:
@@ -195,7 +158,7 @@ class SqliteDatabase(Database):
         self._writer: Connection | None = None
         self._connection: sqlite3.Connection | None = None
         if role == "writer":
-            self._lock_file = _claim(path)
+            self._lock_file = claim(path)
             self._connection = self._open_writing(synchronous)
             engine = create_engine("sqlite://", creator=lambda: self._connection, poolclass=StaticPool)
             # SQLAlchemy's own transaction is never ended: BEGIN and COMMIT are said on the raw connection,
@@ -217,7 +180,7 @@ class SqliteDatabase(Database):
         return self._connection
 
     def holder(self) -> str:
-        return f"process {_holder_of(self.path)} writes {self.path}"
+        return f"process {holder_of(self.path)} writes {self.path}"
 
     def describe(self) -> dict[str, str]:
         return {"engine": "sqlite", "version": sqlite3.sqlite_version, "note": sqlite_note()}
@@ -449,31 +412,6 @@ def sqlite_note() -> str:
         f"SQLite {sqlite3.sqlite_version} can corrupt its log when two connections write at once (fixed in "
         f"{'.'.join(map(str, SAFE_SQLITE))}); Evenkeel writes through one connection of one process"
     )
-
-
-def _claim(path: Path) -> int:
-    """The file descriptor of the lock, held until it is closed or the process ends, however it ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(_lock_path(path), os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise DatabaseInUse(path=str(path), pid=_holder_of(path)) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-    return descriptor
-
-
-def _lock_path(path: Path) -> Path:
-    return path.with_name(path.name + ".lock")
-
-
-def _holder_of(path: Path) -> str:
-    try:
-        return _lock_path(path).read_text().strip() or "unknown"
-    except FileNotFoundError:
-        return "unknown"
 
 
 _UNAVAILABLE_SQLITE = {

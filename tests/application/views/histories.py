@@ -317,7 +317,9 @@ def _give_back(history: History, owner: str, amount: Decimal, n: int) -> None:
         assert history.state(book_stream(owner)).owed(AVAILABLE, "USDT").amount >= 0
 
 
-STEPS = (
+Step = Callable[[History, str, Decimal, int], None]
+
+STEPS: tuple[Step, ...] = (
     _register,
     _role,
     _freeze,
@@ -334,7 +336,7 @@ STEPS = (
     _fill,
     _give_back,
 )
-BEGIN = (_register, _open, _deposit, _create_bot, _allocate, _lead_bot)
+BEGIN: tuple[Step, ...] = (_register, _open, _deposit, _create_bot, _allocate, _lead_bot)
 
 
 @st.composite
