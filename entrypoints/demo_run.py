@@ -18,12 +18,13 @@ from application.demo import Demo, DemoResult, DemoSettings
 from application.paper.terms import terms_from_text
 from application.ports.bot_observer import SilentObserver
 from application.ports.clock import ManualClock
-from domain.errors import InvalidValue
 from domain.market import parse_symbol
 from entrypoints.composition import Plan, opened
 from entrypoints.settings import Settings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+UNNAMED_PAIR = "BASE/QUOTE"
+"""What is traded where neither the command nor the file's name says it: prices and profit are the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +49,7 @@ def run_demo(
     """
     file = read_candles(str(order.candles), interval=order.interval)
     file.require_clean()
-    symbol = order.symbol or file.symbol_guess
-    if symbol is None:
-        raise InvalidValue("symbol", "not recognisable from the file; pass --symbol, such as BTC/USDT")
+    symbol = order.symbol or file.symbol_guess or UNNAMED_PAIR
     asked = DemoSettings(
         symbol=parse_symbol(symbol),
         interval=file.interval,

@@ -24,7 +24,9 @@ def demo(
         Path,
         typer.Option("--candles", metavar="FILE", exists=True, dir_okay=False, help="CSV, gz or parquet."),
     ],
-    symbol: Annotated[str | None, typer.Option(help="Pair; default: from the file's name.")] = None,
+    symbol: Annotated[
+        str | None, typer.Option(help="Pair; default: from the file's name, else BASE/QUOTE.")
+    ] = None,
     interval: Annotated[str | None, typer.Option(help="Default: from the candles.")] = None,
     cash: Annotated[str, typer.Option(help="What the bot starts with, in quote.")] = "10000",
     fast: Annotated[int, typer.Option(help="Span of the fast average, in candles.")] = 12,
