@@ -100,6 +100,8 @@ def show_problem(problem: Problem) -> None:
     if _as_json.get():
         sys.stdout.write(json.dumps(problem.as_json(), ensure_ascii=False) + "\n")
     first, *rows = problem.message.splitlines() or [""]
+    if problem.code != "candle_file_refused":
+        first, rows = " ".join(problem.message.split()), []
     sys.stderr.write(f"evenkeel: {_printable(first)}\n")
     for row in rows:  # what is wrong in a file, row by row
         sys.stderr.write(f"  {_printable(row)}\n")

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
+
+from domain.errors import InvalidValue
+
+_WORDS = ("fill_convention", "fee_asset")
+_NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,18})?", re.ASCII)
 
 FillConvention = Annotated[
     str, typer.Option("--fill", metavar="next_open|close", help="At which price market orders fill.")
@@ -67,4 +73,15 @@ def terms_as_text(
         "base_scale": str(base_scale),
         "quote_scale": str(quote_scale),
     }
-    return terms if volume_cap is None else {**terms, "volume_cap": volume_cap}
+    if volume_cap is not None:
+        terms["volume_cap"] = volume_cap
+    for name, value in terms.items():
+        if name not in _WORDS:
+            _require_number(name, value)
+    return terms
+
+
+def _require_number(name: str, value: str) -> None:
+    """Raises InvalidValue; whether the number is in range is the venue's to say."""
+    if not _NUMBER.fullmatch(value):
+        raise InvalidValue(name, f"{value!r} is not a number; write it as digits, such as '0.001'")

@@ -21,11 +21,11 @@ def open_account(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
 
 
 def fund(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
-    owner_id = desk.user(arguments)
+    amount, owner_id = money(arguments["amount"], "amount"), desk.user(arguments)
     command = FundPaperBook(
         book_id=desk.paper_account(arguments, owner_id),
         owner_id=owner_id,
-        amount=money(arguments["amount"], "amount"),
+        amount=amount,
         deposit_id=derived_id("deposit", desk.operation_id),
     )
     return answered(desk.services.paper_accounts.fund(command, desk.caller()))

@@ -1,0 +1,229 @@
+"""The command line without a server: it opens the database itself."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from entrypoints.cli import app
+from tests.entrypoints.conftest import Cli
+
+
+def commands(command: Any, words: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        return [(words, command)]
+    return [found for name, sub in inner.items() for found in commands(sub, (*words, name))]
+
+
+EVERY = commands(typer.main.get_command(app))
+
+
+@pytest.mark.parametrize(("words", "command"), EVERY, ids=[" ".join(words) for words, _ in EVERY])
+def test_every_command_has_help_with_an_example(words: tuple[str, ...], command: Any) -> None:
+    assert "Example" in command.help
+    assert f"evenkeel {words[0]}" in command.help
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert "--json" in options or words[0] in ("api", "worker", "projector")
+    assert "--database-url" in options
+
+
+def test_a_person_is_registered_funded_and_gets_a_bot(cli: Cli) -> None:
+    made = cli("users", "create", "ann@example.org", "--role", "trader", "--json").json
+    assert len(made["password"]) >= 15
+    assert cli("users", "list", "--json").json[0]["email"] == "ann@example.org"
+    opened = cli("paper", "open", "--balance", "10000 USDT", "--fee", "0.002", "--json").json
+    funded = cli("paper", "fund", "500.5 USDT", "--json").json
+    assert funded["paper_account_id"] == opened["paper_account_id"]
+    bot = cli("bots", "create", "BTC/USDT", "--allocation", "1000 USDT", "-p", "fast=5", "--json").json
+    assert (bot["status"], bot["allocated"]) == ("created", "1000 USDT")
+    assert cli("bots", "start", bot["bot_id"], "--json").json["status"] == "running"
+    assert cli("bots", "pause", bot["bot_id"], "--reason", "news", "--json").json["status"] == "paused"
+    assert cli("bots", "resume", bot["bot_id"], "--json").json["status"] == "running"
+    given = cli("bots", "allocate", bot["bot_id"], "10 USDT", "--json").json
+    assert given["allocated"] == "1010 USDT"
+    back = cli("bots", "allocate", bot["bot_id"], "10 USDT", "--take-back", "--json").json
+    assert back["allocated"] == "1000 USDT"
+    assert cli("bots", "stop", bot["bot_id"], "--json").json["status"] == "stopped"
+    (shown,) = cli("bots", "list", "--json").json
+    assert (shown["status"], shown["parameters"]) == ("stopped", {"fast": "5"})
+    assert cli("bots", "performance", bot["bot_id"], "--json").json["profit"] == "0"
+    assert cli("bots", "orders", bot["bot_id"], "--json").json == []
+    assert cli("bots", "fills", bot["bot_id"], "--json").json == []
+    (account,) = cli("paper", "show", "--json").json
+    assert account["terms"]["taker_fee_rate"] == "0.002"
+    assert account["wallets"][0]["total"] == "10500.5"
+    reset = cli("paper", "reset", "--balance", "7 USDT", "--json").json
+    assert reset["previous_paper_account_id"] == opened["paper_account_id"]
+
+
+def test_a_bot_on_a_pair_nobody_has_money_for_is_created(cli: Cli) -> None:
+    cli("users", "create", "ann@example.org")
+    bot = cli("bots", "create", "BTC/GBP", "--json")
+    assert bot.code == 0, bot.err
+    assert bot.json["allocated"] == "0 GBP"
+
+
+def test_balances_as_of_a_past_position(cli: Cli) -> None:
+    cli("users", "create", "ann@example.org")
+    cli("paper", "open", "--balance", "100 USDT")
+    head = cli("log", "tail", "-n", "1", "--json").json[-1]["position"]
+    cli("paper", "fund", "50 USDT")
+
+    def available(*at: str) -> str:
+        rows = cli("ledger", "balances", "--json", *at).json["balances"]
+        (amount,) = [row["amount"] for row in rows if row["account"] == "owner:available"]
+        return str(amount)
+
+    assert (available(), available("--at", head)) == ("-150", "-100")
+    first_time = cli("log", "show", head, "--json").json["recorded_at"]
+    assert available("--at", first_time) == "-100"
+    trial = cli("ledger", "trial-balance", "--json").json
+    assert trial == {"books": 1, "balanced": True, "trial_balance": {"USDT.PAPER": "0"}}
+    entries = cli("ledger", "entries", "--json").json
+    assert [len(entry["postings"]) for entry in entries] == [2, 2]
+
+
+def test_the_kill_switch_stops_and_releases(cli: Cli) -> None:
+    assert cli("kill-switch", "engage", "--reason", "test", "--json").json["engaged"] is True
+    assert cli("kill-switch", "status", "--json").json == {"engaged": True, "reason": "test"}
+    assert cli("kill-switch", "release", "--reason", "done", "--json").json["engaged"] is False
+
+
+def test_projections_are_rebuilt_and_checked(cli: Cli) -> None:
+    cli("users", "create", "ann@example.org")
+    assert cli("projections", "rebuild", "--json").json["identical"] is True
+    assert cli("projections", "check", "--json").json["identical"] is True
+    assert {row["lag"] for row in cli("projections", "status", "--json").json} == {0}
+
+
+def test_what_acts_is_named_in_the_log(cli: Cli) -> None:
+    cli("users", "create", "ann@example.org")
+    cli("users", "freeze", "--reason", "lost laptop")
+    cli("users", "unfreeze", "--reason", "found it")
+    cli("users", "grant-role", "auditor")
+    rows = cli("log", "tail", "--json").json
+    assert {row["actor"] for row in rows} == {"operator:cli"}
+    assert all(row["command_id"].startswith("cli-") for row in rows)
+    assert cli("users", "show", "--json").json["roles"] == ["trader", "auditor"]
+
+
+def test_a_password_is_read_from_standard_input_and_never_shown(cli: Cli) -> None:
+    made = cli("users", "create", "ann@example.org", "--password-stdin", stdin="a sentence for the test\n")
+    assert made.code == 0, made.err
+    assert "sentence" not in made.out + made.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("bots", "start", "nope"), 1, "no bot nope"),
+        (("ledger", "balances", "--at", "yesterday"), 2, "at: 'yesterday' is neither"),
+        (("paper", "fund", "12", "--user", "ann@example.org"), 2, "amount: '12' names no asset"),
+        (("users", "freeze", "--reason", "x", "--user", "bob@example.org"), 1, "nobody signs in"),
+        (("log", "show", "0-99999"), 2, "there is no event at 0-99999"),
+        (("bots", "create", "BTC/USDT", "-p", "fast"), 2, "parameter: 'fast' is not NAME=VALUE"),
+        (("bots", "create", "BTCUSDT"), 2, "BTCUSDT"),
+        (("data", "import", "missing.csv"), 1, "missing.csv"),
+        (("db", "current", "--database-url", "foo:bar"), 2, "is not a database address"),
+        (("bots", "list", "--database-url", "sqlite:///none.db"), 3, "evenkeel db upgrade"),
+        (("log", "verify", "--database-url", "postgresql://nobody@127.0.0.1:1/none"), 3, "cannot open"),
+    ],
+)
+def test_an_error_is_one_line_that_says_the_way_out(
+    cli: Cli, words: tuple[str, ...], code: int, said: str
+) -> None:
+    cli("users", "create", "ann@example.org")
+    ran = cli(*words)
+    assert (ran.code, ran.out) == (code, "")
+    assert said in ran.err
+    assert len(ran.err.splitlines()) == 1
+    assert "Traceback" not in ran.err
+    asked_by_machine = cli(*words, "--json")
+    assert asked_by_machine.code == code
+    assert set(asked_by_machine.json["error"]) == {"code", "message", "data"}
+
+
+def test_wrong_usage_is_exit_code_two(cli: Cli) -> None:
+    assert cli("bogus").code == 2
+    assert cli("log", "show").code == 2
+
+
+def test_a_wrong_setting_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENKEEL_HTTP_PORT", "eighty")
+    ran = cli("db", "current")
+    assert ran.code == 2
+    assert ran.err.startswith("evenkeel: EVENKEEL_HTTP_PORT: ")
+
+
+def test_with_two_users_one_must_be_named(cli: Cli) -> None:
+    cli("users", "create", "ann@example.org")
+    cli("users", "create", "bob@example.org")
+    ran = cli("paper", "open")
+    assert (ran.code, "--user EMAIL" in ran.err) == (2, True)
+    assert cli("paper", "open", "--user", "bob@example.org").code == 0
+
+
+def test_a_changed_byte_is_found_and_named(cli: Cli, data_dir: Path) -> None:
+    cli("users", "create", "ann@example.org")
+    assert cli("log", "verify", "--json").json["intact"] is True
+    with sqlite3.connect(data_dir / "evenkeel.db") as database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type='trigger'").fetchall():
+            database.execute(f"DROP TRIGGER {name}")
+        (state,) = database.execute("SELECT state FROM stored_events").fetchone()
+        changed = bytes(state).replace(b"trader", b"traxer")
+        assert changed != state
+        database.execute("UPDATE stored_events SET state = ?", (changed,))
+    database.close()
+    damaged = cli("log", "verify")
+    assert damaged.code == 1
+    assert "account:" in damaged.out
+
+
+def test_candles_are_imported_listed_and_refused(cli: Cli, candle_file: Path) -> None:
+    imported = cli("data", "import", str(candle_file), "--json").json
+    assert (imported["added"], imported["series"]["symbol"]) == (600, "BTC/USDT")
+    assert cli("data", "import", str(candle_file), "--json").json["unchanged"] == 600
+    (series,) = cli("data", "list", "--json").json
+    assert (series["source"], series["candles"], series["missing"]) == ("binance", 600, 0)
+    lines = candle_file.read_text().splitlines()
+    lines[3] = lines[3].replace(lines[3].split(",")[2], "0.01")
+    candle_file.write_text("\n".join(lines))
+    refused = cli("data", "import", str(candle_file), "--source", "dirty")
+    assert refused.code == 1
+    assert "row 4" in refused.err
+
+
+def test_the_doctor_looks_at_everything(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENKEEL_HTTP_PORT", "0")
+    monkeypatch.setenv("EVENKEEL_METRICS_PORT", "0")
+    monkeypatch.setenv("EVENKEEL_HTP_PORT", "1")
+    cli("db", "upgrade")
+    found = cli("doctor", "--json").json
+    names = {finding["name"]: finding for finding in found["findings"]}
+    assert {"python", "sqlite", "database", "schema", "http port", "metrics port", "disk", "clock"} <= set(
+        names
+    )
+    assert "EVENKEEL_HTP_PORT" in names["setting"]["detail"]
+    listed = cli("doctor", "--settings", "--json").json
+    assert {"variable", "default", "meaning"} == set(listed[0])
+
+
+def test_the_schema_is_shown_before_and_after_an_upgrade(cli: Cli) -> None:
+    before = cli("db", "current", "--json")
+    assert (before.code, before.json["schema"]) == (1, "")
+    assert cli("db", "upgrade", "--json").code == 0
+    after = cli("db", "current", "--json")
+    assert (after.code, after.json["up_to_date"]) == (0, True)
+
+
+def test_json_output_is_nothing_but_json(cli: Cli) -> None:
+    cli("users", "create", "ann@example.org")
+    for words in (("users", "list"), ("paper", "show"), ("ledger", "balances"), ("data", "list")):
+        assert json.loads(cli(*words, "--json").out) is not None
+        assert cli(*words).out.strip()

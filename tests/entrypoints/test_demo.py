@@ -1,0 +1,96 @@
+"""`evenkeel demo`: the main job on a file, audited."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.entrypoints.conftest import Cli
+
+KEYS = {
+    "candles",
+    "signals",
+    "orders",
+    "fills",
+    "fees",
+    "profit",
+    "buy_and_hold",
+    "trial_balance",
+    "chain_verified",
+    "rebuild_identical",
+    "seconds",
+}
+
+
+def test_the_books_balance_and_one_object_says_so(cli: Cli, candle_file: Path) -> None:
+    ran = cli("demo", "--candles", str(candle_file), "--json")
+    assert ran.code == 0, ran.err
+    result = ran.json
+    assert set(result) >= KEYS
+    assert result["candles"] == 600
+    assert result["fills"] > 0
+    assert set(result["trial_balance"].values()) == {"0"}
+    assert result["chain_verified"] is result["rebuild_identical"] is True
+    assert Decimal(result["equity"]) - Decimal(result["funding"]) == Decimal(result["profit"])
+    assert set(result["seconds"]) == {"run", "project", "verify", "rebuild", "total"}
+
+
+def test_people_see_conventions_and_that_it_was_not_durable(cli: Cli, candle_file: Path) -> None:
+    ran = cli("demo", "--candles", str(candle_file), "--fill", "close", "--fee-asset", "received")
+    assert ran.code == 0, ran.err
+    for words in (
+        "synchronous=OFF",
+        "balance to zero",
+        "fill convention",
+        "close",
+        "received",
+        "end of data",
+    ):
+        assert words in ran.out
+
+
+def test_the_options_reach_the_venue(cli: Cli, candle_file: Path) -> None:
+    free = cli("demo", "--candles", str(candle_file), "--fee", "0", "--force-close", "--json").json
+    assert set(free["fees"].values()) <= {"0"}
+    assert free["open_at_end"] == "nothing"
+    assert free["conventions"]["end_of_data"] == "forced close"
+    dear = cli("demo", "--candles", str(candle_file), "--taker-fee", "0.01", "--lot", "0.001", "--json").json
+    assert Decimal(dear["profit"]) < Decimal(free["profit"])
+    assert (dear["conventions"]["taker_fee_rate"], dear["conventions"]["lot_size"]) == ("0.01", "0.001")
+
+
+def test_on_a_named_database_a_second_run_answers_the_same(
+    cli: Cli, candle_file: Path, tmp_path: Path
+) -> None:
+    words = (
+        "demo",
+        "--candles",
+        str(candle_file),
+        "--database-url",
+        f"sqlite:///{tmp_path}/kept.db",
+        "--json",
+    )
+    first, second = cli(*words).json, cli(*words).json
+    for result in (first, second):
+        result.pop("seconds")
+    assert first == second
+    assert cli("log", "verify", "--database-url", f"sqlite:///{tmp_path}/kept.db").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--fast", "30"), "fast"),
+        (("--fill", "whenever"), "fill_convention"),
+        (("--cash", "-1"), "cash"),
+        (("--fee", "many"), "fee"),
+        (("--symbol", "BTC"), "symbol"),
+    ],
+)
+def test_a_wrong_option_is_named(cli: Cli, candle_file: Path, words: tuple[str, ...], said: str) -> None:
+    ran = cli("demo", "--candles", str(candle_file), *words)
+    assert ran.code in (1, 2)
+    assert said in ran.err
+    assert len(ran.err.splitlines()) == 1

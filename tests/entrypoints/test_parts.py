@@ -1,0 +1,142 @@
+"""Parts of the processes by themselves: generated candles, the outbox relay, health."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from adapters.market_data.memory_candle_store import MemoryCandleStore
+from application.ports.candle_store import Series
+from application.ports.clock import ManualClock
+from application.ports.commands import Fence
+from application.ports.notifier import NotifierUnavailable
+from application.work import OutboxMessage
+from entrypoints.composition import Plan, opened
+from entrypoints.outbox_relay import OutboxRelay
+from entrypoints.private_files import read_private, write_private
+from entrypoints.settings import load_settings
+from entrypoints.synthetic_feed import HISTORY_CANDLES, SyntheticFeed
+
+SERIES = Series("synthetic", "BTC/USDT", "1m")
+NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
+
+
+def feed_on(store: MemoryCandleStore) -> SyntheticFeed:
+    return SyntheticFeed(store, ManualClock(NOW), candles_per_s=1_000)
+
+
+def test_a_generated_market_has_history_up_to_now_and_goes_on() -> None:
+    store = MemoryCandleStore()
+    history = list(feed_on(store).history(SERIES))
+    assert len(history) == HISTORY_CANDLES
+    assert history[-1].open_time_ms + 60_000 == int(NOW.timestamp() * 1000) // 60_000 * 60_000
+    feed = feed_on(store)
+    coming = feed.follow(SERIES, after_ms=history[-1].open_time_ms)
+    following = [next(coming) for _ in range(3)]
+    assert [candle.open_time_ms - history[-1].open_time_ms for candle in following] == [
+        60_000,
+        120_000,
+        180_000,
+    ]
+    feed.close()
+    assert list(coming) == []
+
+
+def test_a_generated_market_that_was_stopped_has_the_candles_it_would_have_had() -> None:
+    through, stopped = MemoryCandleStore(), MemoryCandleStore()
+    without_stop = feed_on(through).follow(SERIES)
+    all_at_once = [next(without_stop) for _ in range(HISTORY_CANDLES + 4)]
+    before = feed_on(stopped).follow(SERIES)
+    first = [next(before) for _ in range(HISTORY_CANDLES + 2)]
+    after = feed_on(stopped).follow(SERIES, after_ms=first[-1].open_time_ms)
+    assert [*first, next(after), next(after)] == all_at_once
+
+
+class Waiting:
+    """An outbox in memory."""
+
+    def __init__(self, *messages: OutboxMessage) -> None:
+        self.messages = list(messages)
+
+    def pending(self, limit: int = 100) -> Sequence[OutboxMessage]:
+        return self.messages[:limit]
+
+    def mark_delivered(self, message_ids: Sequence[str]) -> int:
+        self.messages = [one for one in self.messages if one.message_id not in message_ids]
+        return len(message_ids)
+
+
+class Told:
+    """A notifier that is away for one recipient."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def notify(self, message: OutboxMessage) -> None:
+        if message.recipient == "away":
+            raise NotifierUnavailable
+        self.told.append(message.message_id)
+
+
+class OneLease:
+    """Leases that one holder has."""
+
+    def __init__(self, holder: str) -> None:
+        self.holder = holder
+
+    def acquire(self, name: str, *, holder: str, lasts: timedelta) -> Fence | None:
+        return Fence(name, 1) if holder == self.holder else None
+
+    def release(self, fence: Fence) -> None: ...
+
+
+def test_a_message_that_cannot_be_told_holds_nothing_up_and_stays() -> None:
+    outbox, told = Waiting(message("1"), message("2", "away"), message("3")), Told()
+    relay = OutboxRelay(outbox, told, OneLease("a"), holder="a")
+    assert relay.relay() == 2
+    assert told.told == ["1", "3"]
+    assert [left.message_id for left in outbox.messages] == ["2"]
+
+
+def test_only_the_process_with_the_lease_relays() -> None:
+    outbox, told = Waiting(message("1")), Told()
+    assert OutboxRelay(outbox, told, OneLease("a"), holder="b").relay() == 0
+    assert told.told == []
+
+
+def message(message_id: str, recipient: str = "acct-1") -> OutboxMessage:
+    return OutboxMessage(message_id, "account.registered", recipient, {})
+
+
+def test_health_tells_each_part_and_a_silent_worker(data_dir: Path) -> None:
+    from adapters.persistence import migrations
+
+    settings = load_settings()
+    migrations.upgrade(settings.database)
+    with opened(settings, Plan()) as container:
+        health = container.health()
+        assert {check.name: check.status for check in health.ready()} == {
+            "database": "ok",
+            "schema": "ok",
+            "projections": "ok",
+            "worker": "failed",
+        }
+        health.worker_age_s = lambda: 1.0
+        health.connectors = lambda: {"kraken BTC/EUR 1h": "no answer"}
+        assert {check.status for check in health.ready()} == {"ok"}
+        details = health.details()
+        assert details["connectors"][0]["status"] == "degraded"
+        assert details["memory"]["resident_bytes"] > 0
+        assert details["uptime_s"] >= 0
+        health.worker_age_s = lambda: 3_600.0
+        assert {check.name for check in health.ready() if check.status == "failed"} == {"worker"}
+
+
+def test_a_private_file_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "secret.json"
+    write_private(path, {"password": "p"})
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert read_private(path) == {"password": "p"}
+    path.write_text("{")
+    assert read_private(path) is None

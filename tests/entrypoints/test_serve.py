@@ -1,0 +1,150 @@
+"""`evenkeel serve` as a real process: its banner is true, and it stops in order."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from entrypoints.control import PATH
+from tests.architecture.tree import program
+from tests.entrypoints.conftest import Running
+
+Start = Callable[..., Running]
+SERVE = ("serve", "--port", "0", "--metrics-port", "0", "--json")
+
+
+def banner(running: Running) -> dict[str, Any]:
+    shown: dict[str, Any] = json.loads(running.line("{"))
+    return shown
+
+
+def evenkeel(cwd: Path, *words: str) -> Any:
+    """A command in a second terminal, beside the server."""
+    command = [program("evenkeel"), *words, "--json"]
+    ran = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return json.loads(ran.stdout)
+
+
+def sign_in(shown: dict[str, Any]) -> httpx.Client:
+    demo = shown["demo"]
+    given = {"email": demo["email"], "password": demo["password"]}
+    session = httpx.post(f"{shown['address']}/v1/sessions", json=given, timeout=20, trust_env=False)
+    assert session.status_code in (200, 201), session.text
+    headers = {"Authorization": f"Bearer {session.json()['token']}"}
+    return httpx.Client(base_url=shown["address"], headers=headers, timeout=20, trust_env=False)
+
+
+def test_the_demo_is_served_traded_and_resumed(start: Start, tmp_path: Path) -> None:
+    first = start(*SERVE, "--demo", EVENKEEL_SYNTHETIC_CANDLES_PER_S="200")
+    shown = banner(first)
+    bot_id = shown["demo"]["bot_id"]
+    with sign_in(shown) as client:
+        assert client.get("/readyz").json()["status"] == "ready"
+        assert client.get(f"/v1/bots/{bot_id}").json()["status"] == "running"
+        assert client.get("/schema").status_code == 200
+    filled = json.loads(first.logged('"fills": 1'))
+    assert (filled["bot_id"], filled["status"]) == (bot_id, "filled")
+    assert filled["correlation_id"]
+
+    # in a second terminal: what reads opens the file itself, what writes goes through the server
+    assert evenkeel(tmp_path, "kill-switch", "engage", "--reason", "a test")["engaged"] is True
+    assert evenkeel(tmp_path, "kill-switch", "status")["reason"] == "a test"
+    assert evenkeel(tmp_path, "bots", "create", "BTC/GBP")["allocated"] == "0 GBP"
+    assert evenkeel(tmp_path, "projections", "check")["identical"] is True
+    assert evenkeel(tmp_path, "ledger", "trial-balance")["balanced"] is True
+    metrics = httpx.get(shown["metrics"], timeout=20, trust_env=False).text
+    assert f'evenkeel_bot_heartbeat_age_seconds{{bot_id="{bot_id}"}}' in metrics
+    assert 'evenkeel_projection_lag_events{projection="trading"}' in metrics
+    assert "evenkeel_fills_total" in metrics
+
+    assert first.stop() == 0
+    whole_log = "".join(first.log)
+    for line in first.log:
+        json.loads(line)
+    assert shown["demo"]["password"] not in whole_log
+    assert shown["demo"]["email"] not in whole_log
+    assert not (tmp_path / "var" / "evenkeel.db.server.json").exists()
+    assert (tmp_path / "var" / "demo-sign-in.json").stat().st_mode & 0o777 == 0o600
+    assert evenkeel(tmp_path, "log", "verify")["intact"] is True
+
+    second = start(*SERVE, "--demo")
+    again = banner(second)
+    assert again["demo"] == shown["demo"]
+    with sign_in(again) as client:
+        assert client.get(f"/v1/bots/{bot_id}").json()["status"] == "running"
+    assert second.stop() == 0
+
+
+def test_the_banner_for_people_says_what_to_try(start: Start, candle_file: Path) -> None:
+    running = start("serve", "--demo", "--port", "0", "--metrics-port", "0", "--candles", str(candle_file))
+    running.line("API in Swagger UI")
+    running.line("password")
+    assert "binance BTC/USDT 1h" in running.line("candles")
+    running.line("log verify")
+    assert running.stop() == 0
+    running.line("nothing is lost")
+
+
+def test_the_operators_door_needs_the_token_of_this_run(start: Start, tmp_path: Path) -> None:
+    running = start(*SERVE)
+    address = banner(running)["address"]
+    recorded = tmp_path / "var" / "evenkeel.db.server.json"
+    assert recorded.stat().st_mode & 0o777 == 0o600
+    token = json.loads(recorded.read_text())["token"]
+    ask = {"operation_id": "x", "arguments": {"reason": "x"}}
+    url = f"{address}{PATH}kill-switch.engage"
+    for given in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": token}):
+        assert httpx.post(url, json=ask, headers=given, timeout=20, trust_env=False).status_code == 401
+    right = {"Authorization": f"Bearer {token}"}
+    bogus = httpx.post(f"{address}{PATH}bogus", json=ask, headers=right, timeout=20, trust_env=False)
+    assert bogus.status_code == 404
+    refused = httpx.post(
+        url,
+        json={"operation_id": "x", "arguments": {"reason": " "}},
+        headers=right,
+        timeout=20,
+        trust_env=False,
+    )
+    assert refused.json()["error"]["code"] == "invalid_value"
+    assert running.stop() == 0
+
+
+def test_a_second_server_on_the_same_file_is_refused(start: Start) -> None:
+    first = start(*SERVE)
+    banner(first)
+    second = start(*SERVE)
+    assert second.wait() == 3
+    assert "has one writing process" in "".join(second.log)
+    assert first.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (
+            {"EVENKEEL_FAILPOINT": "before_append", "EVENKEEL_ENVIRONMENT": "production"},
+            "refused in production",
+        ),
+        ({"EVENKEEL_FAILPOINT": "nowhere"}, "EVENKEEL_FAILPOINT=nowhere"),
+        ({"EVENKEEL_ENVIRONMENT": "production", "EVENKEEL_INSECURE_COOKIES": "true"}, "INSECURE_COOKIES"),
+        ({"EVENKEEL_HTTP_HOST": "192.0.2.1"}, "EVENKEEL_HTTP_PORT"),
+    ],
+)
+def test_what_cannot_be_started_says_why(start: Start, variables: dict[str, str], said: str) -> None:
+    running = start(*SERVE, **variables)
+    assert running.wait() == 2
+    assert said in "".join(running.log)
+    assert "Traceback" not in "".join(running.log)
+
+
+def test_the_demo_is_refused_in_production(start: Start) -> None:
+    running = start(*SERVE, "--demo", EVENKEEL_ENVIRONMENT="production")
+    assert running.wait() == 2
+    assert "demo: refused in production" in "".join(running.log)
