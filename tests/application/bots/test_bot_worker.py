@@ -1,0 +1,310 @@
+"""A worker keeps every running bot running: by lease, with pauses that double after a failure."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import pytest
+
+from adapters.exchanges.paper.memory_store import MemoryPaperStore
+from adapters.exchanges.paper.venue import PaperExchange
+from adapters.persistence.leases import MemoryLeases
+from adapters.persistence.read_models import MemoryReadModels
+from application.bots.bot_worker import LEASE, BotWorker
+from application.bots.manage_bots import CreateBot, PauseBot, ResumeBot, StartBot, StopBot
+from application.paper.accounts import PaperAccountService
+from application.ports.bot_observer import SilentObserver
+from application.ports.candle_store import Series
+from application.ports.commands import Fence
+from application.ports.event_log import StoreUnavailable
+from application.ports.paper_accounts import PaperTerms
+from domain.bots.events import SignalRaised
+from domain.market import Candle
+from tests.application.bots.market import walk
+from tests.application.harness import Store, with_running_bot
+from tests.builders import HOUR_MS, bot_terms, usdt
+
+CANDLES = walk(3)
+R = TypeVar("R")
+
+
+class Notes(SilentObserver):
+    """What failed, and a signal for every candle seen."""
+
+    def __init__(self) -> None:
+        self.failed: list[tuple[str, str]] = []
+        self.seen = threading.Semaphore(0)
+
+    def candle_seen(self, bot_id: str) -> None:
+        self.seen.release()
+
+    def bot_failed(self, bot_id: str, problem: str) -> None:
+        self.failed.append((bot_id, problem))
+
+    def wait_for(self, candles: int) -> None:
+        for _ in range(candles):
+            assert self.seen.acquire(timeout=30)
+
+
+class HandFedFeed:
+    """A feed that gives a candle when a test says so."""
+
+    def __init__(self) -> None:
+        self.given = 0
+        self.changed = threading.Condition()
+        self.closed = False
+        self.breaks = False
+
+    def give(self, count: int) -> None:
+        with self.changed:
+            self.given += count
+            self.changed.notify_all()
+
+    def break_off(self) -> None:
+        """From now on the feed fails in a way that nobody expects."""
+        with self.changed:
+            self.breaks = True
+            self.changed.notify_all()
+
+    def history(self, series: Series, *, until_ms: int | None = None) -> Iterator[Candle]:
+        for each in CANDLES[: self.given]:
+            if until_ms is None or each.open_time_ms < until_ms:
+                yield each
+
+    def follow(self, series: Series, *, after_ms: int | None = None) -> Iterator[Candle]:
+        number = 0 if after_ms is None else after_ms // HOUR_MS + 1
+        while True:
+            with self.changed:
+                while not (self.closed or self.breaks or self.given > number):
+                    self.changed.wait(timeout=30)
+                if self.breaks:
+                    self.breaks = False
+                    raise ValueError("the feed broke")
+                if self.closed:
+                    return
+            yield CANDLES[number]
+            number += 1
+
+    def close(self) -> None:
+        with self.changed:
+            self.closed = True
+            self.changed.notify_all()
+
+
+class Desk:
+    """A worker over an in-memory world, ticked by hand."""
+
+    def __init__(self) -> None:
+        self.store: Store = with_running_bot(cash=usdt("3000"))
+        self.clock = self.store.clock
+        recorder = self.store.store.recorder
+        self.leases = MemoryLeases(self.clock, recorder.leases)  # type: ignore[union-attr]
+        self.views = MemoryReadModels(self.store.log)
+        self.venue = PaperExchange(MemoryPaperStore())
+        self.notes = Notes()
+        self.feeds: list[HandFedFeed] = []
+        self.threads: list[threading.Thread] = []
+        self.worker = self.new_worker("w-1")
+
+    def new_worker(self, worker_id: str) -> BotWorker:
+        return BotWorker(
+            worker_id=worker_id,
+            log=self.store.log,
+            bus=self.store.bus,
+            views=self.views,
+            leases=self.leases,
+            exchange=self.venue,
+            venue=self.venue,
+            paper_accounts=PaperAccountService(self.store.bus, self.store.log, self.venue),
+            open_feed=self.open_feed,
+            wall_clock_sources=frozenset(),
+            clock=self.clock,
+            observer=self.notes,
+        )
+
+    def open_feed(self, series: Series) -> HandFedFeed:
+        self.feeds.append(HandFedFeed())
+        return self.feeds[-1]
+
+    def tick(self, *, seconds: float = 0.0) -> list[str]:
+        """The bots hosted after one look, that much later."""
+        self.clock.move_to(self.clock.now() + timedelta(seconds=seconds))
+        self.worker.tick()
+        return self.worker.hosted()
+
+    def second_bot(self, terms_interval: str = "1h") -> None:
+        terms = bot_terms(name="second", interval=terms_interval)
+        self.store.do(CreateBot("bot-2", "acc-1", "book-1", book_is_new=False, terms=terms))
+        self.store.do(StartBot("bot-2", "acc-1", after_candle_ms=None))
+
+    def signals(self) -> int:
+        return sum(isinstance(event, SignalRaised) for event in self.store.events())
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    desk = Desk()
+    yield desk
+    desk.worker.stop()
+    desk.worker.run()  # does nothing but give back what it holds
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("market ")]
+
+
+def test_a_running_bot_is_taken_up_and_trades(desk: Desk) -> None:
+    assert desk.tick() == ["bot-1"]
+
+    desk.feeds[0].give(len(CANDLES))
+    desk.notes.wait_for(len(CANDLES))
+
+    assert desk.signals() >= 4
+    assert desk.notes.failed == []
+
+
+def test_bots_on_one_series_share_a_market_and_others_have_their_own(desk: Desk) -> None:
+    desk.second_bot()
+    assert desk.tick() == ["bot-1", "bot-2"]
+    assert len(desk.feeds) == 1
+
+    desk.store.do(CreateBot("bot-3", "acc-1", "book-1", book_is_new=False, terms=bot_terms(interval="4h")))
+    desk.store.do(StartBot("bot-3", "acc-1", after_candle_ms=None))
+
+    assert desk.tick() == ["bot-1", "bot-2", "bot-3"]
+    assert len(desk.feeds) == 2
+
+
+def test_a_bot_that_is_paused_or_stopped_is_dropped_and_taken_up_again_when_it_goes_on(desk: Desk) -> None:
+    desk.tick()
+    desk.store.do(PauseBot("bot-1", "acc-1", "lunch"))
+    assert desk.tick() == []
+    desk.store.do(ResumeBot("bot-1", "acc-1", after_candle_ms=None))
+    assert desk.tick() == ["bot-1"]
+    desk.store.do(StopBot("bot-1", "acc-1", "done"))
+    assert desk.tick() == []
+    assert desk.leases.acquire("bot:bot-1", holder="w-2", lasts=LEASE) is not None
+    assert desk.notes.failed == []
+
+
+def test_a_bot_runs_in_one_worker_and_in_the_next_when_the_first_gives_no_sign_of_life(desk: Desk) -> None:
+    desk.tick()
+    second = desk.new_worker("w-2")
+    second.tick()
+    assert second.hosted() == []
+
+    desk.clock.move_to(desk.clock.now() + LEASE + timedelta(seconds=1))
+    second.tick()
+
+    assert second.hosted() == ["bot-1"]
+    assert desk.tick() == []  # the first one sees that it lost the lease
+    second.stop()
+    second.run()
+
+
+def test_what_a_worker_writes_after_it_lost_its_lease_is_refused(desk: Desk) -> None:
+    desk.tick()
+    desk.clock.move_to(desk.clock.now() + LEASE + timedelta(seconds=1))
+    taken = desk.leases.acquire("bot:bot-1", holder="w-2", lasts=LEASE)
+    assert taken == Fence("bot:bot-1", 2)
+
+    desk.feeds[0].give(len(CANDLES))
+    for _ in range(300):
+        if desk.notes.failed:
+            break
+        desk.notes.seen.acquire(timeout=0.1)
+
+    assert [(bot_id, problem.partition(":")[0]) for bot_id, problem in desk.notes.failed] == [
+        ("bot-1", "LeaseLost")
+    ]
+    assert desk.signals() == 0
+
+
+def test_a_lease_is_renewed_while_the_bot_runs(desk: Desk) -> None:
+    desk.tick()
+    for _ in range(10):
+        assert desk.tick(seconds=LEASE.total_seconds() / 2) == ["bot-1"]
+    assert desk.leases.acquire("bot:bot-1", holder="w-2", lasts=LEASE) is None
+
+
+def test_a_bot_whose_run_breaks_off_is_tried_again_after_pauses_that_double_up_to_a_minute(
+    desk: Desk,
+) -> None:
+    """Its paper account cannot be followed at the venue: it is open there with other terms."""
+    desk.venue.open_account("book-1", PaperTerms(seed=99))
+    pauses: list[int] = []
+    waited = 0
+    desk.tick()
+    for _ in range(400):
+        if len(desk.notes.failed) > len(pauses) + 1:
+            pauses.append(waited)
+            waited = 0
+        desk.tick(seconds=1)
+        waited += 1
+
+    assert pauses[:7] == [1, 2, 4, 8, 16, 32, 60]
+    assert desk.worker.hosted() == []
+
+
+def test_one_bot_that_cannot_run_does_not_keep_the_others_from_running(desk: Desk) -> None:
+    desk.second_bot()
+    desk.store.do(StopBot("bot-1", "acc-1", "behind the read model's back"))
+    views = desk.views
+    desk.views = Lagging(views)
+    desk.worker = desk.new_worker("w-1")
+
+    assert desk.tick() == ["bot-2"]
+    assert desk.notes.failed == []  # that it is not running is its own state, no failure
+
+
+def test_a_market_that_breaks_is_told_and_opened_again(desk: Desk) -> None:
+    desk.tick()
+    desk.feeds[0].give(5)
+    desk.notes.wait_for(5)
+
+    desk.feeds[0].break_off()
+    _join_markets()
+
+    assert desk.worker.hosted() == []
+    assert desk.notes.failed == [("bot-1", "ValueError: the feed broke")]
+    assert desk.worker.problems() == {"file BTC/USDT 1h": "the feed broke"}
+    assert desk.tick(seconds=1) == ["bot-1"]
+    assert len(desk.feeds) == 2
+    assert desk.worker.problems() == {}
+
+
+def test_a_worker_outlives_an_outage_of_what_it_reads(desk: Desk) -> None:
+    calls: list[int] = []
+
+    class Flaky(MemoryReadModels):
+        def where(self, kind: type[R], **equal: Any) -> Sequence[R]:
+            calls.append(1)
+            if len(calls) == 1:
+                raise StoreUnavailable("the database is away")
+            worker.stop()
+            raise StoreUnavailable("still away")
+
+    desk.views = Flaky(desk.store.log)
+    worker = desk.new_worker("w-9")
+    worker.run()
+
+    assert len(calls) == 2
+    assert worker.problems() == {"worker": "still away"}
+
+
+class Lagging(MemoryReadModels):
+    """Read models that still show every bot as running."""
+
+    def __init__(self, newest: MemoryReadModels) -> None:
+        super().__init__()
+        self._newest = newest
+
+    def where(self, kind: type[R], **equal: Any) -> Sequence[R]:
+        equal.pop("status", None)
+        return self._newest.where(kind, **equal)
+
+
+def _join_markets() -> None:
+    for thread in threading.enumerate():
+        if thread.name.startswith("market "):
+            thread.join(timeout=30)
