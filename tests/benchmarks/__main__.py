@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import log, processes, writer
+from tests.benchmarks import api, demo, log, processes, writer
 from tests.benchmarks.bench import Bench, opened
 from tests.benchmarks.report import Section, show
 
@@ -19,6 +19,8 @@ BENCHMARKS: dict[str, Callable[[Bench], Section]] = {
     "writer": writer.measure,
     "processes": processes.measure,
     "log": log.measure,
+    "demo": demo.measure,
+    "api": api.measure,
 }
 
 

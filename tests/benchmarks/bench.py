@@ -83,7 +83,7 @@ class Bench:
                 shutil.rmtree(directory, ignore_errors=True)
 
     def settle(self) -> None:
-        """Bring what earlier cases left to be written to the disk, so that the next one does not pay for it."""
+        """Bring what earlier cases left to be written to the disk, so that no later one pays for it."""
         if self._server is not None:
             with psycopg.connect(self._server.url, autocommit=True) as connection:
                 connection.execute("CHECKPOINT")
@@ -98,7 +98,7 @@ class Bench:
             "files": f"{_file_system(self.data_dir)}; SQLite WAL with synchronous=FULL unless said otherwise",
         }
         with psycopg.connect(self.server.url) as connection:
-            found["postgresql"] = ", ".join(f"{name} {_setting(connection, name)}" for name in names)
+            found["postgresql"] = ", ".join(f"{name} {_setting(connection, name)}" for name in SHOWN)
         return found
 
     def close(self) -> None:

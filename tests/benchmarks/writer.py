@@ -39,8 +39,8 @@ _numbers = count(1)
 def measure(bench: Bench) -> Section:
     section = Section("writer", "durable transfers/s, CommandBus.submit in a closed loop")
     section.conditions = [
-        "a transfer: an entry of 3 legs, balance-checked, kill switch read; its key, chain, head, balances and",
-        "one outbox row in the same commit; own CPU is this process's, clients included",
+        "a transfer: an entry of 3 legs, balance-checked, kill switch read; its key, chain, head, balances",
+        "and one outbox row in the same commit; own CPU is this process's, clients included",
         f"{OWNERS:,} owners, or one hot owner; (b) on PostgreSQL by pgbench, prepared, as many connections;",
         "(b) on SQLite by one connection, since a file has one writer",
     ]
