@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.architecture.tree import program
 from tests.entrypoints.conftest import Cli, Running
 
 
+@pytest.mark.slow
 def test_api_worker_and_projector_make_a_platform(
     start: Callable[..., Running], postgres_url: str, tmp_path: Path
 ) -> None:

@@ -41,6 +41,7 @@ def sign_in(shown: dict[str, Any]) -> httpx.Client:
     return httpx.Client(base_url=shown["address"], headers=headers, timeout=20, trust_env=False)
 
 
+@pytest.mark.slow
 def test_the_demo_is_served_traded_and_resumed(start: Start, tmp_path: Path) -> None:
     first = start(*SERVE, "--demo", EVENKEEL_SYNTHETIC_CANDLES_PER_S="200")
     shown = banner(first)
