@@ -11,8 +11,10 @@ import psycopg
 from eventsourcing.persistence import PersistenceError, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg import Connection, Cursor
+from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row, tuple_row
+from psycopg.waiting import Ready, Wait
 
 from adapters.persistence.database import Database
 from adapters.persistence.log_tables import LEASE_LOST, STALE_VERSION
@@ -177,7 +179,7 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
             PostgresApplicationRecorder.__init__(self, LogDatastore(db.dsn))
 
     def append(self, append: Append) -> Sequence[int]:
-        once = PostgresApplicationRecorder.insert_events.__wrapped__  # type: ignore[attr-defined]
+        once = PostgresApplicationRecorder.insert_events.__wrapped__
         self._refusal = None
         with _translated(self):
             return cast("Sequence[int] | None", once(self, append.events, append=append)) or ()
@@ -198,6 +200,7 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
         if append is not None:
             _check(curs, append)
             _insert_rows(curs, append)
+            _send_all(curs.connection)
 
     def _insert_stored_events(
         self, curs: Cursor[DictRow], stored_events: Sequence[StoredEvent], **_: Any
@@ -214,6 +217,7 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
         )
         try:
             curs.execute(_INSERT_EVENTS, columns, prepare=True)
+            _send_all(curs.connection)
         except psycopg.Error as e:
             # The server's refusal of an earlier statement may arrive here already. The library then still
             # says COMMIT (to an aborted pipeline: nothing is committed), and that error would hide this one.
@@ -231,6 +235,22 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
 def _fetch(connection: Connection[Any], statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor(binary=True, row_factory=tuple_row) as cursor:
         return cursor.execute(statement, parameters, prepare=True).fetchall()
+
+
+def _send_all(connection: Connection[Any]) -> None:
+    """Wait until everything that was said has left for the server.
+
+    psycopg's pipeline flushes once and then waits for answers, whether all went out or not. A batch larger
+    than the socket's buffer would wait for ever for a server that waits for the rest of it, and no time
+    limit of the server's runs while a statement is still arriving.
+    """
+
+    def flushed() -> PQGen[None]:
+        while connection.pgconn.flush():
+            if (yield Wait.RW) & Ready.R:
+                connection.pgconn.consume_input()  # or the server, its own buffer full, would not read on
+
+    connection.wait(flushed())
 
 
 def _check(curs: Cursor[DictRow], append: Append) -> None:
