@@ -50,6 +50,9 @@ class RowTable:
         self._statements(dialect)
 
     def encode(self, row: Row) -> tuple[Any, ...]:
+        if not self._encoders:
+            unchanged: tuple[Any, ...] = self._values_of(row)
+            return unchanged
         values = list(self._values_of(row))
         for i, convert in self._encoders:
             if values[i] is not None:
