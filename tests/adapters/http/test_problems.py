@@ -15,6 +15,7 @@ from application.services import Check
 from domain.errors import DomainError
 from tests.adapters.http.raw import exchange
 from tests.adapters.http.stack import PASSWORD, Person, Response, Stack, new_key
+from tests.architecture.tree import ROOT
 
 
 def is_problem(answer: Response, status: int, code: str) -> bool:
@@ -211,3 +212,8 @@ async def test_readiness_follows_the_checks(stack: Stack) -> None:
 
 def _all(error: type[DomainError]) -> set[type[DomainError]]:
     return {error, *(found for child in error.__subclasses__() for found in _all(child))}
+
+
+def test_the_api_page_names_every_code_with_its_status() -> None:
+    page = (ROOT / "docs" / "api.md").read_text()
+    assert [code for code, status in STATUS.items() if f"| `{code}` | {status} |" not in page] == []

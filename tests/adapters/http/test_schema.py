@@ -69,6 +69,6 @@ async def test_the_page_and_its_files_come_from_here(stack: Stack) -> None:
             answer: Any = await stack.client.get(link)
             assert answer.status_code == 200, link
             assert len(answer.content) > 500
-    assert "script-src 'self' 'unsafe-inline'" in page.headers["Content-Security-Policy"]
+        assert "script-src 'self' 'unsafe-inline'" in page.headers["Content-Security-Policy"]
     assert (await stack.client.get("/schema/assets/../app.py")).status_code == 404
     assert (await stack.client.get("/schema/assets/swagger-initializer.js")).status_code == 404
