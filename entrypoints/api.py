@@ -55,7 +55,7 @@ def serve_api(
             insecure_cookies=settings.sends_cookies_over_http,
             max_body_bytes=settings.request_body_limit_bytes,
         ),
-        observer=container.metrics(),
+        observer=container.http_observer(),
         request_context=lambda request_id: logged_as(request_id=request_id),
     )
     config = uvicorn.Config(

@@ -19,6 +19,7 @@ from adapters.metrics.prometheus import Metrics
 from adapters.notifications.log_notifier import LogNotifier
 from adapters.observability.bot_log import BotLog
 from adapters.observability.command_log import LoggedBus
+from adapters.observability.http_errors import HttpErrorLog
 from adapters.persistence.candle_store import SqlCandleStore
 from adapters.persistence.database import Database, open_database, sqlite_path
 from adapters.persistence.event_log import EventStore, open_event_store
@@ -44,7 +45,7 @@ from application.services import Services
 from entrypoints.clock import SystemClock
 from entrypoints.health import PlatformHealth
 from entrypoints.maintenance import DatabaseMaintenance
-from entrypoints.observers import BotObservers
+from entrypoints.observers import BotObservers, HttpObservers
 from entrypoints.settings import Settings
 from entrypoints.synthetic_feed import SyntheticFeed
 
@@ -147,6 +148,9 @@ class Container(containers.DeclarativeContainer):
     tokens = providers.Singleton(SystemTokens)
     hasher = providers.Singleton(Argon2Passwords)
     notifier = providers.Singleton(LogNotifier)
+    http_observer = providers.Singleton(
+        HttpObservers, providers.List(metrics, providers.Singleton(HttpErrorLog))
+    )
     bot_observer = providers.Singleton(BotObservers, providers.List(metrics, providers.Singleton(BotLog)))
 
     database = providers.Resource(_database, settings, plan)

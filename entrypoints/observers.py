@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from application.ports.bot_observer import BotObserver
+from application.ports.http_observer import HttpObserver
 
 
 class BotObservers:
@@ -36,3 +37,18 @@ class BotObservers:
     def bot_failed(self, bot_id: str, problem: str) -> None:
         for observer in self._observers:
             observer.bot_failed(bot_id, problem)
+
+
+class HttpObservers:
+    """An HttpObserver that tells each of its own, in order."""
+
+    def __init__(self, observers: Sequence[HttpObserver]) -> None:
+        self._observers = observers
+
+    def request_finished(self, method: str, route_template: str, status: int, seconds: float) -> None:
+        for observer in self._observers:
+            observer.request_finished(method, route_template, status, seconds)
+
+    def unexpected_error(self, error: BaseException, request_id: str) -> None:
+        for observer in self._observers:
+            observer.unexpected_error(error, request_id)

@@ -20,6 +20,7 @@ from entrypoints.control import ask_server, operator_desk
 from entrypoints.maintenance import DatabaseMaintenance
 from entrypoints.operations import OPERATIONS
 from entrypoints.problems import UnknownUser, UserNotNamed
+from entrypoints.running import arm_failpoints
 from entrypoints.settings import Settings, load_settings
 
 
@@ -66,10 +67,14 @@ def prepare(settings: Settings) -> None:
 
 
 def command_settings(database_url: str | None, **given: Any) -> Settings:
-    """The settings of a command that ends: it logs warnings only, unless told otherwise."""
+    """The settings of a command that ends: it logs warnings only, unless told otherwise.
+
+    Errors: InvalidSettings, FailpointRefused.
+    """
     settings = load_settings(database_url=database_url, **given)
     level = settings.log_level if "EVENKEEL_LOG_LEVEL" in os.environ else "warning"
     configure_logging(level=level, log_format=settings.log_format)
+    arm_failpoints(settings)
     return settings
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tests.entrypoints.conftest import Cli
+from tests.entrypoints.conftest import Cli, Running
 
 KEYS = {
     "candles",
@@ -77,6 +79,38 @@ def test_on_a_named_database_a_second_run_answers_the_same(
         result.pop("seconds")
     assert first == second
     assert cli("log", "verify", "--database-url", f"sqlite:///{tmp_path}/kept.db").code == 0
+
+
+def test_a_demo_that_was_killed_or_interrupted_resumes(
+    cli: Cli, start: Callable[..., Running], candle_file: Path, tmp_path: Path
+) -> None:
+    unharmed = cli("demo", "--candles", str(candle_file), "--json").json
+    words = (
+        "demo",
+        "--candles",
+        str(candle_file),
+        "--database-url",
+        f"sqlite:///{tmp_path}/kept.db",
+        "--json",
+    )
+    killed = start(*words, EVENKEEL_FAILPOINT="after_append:20")
+    assert killed.wait() == -signal.SIGKILL
+    resumed = cli(*words).json
+    for result in (unharmed, resumed):
+        result.pop("seconds")
+    assert resumed == unharmed
+
+
+def test_ctrl_c_says_that_it_can_be_resumed(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, candle_file: Path
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("entrypoints.cli.demo.run_demo", interrupted)
+    ran = cli("demo", "--candles", str(candle_file))
+    assert ran.code == 130
+    assert "run the same command again to go on" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+from litestar.testing import TestClient
+
+from adapters.http.app import create_app
+from adapters.http.options import HttpOptions
 from adapters.market_data.memory_candle_store import MemoryCandleStore
+from adapters.observability.context import logged_as
+from adapters.persistence import migrations
+from adapters.persistence.identities import SqlIdentities
 from application.ports.candle_store import Series
 from application.ports.clock import ManualClock
 from application.ports.commands import Fence
@@ -110,8 +118,6 @@ def message(message_id: str, recipient: str = "acct-1") -> OutboxMessage:
 
 
 def test_health_tells_each_part_and_a_silent_worker(data_dir: Path) -> None:
-    from adapters.persistence import migrations
-
     settings = load_settings()
     migrations.upgrade(settings.database)
     with opened(settings, Plan()) as container:
@@ -131,6 +137,39 @@ def test_health_tells_each_part_and_a_silent_worker(data_dir: Path) -> None:
         assert details["uptime_s"] >= 0
         health.worker_age_s = lambda: 3_600.0
         assert {check.name for check in health.ready() if check.status == "failed"} == {"worker"}
+
+
+def test_a_crash_of_a_handler_is_logged_and_counted_and_shows_no_secret(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = load_settings()
+    migrations.upgrade(settings.database)
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    with opened(settings, Plan()) as container:
+        app = create_app(
+            container.services(),
+            options=HttpOptions(insecure_cookies=True),
+            observer=container.http_observer(),
+            request_context=lambda request_id: logged_as(request_id=request_id),
+        )
+        monkeypatch.setattr(SqlIdentities, "by_email", broken)
+        with TestClient(app, raise_server_exceptions=False) as client:
+            given = {"email": "ann@example.org", "password": "planted-" + "secret-0123"}
+            crashed = client.post("/v1/sessions", json=given, headers={"X-Request-ID": "request-0001"})
+        assert crashed.status_code == 500
+        assert "a bug" not in crashed.text
+        shown = {
+            sample.name: sample.value
+            for metric in container.metrics().registry.collect()
+            for sample in metric.samples
+            if sample.labels.get("error") == "RuntimeError"
+        }
+    assert shown["evenkeel_unexpected_errors_total"] == 1
+    assert any("nobody foresaw" in record.getMessage() for record in caplog.records)
+    assert "planted-secret" not in caplog.text
 
 
 def test_a_private_file_is_its_owners_alone(tmp_path: Path) -> None:
