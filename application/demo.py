@@ -172,7 +172,7 @@ class Demo:
             equity=equity,
             profit=subtract(equity, settings.cash),
             buy_and_hold=_buy_and_hold(settings, fills, last.close),
-            trial_balance=self._trial_balance(),
+            trial_balance=self._trial_balance(settings.symbol),
             chain_verified=chain.is_intact,
             chain_problem=chain.problem,
             rebuild_identical=rebuild.is_identical,
@@ -242,8 +242,9 @@ class Demo:
                 progress(count)
         return count, last
 
-    def _trial_balance(self) -> dict[str, Decimal]:
-        sums: dict[str, Decimal] = {}
+    def _trial_balance(self, symbol: str) -> dict[str, Decimal]:
+        """Of what is in the books, and of the pair's two assets also where the books are flat in one."""
+        sums = dict.fromkeys(symbol.split("/"), ZERO)
         for total in self.views.where(TotalRow, purse="PAPER"):
             sums[total.asset] = add(sums.get(total.asset, ZERO), total.amount)
         return sums

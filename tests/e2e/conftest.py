@@ -1,0 +1,29 @@
+"""Commands as processes, and the databases they work on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.processes import Evenkeel
+
+ENGINES = ("sqlite", "postgresql")
+
+
+@pytest.fixture
+def evenkeel(tmp_path: Path) -> Iterator[Evenkeel]:
+    """`evenkeel …`, any number of them."""
+    commands = Evenkeel(tmp_path / "commands")
+    yield commands
+    commands.close()
+
+
+@pytest.fixture(params=ENGINES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new database of either engine: no file yet, or an empty schema of the newest version."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/books.db"
+    found: str = request.getfixturevalue("postgres_url")
+    return found
