@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,17 +20,21 @@ from application.ports.event_log import EventLog
 from application.ports.exchange import CandleDriven, Exchange
 from application.ports.leases import Leases
 from application.ports.read_models import ReadModels
-from application.views.rows import BotRow
+from application.views.rows import BotRow, OrderRow
 from domain.errors import DomainError
 from domain.market import Candle, interval_ms
+from domain.orders.order import INTENDED, OPEN, PARTIALLY_FILLED, UNKNOWN
 
 LEASE = timedelta(seconds=15)
 TICK_S = 0.5
+ORDER_LOOK = timedelta(seconds=30)
+CANDLE_LOOK = timedelta(seconds=60)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class _Hosted:
+    runner: BotRunner
     market: MarketRunner
     fence: Fence
     renewed_at: datetime
@@ -40,7 +44,8 @@ class BotWorker:
     """Looks every half second which bots should run and hosts those whose lease it gets.
 
     Each bot runs in one worker at a time: the lease's token is checked in every append its runner makes. A
-    bot whose run breaks off is taken up again from the log after a pause that doubles up to a minute.
+    bot whose run breaks off is taken up again from the log after a pause that doubles up to a minute. A bot
+    that was paused or stopped stays hosted until its open order has ended.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class BotWorker:
         self._markets: dict[Series, tuple[MarketRunner, CandleFeed, threading.Thread]] = {}
         self._not_before: dict[str, tuple[datetime, float]] = {}
         self._outage = ""
+        self._looked_for_orders_at: datetime | None = None
         self.last_tick_at: datetime | None = None
 
     def run(self) -> None:
@@ -115,12 +121,12 @@ class BotWorker:
         """One look: take up the bots that should run and drop those that should not."""
         now = self._clock.now()
         running = {row.bot_id: row for row in self._views.where(BotRow, status="running")}
-        for bot_id in [bot_id for bot_id in self.hosted() if bot_id not in running]:
-            self._drop(bot_id)
+        for bot_id in self.hosted():
+            self._drop_if_over(bot_id, is_running=bot_id in running)
         for bot_id in self.hosted():
             self._renew(bot_id, now)
         fresh: list[tuple[MarketRunner, CandleFeed]] = []
-        for row in running.values():
+        for row in (*running.values(), *self._left_with_an_order(running, now)):
             if row.bot_id not in self._hosted and self._may_try(row.bot_id, now):
                 self._take_up(row, now, fresh)
         for market, feed in fresh:
@@ -168,18 +174,55 @@ class BotWorker:
             fresh.append((market, feed))
         market.join(runner)
         with self._lock:
-            self._hosted[row.bot_id] = _Hosted(market, fence, now)
+            self._hosted[row.bot_id] = _Hosted(runner, market, fence, now)
+
+    def _drop_if_over(self, bot_id: str, *, is_running: bool) -> None:
+        """A bot that runs no more goes once its order has ended; one that runs again needs a fresh runner."""
+        hosted = self._hosted.get(bot_id)
+        if hosted is None:
+            return
+        if is_running and hosted.runner.winds_down:
+            self._drop(bot_id)
+        elif not is_running:
+            hosted.runner.wind_down()
+            if hosted.runner.is_done:
+                self._drop(bot_id)
+
+    def _left_with_an_order(self, running: Mapping[str, BotRow], now: datetime) -> list[BotRow]:
+        """Bots that run no more but have an open order which no worker may be looking after."""
+        if self._looked_for_orders_at is not None and now - self._looked_for_orders_at < ORDER_LOOK:
+            return []
+        self._looked_for_orders_at = now
+        bot_ids = {
+            order.bot_id
+            for status in (INTENDED, OPEN, PARTIALLY_FILLED, UNKNOWN)
+            for order in self._views.where(OrderRow, status=status)
+        }
+        rows = (self._views.get(BotRow, bot_id) for bot_id in sorted(bot_ids - running.keys()))
+        return [row for row in rows if row is not None]
 
     def _run_market(self, market: MarketRunner) -> None:
         try:
             market.run()
+            if not self._stopping.is_set():
+                self._pause_until_more_candles(market)
         except Exception as problem:  # noqa: BLE001 - told to the observer; the next tick opens the market again
             market.problem = str(problem) or type(problem).__name__
-            with self._lock:
-                here = [bot_id for bot_id, hosted in self._hosted.items() if hosted.market is market]
-            for bot_id in here:
+            for bot_id in self._bots_of(market):
                 self._drop(bot_id)
                 self._put_off(bot_id, problem)
+
+    def _pause_until_more_candles(self, market: MarketRunner) -> None:
+        """A replay came to its end: its bots are taken up again now and then, in case more was imported."""
+        market.problem = "its candles end here; bots go on when more are imported"
+        again_at = self._clock.now() + CANDLE_LOOK
+        for bot_id in self._bots_of(market):
+            self._drop(bot_id)
+            self._not_before[bot_id] = (again_at, 0.5)
+
+    def _bots_of(self, market: MarketRunner) -> list[str]:
+        with self._lock:
+            return [bot_id for bot_id, hosted in self._hosted.items() if hosted.market is market]
 
     def _failed(self, runner: BotRunner, problem: Exception) -> None:
         self._drop(runner.bot_id)

@@ -68,6 +68,7 @@ class BotRunner:
     ) -> None:
         """Reads where the bot stands from the log. Raises UnknownBot, BotNotRunning, UnknownStrategy.
 
+        A bot that is not running is taken for its last order alone, as long as that has not ended.
         `feed_now_ms(candle)` is the feed's clock when a candle arrives: the candle's close in a replay, the
         wall clock on a live feed.
         """
@@ -77,8 +78,6 @@ class BotRunner:
         bot: Bot = log.load(bot_stream(bot_id)).state
         if bot.terms is None:
             raise UnknownBot(bot_id=bot_id)
-        if bot.status != RUNNING:
-            raise BotNotRunning(bot_id=bot_id, status=bot.status)
         self.terms = bot.terms
         self._run = bot.run
         self._venue_account = bot.venue_account
@@ -89,9 +88,26 @@ class BotRunner:
         self._fills_at_close = book.venue_terms.get("fill_convention") == CLOSE
         order: Order | None = log.load(order_stream(bot.last_order_id)).state if bot.last_order_id else None
         self._open = self._unfinished(bot, order)
+        self._winds_down = bot.status != RUNNING
+        if self.is_done:
+            raise BotNotRunning(bot_id=bot_id, status=bot.status)
         is_selling = self._open is not None and self._open.terms.side == SELL
         self._in_position = is_selling or sellable(book, bot_id, self._market).amount > 0
         self.resumes_at_ms = self._resume_point(bot, order)
+
+    @property
+    def winds_down(self) -> bool:
+        """Whether it only looks after its last order and trades no more."""
+        return self._winds_down
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it winds down and its last order has ended."""
+        return self._winds_down and self._open is None
+
+    def wind_down(self) -> None:
+        """Trade no more: the bot was paused or stopped. Its open order is looked after until it ends."""
+        self._winds_down = True
 
     # -- candles -------------------------------------------------------------------------------------------
 
@@ -116,7 +132,7 @@ class BotRunner:
         if self._open is not None:
             self._look_after(self._open, candle.open_time_ms)
         signal = self._strategy.on_candle(candle, in_position=self._in_position)
-        if signal is not None:
+        if signal is not None and not self._winds_down:
             self._trade(signal, candle.open_time_ms, candle.close, self._feed_now_ms(candle))
         self._observer.candle_seen(self.bot_id)
 

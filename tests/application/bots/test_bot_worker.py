@@ -21,8 +21,10 @@ from application.ports.candle_store import Series
 from application.ports.commands import Fence
 from application.ports.event_log import StoreUnavailable
 from application.ports.paper_accounts import PaperTerms
+from domain.bots.bot import Bot
 from domain.bots.events import SignalRaised
 from domain.market import Candle
+from domain.orders.order import Order
 from tests.application.bots.market import walk
 from tests.application.harness import Store, with_running_bot
 from tests.builders import HOUR_MS, bot_terms, usdt
@@ -140,6 +142,20 @@ class Desk:
         self.store.do(CreateBot("bot-2", "acc-1", "book-1", book_is_new=False, terms=terms))
         self.store.do(StartBot("bot-2", "acc-1", after_candle_ms=None))
 
+    def give_until_an_order_is_open(self) -> int:
+        """One candle after the other; how many signals it took."""
+        for _ in CANDLES:
+            self.feeds[0].give(1)
+            self.notes.wait_for(1)
+            if self.last_order_status() == "open":
+                return self.signals()
+        raise AssertionError("no order was placed")
+
+    def last_order_status(self) -> str:
+        bot: Bot = self.store.log.load("bot:bot-1").state
+        order: Order = self.store.log.load(f"order:{bot.last_order_id}").state
+        return order.status
+
     def signals(self) -> int:
         return sum(isinstance(event, SignalRaised) for event in self.store.events())
 
@@ -184,6 +200,61 @@ def test_a_bot_that_is_paused_or_stopped_is_dropped_and_taken_up_again_when_it_g
     desk.store.do(StopBot("bot-1", "acc-1", "done"))
     assert desk.tick() == []
     assert desk.leases.acquire("bot:bot-1", holder="w-2", lasts=LEASE) is not None
+    assert desk.notes.failed == []
+
+
+def test_a_stopped_bot_stays_hosted_until_its_open_order_has_ended(desk: Desk) -> None:
+    """Safety #44: the fill is booked and nothing of the hold is stranded."""
+    desk.tick()
+    given = desk.give_until_an_order_is_open()
+    desk.store.do(StopBot("bot-1", "acc-1", "done"))
+    assert desk.tick() == ["bot-1"]
+
+    desk.feeds[0].give(1)
+    desk.notes.wait_for(1)
+
+    assert desk.tick() == []
+    assert desk.last_order_status() == "filled"
+    assert desk.signals() == given
+
+    desk.store.do(StartBot("bot-1", "acc-1", after_candle_ms=None))
+    assert desk.tick() == ["bot-1"]
+
+
+def test_an_order_left_by_a_worker_that_died_is_looked_after_by_the_next(desk: Desk) -> None:
+    desk.tick()
+    desk.give_until_an_order_is_open()
+    desk.store.do(StopBot("bot-1", "acc-1", "done"))
+    second = desk.new_worker("w-2")
+    desk.clock.move_to(desk.clock.now() + LEASE + timedelta(seconds=1))  # the first gives no sign of life
+
+    second.tick()
+
+    assert second.hosted() == ["bot-1"]
+    desk.feeds[1].give(desk.feeds[0].given + 1)
+    for _ in range(300):
+        if desk.last_order_status() == "filled":
+            break
+        desk.notes.seen.acquire(timeout=0.1)
+    assert desk.last_order_status() == "filled"
+    second.tick()
+    assert second.hosted() == []
+    second.stop()
+    second.run()
+
+
+def test_a_replay_that_came_to_its_end_is_taken_up_again_in_case_more_was_imported(desk: Desk) -> None:
+    desk.tick()
+    desk.feeds[0].give(3)
+    desk.notes.wait_for(3)
+    desk.feeds[0].close()  # exhausted: follow() returns
+    _join_markets()
+
+    assert desk.worker.problems() == {
+        "file BTC/USDT 1h": "its candles end here; bots go on when more are imported"
+    }
+    assert desk.tick(seconds=10) == []
+    assert desk.tick(seconds=60) == ["bot-1"]
     assert desk.notes.failed == []
 
 
