@@ -10,7 +10,7 @@ from typing import Any, cast
 import psycopg
 from eventsourcing.persistence import PersistenceError, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
-from psycopg import Connection, Cursor
+from psycopg import Connection, Cursor, Pipeline
 from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row, tuple_row
@@ -174,15 +174,43 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
 
     def __init__(self, db: Database) -> None:
         PostgresReader.__init__(self, db)
-        self._refusal: psycopg.Error | None = None
         with _translated():
             PostgresApplicationRecorder.__init__(self, LogDatastore(db.dsn))
 
     def append(self, append: Append) -> Sequence[int]:
-        once = PostgresApplicationRecorder.insert_events.__wrapped__
-        self._refusal = None
-        with _translated(self):
-            return cast("Sequence[int] | None", once(self, append.events, append=append)) or ()
+        """All in one round trip, BEGIN to COMMIT, so that the table's lock is held no longer than need be.
+
+        After a statement that fails the server skips the rest of the trip, COMMIT included. The library's
+        own insert_events waits for six answers, four of them about nothing.
+        """
+        with _translated(), self.datastore.get_connection() as connection:
+            ids: Sequence[int] = ()
+            problem: Exception | None = None
+            try:
+                with connection.pipeline() as pipeline:
+                    try:
+                        ids = self._in_one_trip(connection, pipeline, append)
+                    except Exception as e:  # noqa: BLE001 - raised below, once the pipeline has been left
+                        problem = e
+            except psycopg.Error as e:  # leaving it reads the answers of what was skipped
+                problem = problem or e
+            if problem is not None:
+                if not connection.broken:
+                    connection.rollback()
+                raise problem
+            return ids
+
+    def _in_one_trip(
+        self, connection: Connection[DictRow], pipeline: Pipeline, append: Append
+    ) -> Sequence[int]:
+        with connection.cursor() as rows, connection.cursor() as events:
+            rows.execute("BEGIN")
+            self._insert_events(rows, append.events, append=append)
+            if append.events:
+                self._insert_stored_events(events, append.events)
+            rows.execute("COMMIT")
+            pipeline.sync()
+            return [row["notification_id"] for row in events.fetchall()] if append.events else ()
 
     def _insert_events(
         self,
@@ -194,7 +222,7 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
     ) -> None:
         """Everything but the events, in the same pipeline: the server refuses here, before the commit.
 
-        An exception raised on our side in a later hook would be raised after the library has committed.
+        Where the library itself inserts, an exception of ours in a later hook is raised after its commit.
         """
         curs.execute(_LOCK, prepare=True)
         if append is not None:
@@ -215,14 +243,8 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
             texts(e.topic for e in stored_events),
             blobs(e.state for e in stored_events),
         )
-        try:
-            curs.execute(_INSERT_EVENTS, columns, prepare=True)
-            _send_all(curs.connection)
-        except psycopg.Error as e:
-            # The server's refusal of an earlier statement may arrive here already. The library then still
-            # says COMMIT (to an aborted pipeline: nothing is committed), and that error would hide this one.
-            self._refusal = e
-            raise
+        curs.execute(_INSERT_EVENTS, columns, prepare=True)
+        _send_all(curs.connection)
 
     def _select(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         with _translated(), self.datastore.get_connection() as connection:
@@ -296,14 +318,12 @@ def _amounts(amounts: Iterable[Decimal]) -> str:
 
 
 @contextmanager
-def _translated(recorder: PostgresRecorder | None = None) -> Iterator[None]:
+def _translated() -> Iterator[None]:
     """Our words for what the server or the library says."""
     try:
         yield
     except PersistenceError as e:
         cause = e.__cause__ if isinstance(e.__cause__, psycopg.Error) else None
-        if recorder is not None and isinstance(cause, psycopg.errors.PipelineAborted):
-            cause = recorder._refusal or cause
         sqlstate = cause.sqlstate if cause is not None else None
         about = cause.diag.message_primary or "" if cause is not None else ""
         if sqlstate == STALE_VERSION:

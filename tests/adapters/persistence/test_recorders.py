@@ -130,7 +130,7 @@ def test_an_exception_in_the_librarys_later_hook_is_raised_after_the_commit(post
 
     recorder = Late(postgres_log.database)
     with pytest.raises(ZeroDivisionError):
-        recorder.append(appended(1))
+        recorder.insert_events(events(1))
     newest = recorder.newest()
     recorder.close()
     assert newest is not None, "the library now rolls back: its later hooks may refuse, too"
