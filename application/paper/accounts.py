@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from application.paper.terms import require_valid, terms_from_text, terms_to_text
 from application.ports.commands import Caller, CommandBus, Outcome, Result
@@ -17,6 +18,8 @@ from domain.ledger.events import EntryPosted
 from domain.money import Money
 
 FUNDING = "paper_funding"
+BOOKS_REMEMBERED = 20_000
+"""Books whose venue accounts are known to be level up to a version; others are followed from their start."""
 
 
 class UnknownPaperAccount(DomainError, code="unknown_paper_account"):
@@ -95,6 +98,15 @@ class ResetPaperBook:
 
 
 @dataclass(frozen=True, slots=True)
+class _Followed:
+    """A book whose account is open at the venue, and the version up to which its deposits are made there."""
+
+    venue_account: str
+    custody: str
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PaperAccountService:
     """Runs the commands above and then makes the venue follow the log; both are idempotent.
 
@@ -104,6 +116,7 @@ class PaperAccountService:
     bus: CommandBus
     log: EventLog
     venue: PaperAccounts
+    _followed: OrderedDict[str, _Followed] = field(default_factory=OrderedDict, init=False, repr=False)
 
     def open(self, command: OpenPaperBook, caller: Caller) -> Outcome:
         return self._run(command, command.book_id, caller)
@@ -115,16 +128,31 @@ class PaperAccountService:
         return self._run(command, command.new_book_id, caller)
 
     def make_venue_follow(self, book_id: str) -> None:
-        """Open the book's account at the paper venue and make its deposits, as far as they are missing."""
-        book: Book = self.log.load(book_stream(book_id)).state
-        if book.purse != PAPER:
+        """Open the book's account at the paper venue and make its deposits, as far as they are missing.
+
+        The first time in this process the whole book is gone through, later only what it has got since.
+        """
+        known = self._followed.get(book_id) or self._open_at_venue(book_id)
+        if known is None:
             return
-        self.venue.open_account(book.venue_account, terms_from_text(book.venue_terms))
-        for recorded in self.log.stream(book_stream(book_id)):
+        version = known.version
+        for recorded in self.log.stream(book_stream(book_id), after_version=version):
             entry = recorded.event
             if isinstance(entry, EntryPosted) and entry.kind == FUNDING:
-                custody = next(leg for leg in entry.postings if leg.account == book.custody)
-                self.venue.deposit(book.venue_account, entry.entry_id, Money(custody.amount, custody.asset))
+                custody = next(leg for leg in entry.postings if leg.account == known.custody)
+                self.venue.deposit(known.venue_account, entry.entry_id, Money(custody.amount, custody.asset))
+            version = recorded.version
+        # another thread may have got further, or less far: a deposit is made once, however often it is asked
+        self._followed[book_id] = replace(known, version=version)
+        if len(self._followed) > BOOKS_REMEMBERED:
+            self._followed.popitem(last=False)
+
+    def _open_at_venue(self, book_id: str) -> _Followed | None:
+        book: Book = self.log.load(book_stream(book_id)).state
+        if book.purse != PAPER:
+            return None
+        self.venue.open_account(book.venue_account, terms_from_text(book.venue_terms))
+        return _Followed(book.venue_account, book.custody)
 
     def _run(
         self, command: OpenPaperBook | FundPaperBook | ResetPaperBook, book_id: str, caller: Caller

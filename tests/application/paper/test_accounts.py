@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -19,7 +20,9 @@ from application.paper.accounts import (
 )
 from application.paper.terms import terms_from_text, terms_to_text
 from application.ports.commands import Command
+from application.ports.event_log import EventLog, RecordedEvent
 from application.ports.paper_accounts import CLOSE, FEE_IN_RECEIVED, PaperTerms
+from application.work import Versioned
 from domain.ledger.book import PAPER
 from domain.money import Money
 from tests.application.harness import Store, with_account, with_paper_account
@@ -63,6 +66,22 @@ def service(store: Store, venue: PaperExchange) -> PaperAccountService:
     return PaperAccountService(store.bus, store.log, venue)
 
 
+@dataclass(frozen=True)
+class Reading:
+    """A log that notes which streams are read, from which version, and how many events that gave."""
+
+    log: EventLog
+    read: list[tuple[str, int, int]]
+
+    def load(self, stream: str) -> Versioned:
+        return self.log.load(stream)
+
+    def stream(self, stream: str, *, after_version: int = 0) -> Sequence[RecordedEvent]:
+        events = self.log.stream(stream, after_version=after_version)
+        self.read.append((stream, after_version, len(events)))
+        return events
+
+
 def free(venue: PaperExchange, account: str = "book-1") -> dict[str, Decimal]:
     return dict(venue.account(account).free)
 
@@ -104,6 +123,33 @@ def test_following_again_and_again_deposits_once() -> None:
         paper.make_venue_follow("no such book")
 
     assert free(venue) == {"USDT": Decimal(1050)}
+
+
+def test_a_followed_book_is_not_read_from_its_start_again() -> None:
+    store, venue = with_account(), PaperExchange(MemoryPaperStore())
+    read: list[tuple[str, int, int]] = []
+    paper = PaperAccountService(store.bus, cast("EventLog", Reading(store.log, read)), venue)
+    paper.open(opening(usdt("1000"), btc("0.5")), caller("k"))
+
+    for n in range(3):
+        paper.fund(FundPaperBook("book-1", "acc-1", usdt("50"), f"d-{n}"), caller(f"f-{n}")).unwrap()
+
+    assert read == [("book:book-1", 0, 3), *(("book:book-1", 3 + n, 1) for n in range(3))]
+    assert free(venue) == {"USDT": Decimal(1150), "BTC": Decimal("0.5")}
+
+
+def test_what_another_process_left_half_done_is_made_up_for_by_the_next_deposit() -> None:
+    store, at_venue = with_account(), MemoryPaperStore()
+    here = service(store, PaperExchange(at_venue))
+    here.open(opening(usdt("1000")), caller("k"))
+    with pytest.raises(Away):  # elsewhere: at the account, the opening, then this deposit
+        service(store, DyingVenue(at_venue, 3)).fund(
+            FundPaperBook("book-1", "acc-1", usdt("50"), "d-1"), caller("f")
+        )
+
+    here.fund(FundPaperBook("book-1", "acc-1", usdt("7"), "d-2"), caller("g")).unwrap()
+
+    assert free(PaperExchange(at_venue)) == {"USDT": Decimal(1057)}
 
 
 def test_a_deposit_id_counts_once_whatever_the_command_id() -> None:
