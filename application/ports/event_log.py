@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from application.records import record
 from application.work import Versioned as Versioned
 from domain.errors import DomainError, InvalidValue
 
@@ -33,7 +34,7 @@ class Position:
         return cls(int(shard or SHARD), int(number))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Metadata:
     """Who caused an event, by which command, and when it was recorded."""
 
@@ -44,7 +45,7 @@ class Metadata:
     causation_id: str  # the command or event that led to this one
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RecordedEvent:
     """One event as it stands in the log."""
 

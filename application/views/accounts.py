@@ -47,13 +47,14 @@ class Accounts:
             )
             return
         row = the(rows, AccountRow, recorded.stream.removeprefix("account:"))
-        row = changed(row, version=recorded.version)
+        version = recorded.version
         match event:
             case RoleGranted():
-                rows.put(changed(row, roles=",".join([*filter(None, row.roles.split(",")), event.role])))
+                roles = ",".join([*filter(None, row.roles.split(",")), event.role])
+                rows.put(changed(row, version=version, roles=roles))
             case AccountFrozen():
-                rows.put(changed(row, status=FROZEN))
+                rows.put(changed(row, version=version, status=FROZEN))
             case AccountUnfrozen():
-                rows.put(changed(row, status=ACTIVE))
+                rows.put(changed(row, version=version, status=ACTIVE))
             case _:
                 assert_never(event)

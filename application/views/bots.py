@@ -38,19 +38,20 @@ def fold_bot(rows: Rows, recorded: RecordedEvent, event: BotEvent) -> None:
         rows.put(_created(recorded, event))
         return
     bot = the(rows, BotRow, recorded.stream.removeprefix("bot:"))
-    bot = changed(bot, version=recorded.version)
+    version = recorded.version
     match event:
         case BotStarted():
-            rows.put(changed(bot, status=RUNNING, status_reason="", run=event.run))
+            rows.put(changed(bot, version=version, status=RUNNING, status_reason="", run=event.run))
         case BotPaused():
-            rows.put(changed(bot, status=PAUSED, status_reason=event.reason))
+            rows.put(changed(bot, version=version, status=PAUSED, status_reason=event.reason))
         case BotResumed():
-            rows.put(changed(bot, status=RUNNING, status_reason=""))
+            rows.put(changed(bot, version=version, status=RUNNING, status_reason=""))
         case BotStopped():
-            rows.put(changed(bot, status=STOPPED, status_reason=event.reason))
+            rows.put(changed(bot, version=version, status=STOPPED, status_reason=event.reason))
         case SignalRaised():
             rows.put(_raised(recorded, event, bot))
-            rows.put(changed(bot, signals=bot.signals + 1, last_signal_at_utc=event.raised_at_utc))
+            signals = bot.signals + 1
+            rows.put(changed(bot, version=version, signals=signals, last_signal_at_utc=event.raised_at_utc))
         case GuardrailTripped():
             signal = the(rows, SignalRow, event.signal_id)
             rows.put(
@@ -61,7 +62,7 @@ def fold_bot(rows: Rows, recorded: RecordedEvent, event: BotEvent) -> None:
                     guardrail_detail=event.detail,
                 )
             )
-            rows.put(changed(bot, guardrails_tripped=bot.guardrails_tripped + 1))
+            rows.put(changed(bot, version=version, guardrails_tripped=bot.guardrails_tripped + 1))
         case _:
             assert_never(event)
 

@@ -50,12 +50,13 @@ def fold_order(rows: Rows, recorded: RecordedEvent, event: OrderEvent) -> None:
         rows.put(_intended(recorded, event))
         return
     order = the(rows, OrderRow, event.client_order_id)
-    order = changed(order, version=recorded.version)
+    version = recorded.version
     match event:
         case OrderAccepted():
             rows.put(
                 changed(
                     order,
+                    version=version,
                     status=status_once_open(event.venue_order_id, order.filled_base),
                     venue_order_id=event.venue_order_id,
                     updated_at_utc=event.accepted_at_utc,
@@ -66,25 +67,45 @@ def fold_order(rows: Rows, recorded: RecordedEvent, event: OrderEvent) -> None:
         case OrderCanceled():
             rows.put(
                 changed(
-                    order, status=CANCELED, status_reason=event.reason, updated_at_utc=event.canceled_at_utc
+                    order,
+                    version=version,
+                    status=CANCELED,
+                    status_reason=event.reason,
+                    updated_at_utc=event.canceled_at_utc,
                 )
             )
         case OrderRefused():
             rows.put(
                 changed(
-                    order, status=REFUSED, status_reason=event.reason, updated_at_utc=event.refused_at_utc
+                    order,
+                    version=version,
+                    status=REFUSED,
+                    status_reason=event.reason,
+                    updated_at_utc=event.refused_at_utc,
                 )
             )
         case OutcomeUnknown():
             rows.put(
                 changed(
-                    order, status=UNKNOWN, status_reason=event.problem, updated_at_utc=event.noticed_at_utc
+                    order,
+                    version=version,
+                    status=UNKNOWN,
+                    status_reason=event.problem,
+                    updated_at_utc=event.noticed_at_utc,
                 )
             )
         case OutcomeResolved():
             status = status_once_open(order.venue_order_id, order.filled_base)
             status = FILLED if event.outcome == FILLED else status
-            rows.put(changed(order, status=status, status_reason="", updated_at_utc=event.resolved_at_utc))
+            rows.put(
+                changed(
+                    order,
+                    version=version,
+                    status=status,
+                    status_reason="",
+                    updated_at_utc=event.resolved_at_utc,
+                )
+            )
         case _:
             assert_never(event)
 
@@ -125,6 +146,7 @@ def _filled(
     rows.put(
         changed(
             order,
+            version=recorded.version,
             status=FILLED if isinstance(event, OrderFilled) else partly,
             filled_base=add(order.filled_base, event.base_quantity),
             filled_quote=add(order.filled_quote, notional(event.base_quantity, event.price_quote_per_base)),

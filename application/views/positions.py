@@ -50,13 +50,14 @@ def after_fill(position: PositionRow, fill: FillRow) -> PositionRow:
     fees = add(position.fees_quote, add(quote_fee, notional(base_fee, fill.price_quote_per_base)))
     value = notional(fill.base_quantity, fill.price_quote_per_base)
     seen_at: datetime = max(position.updated_at_utc, fill.traded_at_utc)
-    position = changed(position, fees_quote=fees, updated_at_utc=seen_at)
     if fill.side == BUY:
         return changed(
             position,
             base_quantity=add(position.base_quantity, subtract(fill.base_quantity, base_fee)),
             cost_quote=add(position.cost_quote, add(value, quote_fee)),
+            fees_quote=fees,
             buys=position.buys + 1,
+            updated_at_utc=seen_at,
         )
     gone = add(fill.base_quantity, base_fee)
     cost = _share(position.cost_quote, gone, position.base_quantity)
@@ -66,7 +67,9 @@ def after_fill(position: PositionRow, fill: FillRow) -> PositionRow:
         base_quantity=subtract(position.base_quantity, gone),
         cost_quote=subtract(position.cost_quote, cost),
         realised_quote=add(position.realised_quote, subtract(proceeds, cost)),
+        fees_quote=fees,
         sells=position.sells + 1,
+        updated_at_utc=seen_at,
     )
 
 

@@ -5,13 +5,14 @@ Amounts are exact Decimals; times are aware UTC datetimes; positions are log ids
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
+from application.records import record
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@record
 class BalanceRow:
     """One ledger balance (debit +, credit −); an account at zero has no row.
 
@@ -26,7 +27,7 @@ class BalanceRow:
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AccountRow:
     KEY: ClassVar = ("account_id",)
 
@@ -38,7 +39,7 @@ class AccountRow:
     registered_at_utc: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BookRow:
     KEY: ClassVar = ("book_id",)
 
@@ -53,7 +54,7 @@ class BookRow:
     closed_at_utc: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class EntryRow:
     """One journal entry; its postings are one PostingRow each."""
 
@@ -71,7 +72,7 @@ class EntryRow:
     recorded_at_utc: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PostingRow:
     KEY: ClassVar = ("position", "leg")
 
@@ -83,7 +84,7 @@ class PostingRow:
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TotalRow:
     """The sum over all books of a purse, by class of account: owner:held for every owner:held:{id}, …"""
 
@@ -95,7 +96,7 @@ class TotalRow:
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BotRow:
     KEY: ClassVar = ("bot_id",)
 
@@ -124,7 +125,7 @@ class BotRow:
     created_at_utc: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SignalRow:
     KEY: ClassVar = ("signal_id",)
 
@@ -142,7 +143,7 @@ class SignalRow:
     raised_at_utc: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class OrderRow:
     KEY: ClassVar = ("client_order_id",)
 
@@ -171,7 +172,7 @@ class OrderRow:
     updated_at_utc: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FillRow:
     KEY: ClassVar = ("venue_account", "symbol", "venue_trade_id")
 
@@ -192,7 +193,7 @@ class FillRow:
     traded_at_utc: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PositionRow:
     """What a bot holds of its base asset, at average cost; profit in quote, fees included where in quote."""
 
