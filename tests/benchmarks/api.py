@@ -21,7 +21,7 @@ from tests.benchmarks.http_load import Answered, Supply, UnexpectedAnswer, ask, 
 from tests.benchmarks.report import Case, Section, ratio
 
 CLIENTS = 50
-SECONDS = 4.0
+SECONDS = 3.0
 PEOPLE, QUICK_PEOPLE = 25, 5
 MUST_REQUESTS, MUST_P95_MS = 1_500.0, 50.0
 ALIVE = "/healthz"

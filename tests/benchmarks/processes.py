@@ -21,7 +21,7 @@ from tests.benchmarks.report import Case, Section, ratio
 PROCESSES = (1, 2, 4)
 CLIENTS = 64
 OWNERS = 1_000
-SECONDS = 3.0
+SECONDS = 2.0
 
 
 class BooksDisagree(AssertionError):
