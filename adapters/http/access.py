@@ -6,8 +6,10 @@ Adding a second way to prove who one is (an API key, a passkey) means one more b
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -24,6 +26,8 @@ from domain.accounts.account import Account
 
 SECURE_COOKIE, PLAIN_COOKIE = "__Host-evenkeel", "evenkeel"
 CSRF_HEADER = "x-evenkeel-csrf"
+REMEMBERED = timedelta(seconds=1)
+MOST_REMEMBERED = 10_000
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 security_log = logging.getLogger("evenkeel.security")
 
@@ -33,7 +37,8 @@ Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """An account that has proved who it is. Roles are those of this very request (safety §2.40)."""
+    """An account that has proved who it is. For guards that ask for roles, they are those of this very
+    request (safety §2.40)."""
 
     account_id: str
     roles: frozenset[str]
@@ -47,6 +52,40 @@ class Gate:
     services: Services
     readers: Workers
     cookie: str
+    seen: Seen
+
+
+class Seen:
+    """Who was behind a token a moment ago, so that not every request looks a session up.
+
+    Ended in this process, a session is forgotten at once; ended by another one, within `REMEMBERED`. For use
+    on the event loop.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, tuple[datetime, Principal]] = OrderedDict()
+        self._forgotten = 0
+
+    def find(self, token: str, now: datetime) -> Principal | None:
+        found = self._known.get(token_hash(token))
+        if found is None:
+            return None
+        at, principal = found
+        current = timedelta() <= now - at < REMEMBERED and now < principal.session.expires_at_utc
+        return principal if current else None
+
+    async def look_up(self, token: str, now: datetime, gate: Gate) -> Principal | None:
+        forgotten = self._forgotten
+        principal = await gate.readers.run(resolve, gate.services, token)
+        if principal is not None and forgotten == self._forgotten:  # else it may have ended meanwhile
+            self._known[principal.session.token_sha256] = (now, principal)
+            if len(self._known) > MOST_REMEMBERED:
+                self._known.popitem(last=False)
+        return principal
+
+    def forget(self, session: Session) -> None:
+        self._forgotten += 1
+        self._known.pop(session.token_sha256, None)
 
 
 async def public(connection: Connection, _: BaseRouteHandler) -> None:
@@ -63,7 +102,7 @@ def roles(*allowed: str) -> Guard:
     """Accounts that have at least one of these roles."""
 
     async def has_role(connection: Connection, _: BaseRouteHandler) -> None:
-        principal = await _principal(connection)
+        principal = await _principal(connection, fresh=True)
         if principal.roles.isdisjoint(allowed):
             security_log.warning(
                 "role missing",
@@ -107,7 +146,7 @@ def cookie_name(*, insecure: bool) -> str:
     return PLAIN_COOKIE if insecure else SECURE_COOKIE
 
 
-async def _principal(connection: Connection) -> Principal:
+async def _principal(connection: Connection, *, fresh: bool = False) -> Principal:
     gate: Gate = connection.app.state.gate
     token, by_cookie = _token(connection, gate.cookie)
     if not token:
@@ -115,7 +154,10 @@ async def _principal(connection: Connection) -> Principal:
             "not_signed_in", "sign in first: POST /v1/sessions, then send its cookie or Bearer token"
         )
     _refuse_cross_site(connection, by_cookie=by_cookie)
-    principal = await gate.readers.run(resolve, gate.services, token)
+    now = gate.services.clock.now()
+    principal = None if fresh else gate.seen.find(token, now)
+    if principal is None:
+        principal = await gate.seen.look_up(token, now, gate)
     if principal is None:
         security_log.info("session refused", extra={"session": token_hash(token)[:8]})
         raise Problem("not_signed_in", "the session is unknown or has ended; sign in again")

@@ -75,7 +75,7 @@ def create_app(
     )
     app.state.desk = desk
     cookie = cookie_name(insecure=options.insecure_cookies)
-    app.state.gate = Gate(services, desk.readers, cookie)
+    app.state.gate = Gate(services, desk.readers, cookie, desk.seen)
     # middleware is per route: only from here 404s and 405s are covered too
     app.asgi_handler = Outer(
         app.asgi_handler,

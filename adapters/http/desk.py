@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 from litestar import Request, Response
 from pydantic import BaseModel
 
-from adapters.http.access import principal_of
+from adapters.http.access import Seen, principal_of
 from adapters.http.options import HttpOptions
 from adapters.http.problems import Problem, problem_response, request_id_of
 from adapters.http.sign_in_limits import SignInLimits
@@ -30,7 +30,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 
 
 class Desk:
-    """Holds no state of the platform's: threads, limits of sign-ins and open streams only."""
+    """Holds no state of the platform's: threads, limits of sign-ins, open streams, who was here just now."""
 
     def __init__(self, services: Services, options: HttpOptions) -> None:
         self.services, self.options = services, options
@@ -41,6 +41,7 @@ class Desk:
         self.sign_in_limits = SignInLimits(
             per_address=options.sign_in_failures, per_account=options.account_sign_in_failures
         )
+        self.seen = Seen()
         self.streams = StreamHub(services.log, self.readers, options)
 
     async def aclose(self) -> None:

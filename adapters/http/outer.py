@@ -20,6 +20,8 @@ RequestContext = Callable[[str], AbstractContextManager[Any]]
 """Binds a request id to whatever is logged inside, for the observability adapter."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}", re.ASCII)
+SLOW_S = 1.0
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _QUIET = frozenset({"/healthz", "/readyz"})
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -33,6 +35,10 @@ _STRICT_CSP = b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; for
 SCHEMA_CSP = (
     b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     b"img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; form-action 'none'"
+)
+_OURS = frozenset(
+    [name for name, _ in _HEADERS]
+    + [b"strict-transport-security", b"content-security-policy", b"x-request-id"]
 )
 access_log = logging.getLogger("evenkeel.http")
 error_log = logging.getLogger("evenkeel.http.errors")
@@ -60,11 +66,11 @@ class Outer:
     ) -> None:
         self._app, self._observer, self._context = app, observer, request_context
         self._max_body_bytes = max_body_bytes
-        self._headers = (
-            (*_HEADERS, (b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
-            if hsts
-            else _HEADERS
+        hsts_header = (
+            ((b"strict-transport-security", b"max-age=31536000; includeSubDomains"),) if hsts else ()
         )
+        self._headers = (*_HEADERS, *hsts_header, (b"content-security-policy", _STRICT_CSP))
+        self._page_headers = (*_HEADERS, *hsts_header, (b"content-security-policy", SCHEMA_CSP))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if str(scope["type"]) != "http":
@@ -85,8 +91,10 @@ class Outer:
         return self._max_body_bytes
 
     def headers(self, path: str, request_id: str, present: frozenset[bytes]) -> list[tuple[bytes, bytes]]:
-        csp = SCHEMA_CSP if path == "/schema" or path.startswith("/schema/") else _STRICT_CSP
-        ours = (*self._headers, (b"content-security-policy", csp), (b"x-request-id", request_id.encode()))
+        for_page = path == "/schema" or path.startswith("/schema/")
+        ours = [*(self._page_headers if for_page else self._headers), (b"x-request-id", request_id.encode())]
+        if present.isdisjoint(_OURS):
+            return ours
         return [(name, value) for name, value in ours if name not in present]
 
     def report(self, error: BaseException, request_id: str) -> None:
@@ -98,14 +106,11 @@ class Outer:
         template = str(scope.get("path_template") or "unmatched")
         method = str(scope.get("method", ""))
         self._observer.request_finished(method, template, status, seconds)
-        if template not in _QUIET:
-            access_log.info(
-                "%s %s %d",
-                method,
-                template,
-                status,
-                extra={"request_id": request_id, "duration_ms": round(seconds * 1000, 1)},
-            )
+        level = _level(method, template, status, seconds)
+        if access_log.isEnabledFor(level):
+            duration_ms = round(seconds * 1000, 1)
+            extra = {"request_id": request_id, "duration_ms": duration_ms}
+            access_log.log(level, "%s %s %d", method, template, status, extra=extra)
 
 
 class _Exchange:
@@ -184,6 +189,12 @@ class _Exchange:
 
     def _limit_words(self) -> str:
         return f"a body has at most {self._outer.max_body_bytes} bytes"
+
+
+def _level(method: str, template: str, status: int, seconds: float) -> int:
+    """As with commands, what changed nothing and went well is a debug line: metrics count it all the same."""
+    unremarkable = status < 400 and seconds < SLOW_S
+    return logging.DEBUG if template in _QUIET or (method in _SAFE and unremarkable) else logging.INFO
 
 
 def _request_id(scope: Scope) -> str:

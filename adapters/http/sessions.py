@@ -104,14 +104,16 @@ class SessionsController(Controller):
 
     @delete("/current", guards=[signed_in], status_code=204, summary="Sign out here")
     async def sign_out(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[None]:
-        await desk.read(desk.services.sessions.end, principal_of(request).session.token_sha256)
+        session = principal_of(request).session
+        await desk.read(desk.services.sessions.end, session.token_sha256)
+        desk.seen.forget(session)
         return Response(None, status_code=204, cookies=[_cookie(desk, "", 0)])
 
     @delete("/{session_id:str}", guards=[signed_in], status_code=204, summary="Sign out there")
     async def revoke(
         self, request: AnyRequest, session_id: FromPath[str], desk: NamedDependency[Desk]
     ) -> None:
-        await desk.read(_end, desk, principal_of(request).account_id, session_id)
+        desk.seen.forget(await desk.read(_end, desk, principal_of(request).account_id, session_id))
 
 
 def session_id(session: Session) -> str:
@@ -119,11 +121,11 @@ def session_id(session: Session) -> str:
     return derived_id("session", session.token_sha256)
 
 
-def _end(desk: Desk, account_id: str, wanted: str) -> None:
+def _end(desk: Desk, account_id: str, wanted: str) -> Session:
     for session in desk.services.sessions.of_account(account_id):
         if session_id(session) == wanted:
             desk.services.sessions.end(session.token_sha256)
-            return
+            return session
     raise Problem("unknown_session", f"no session {wanted}")
 
 
