@@ -135,6 +135,8 @@ class Demo:
             count, last = self._run(runner, first, feed, settings, progress)
             if settings.force_close:
                 self._move_clock(last.open_time_ms + length)
+                if runner.resumes_at_ms is not None and last.open_time_ms < runner.resumes_at_ms:
+                    self.venue.show("file", settings.symbol, settings.interval, last)  # killed while closing
                 runner.close_position(last)
             stop = StopBot(bot_id, bot.owner_id, "the demo's candles ended")
             self._execute(stop, f"stop:{bot_id}")

@@ -137,9 +137,14 @@ class BotRunner:
         self._observer.candle_seen(self.bot_id)
 
     def close_position(self, last: Candle) -> None:
-        """Sell what the bot holds, as if a candle after the last one asked for it (the end of a demo)."""
+        """Sell what the bot holds, as if a candle after the last one asked for it (the end of a demo).
+
+        An order that this had placed before the process died is seen through first.
+        """
+        opens_at = last.open_time_ms + self._interval_ms
+        if self._open is not None:
+            self._look_after(self._open, opens_at)
         if self._in_position and self._open is None:
-            opens_at = last.open_time_ms + self._interval_ms
             self._trade(Signal(SELL, "the candles end here"), opens_at, last.close, opens_at)
 
     # -- steps ---------------------------------------------------------------------------------------------

@@ -58,10 +58,10 @@ class Run:
     def __init__(self, evenkeel: Evenkeel, folder: Path, convention: str, database_url: str) -> None:
         self.evenkeel, self.database_url = evenkeel, database_url
         self._file, self._convention = candles.synthetic_file(folder, CANDLES), convention
-        undisturbed_url = f"sqlite:///{folder}/undisturbed.db"
-        self.undisturbed = evenkeel.run(*words_of(self._file, convention, undisturbed_url)).json
-        self._undisturbed_facts = _facts(evenkeel, undisturbed_url)
-        self._undisturbed_trades = books.trades_of_the_venue(undisturbed_url)
+        self.undisturbed_url = f"sqlite:///{folder}/undisturbed.db"
+        self.undisturbed = evenkeel.run(*words_of(self._file, convention, self.undisturbed_url)).json
+        self._undisturbed_facts = _facts(evenkeel, self.undisturbed_url)
+        self._undisturbed_trades = books.trades_of_the_venue(self.undisturbed_url)
 
     def start(self, **variables: str) -> Process:
         words = words_of(self._file, self._convention, self.database_url)
@@ -129,6 +129,26 @@ def test_killed_again_and_again_it_still_ends_as_if_it_had_not_been(
         run.dies_at(point, nth)
     run.finishes()
     sound(evenkeel, database_url)
+
+
+def test_killed_while_closing_its_position_at_the_end_it_closes_it_once(
+    evenkeel: Evenkeel, tmp_path: Path
+) -> None:
+    run = Run(evenkeel, tmp_path, "close", "")
+    ((commits,),) = books.rows(run.undisturbed_url, "SELECT count(DISTINCT position) FROM command_keys")
+    # the last of them: sell, filled, stop
+    for point, nth in (
+        ("before_append", commits - 2),
+        ("after_append", commits - 2),
+        ("after_venue_fill", run.undisturbed["fills"]),
+        ("before_append", commits - 1),
+        ("after_append", commits - 1),
+        ("before_append", commits),
+        ("after_append", commits),
+    ):
+        run.database_url = f"sqlite:///{tmp_path}/{point}-{nth}.db"
+        run.dies_at(point, nth)
+        run.finishes()
 
 
 def test_killed_from_outside_at_any_moment_it_ends_as_if_it_had_not_been(
