@@ -15,7 +15,7 @@ from tests.shared_data import shared
 
 HOUR_MS = 3_600_000
 START_MS = 1_699_999_200_000
-GOLDEN_SYMBOL = "ETH/USDT"
+SEED = 3
 
 
 def write(path: Path, candles: Iterable[Candle]) -> Path:
@@ -27,7 +27,7 @@ def write(path: Path, candles: Iterable[Candle]) -> Path:
     return path
 
 
-def synthetic_file(folder: Path, count: int, *, symbol: str = "BTC/USDT", seed: int = 3) -> Path:
+def synthetic_file(folder: Path, count: int, *, symbol: str = "BTC/USDT", seed: int = SEED) -> Path:
     """Generated hourly candles, named as a venue's export would be."""
     path = folder / f"binance_{symbol.replace('/', '')}_1h_{count}_{seed}.csv"
     return write(path, generate(symbol, "1h", START_MS, count, seed))

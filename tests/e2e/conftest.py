@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.processes import Evenkeel
+from tests.e2e.processes import Evenkeel, opened
 
 ENGINES = ("sqlite", "postgresql")
 
@@ -15,9 +15,8 @@ ENGINES = ("sqlite", "postgresql")
 @pytest.fixture
 def evenkeel(tmp_path: Path) -> Iterator[Evenkeel]:
     """`evenkeel …`, any number of them."""
-    commands = Evenkeel(tmp_path / "commands")
-    yield commands
-    commands.close()
+    with opened(tmp_path / "commands") as commands:
+        yield commands
 
 
 @pytest.fixture(params=ENGINES)

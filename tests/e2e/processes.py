@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +147,16 @@ class Evenkeel:
     def close(self) -> None:
         for process in self._started:
             process.close()
+
+
+@contextlib.contextmanager
+def opened(folder: Path) -> Iterator[Evenkeel]:
+    """Commands for the length of the block; none of them outlives it."""
+    commands = Evenkeel(folder)
+    try:
+        yield commands
+    finally:
+        commands.close()
 
 
 class Server:

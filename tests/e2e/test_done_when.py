@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +14,8 @@ import pytest
 
 from tests.e2e import books, candles
 from tests.e2e.conftest import ENGINES
-from tests.e2e.processes import Evenkeel
+from tests.e2e.processes import Evenkeel, opened
+from tests.postgres import Server
 
 Balances = dict[tuple[str, str, str], Decimal]
 
@@ -33,15 +37,43 @@ class Traded:
         return process.out
 
 
+def traded_on(evenkeel: Evenkeel, folder: Path, url: str) -> str:
+    file = candles.synthetic_file(folder, 200)
+    evenkeel.json("demo", "--candles", str(file), "--fast", "3", "--slow", "8", "--database-url", url)
+    return url
+
+
+@pytest.fixture(scope="module")
+def traded_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("traded")
+    with opened(folder / "commands") as evenkeel:
+        traded_on(evenkeel, folder, f"sqlite:///{folder}/books.db")
+    yield folder / "books.db"
+
+
+@pytest.fixture(scope="module")
+def traded_template(
+    tmp_path_factory: pytest.TempPathFactory, postgres_server: Server, _migrated_template: str
+) -> Iterator[str]:
+    folder, name = tmp_path_factory.mktemp("traded"), f"evenkeel_traded_{os.getpid()}"
+    with opened(folder / "commands") as evenkeel:
+        traded_on(evenkeel, folder, postgres_server.create_database(name, template=_migrated_template))
+    yield name
+    postgres_server.drop_database(name)
+
+
 @pytest.fixture(params=ENGINES)
-def traded(request: pytest.FixtureRequest, evenkeel: Evenkeel, tmp_path: Path) -> Traded:
-    url = f"sqlite:///{tmp_path}/books.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
-    found = Traded(evenkeel, url)
-    file = candles.synthetic_file(tmp_path, 200)
-    found.json("demo", "--candles", str(file), "--fast", "3", "--slow", "8")
-    return found
+def traded(request: pytest.FixtureRequest, evenkeel: Evenkeel, tmp_path: Path) -> Iterator[Traded]:
+    """A copy of its own for every test."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("traded_file"), tmp_path / "books.db")
+        yield Traded(evenkeel, f"sqlite:///{tmp_path}/books.db")
+    else:
+        server: Server = request.getfixturevalue("postgres_server")
+        name = f"evenkeel_traded_{os.getpid()}_copy"
+        template = request.getfixturevalue("traded_template")
+        yield Traded(evenkeel, server.create_database(name, template=template))
+        server.drop_database(name)
 
 
 def test_the_demo_on_real_bitcoin_candles_balances_in_every_asset(
@@ -239,7 +271,8 @@ def test_a_bot_on_pounds_needs_no_wallet_and_trades_once_it_is_funded(
     assert created["allocated"] == "0 GBP"
     assert evenkeel.json("bots", "start", bot_id, *where)["status"] == "running"
     (account,) = evenkeel.json("paper", "show", *where)
-    assert [w["total"] for w in account["wallets"] if w["asset"].startswith("GBP")] in ([], ["0"])
+    wallets = {wallet["asset"]: wallet["total"] for wallet in account["wallets"]}
+    assert wallets == {"BTC.PAPER": "0", "GBP.PAPER": "0"}
 
     server = evenkeel.serve(database_url)
     server.process.until(lambda: books.count(database_url, "signals") >= 3, "signals")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -101,6 +102,10 @@ def _facts(evenkeel: Evenkeel, database_url: str) -> list[tuple[Any, ...]]:
     return [tuple((name, value) for name, value in fact.items() if name != "position") for fact in found]
 
 
+def _has(database_url: str, events: int) -> bool:
+    return books.count(database_url, "stored_events") >= events
+
+
 def _without_seconds(result: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in result.items() if name != "seconds"}
 
@@ -159,6 +164,6 @@ def test_killed_from_outside_at_any_moment_it_ends_as_if_it_had_not_been(
     events = int(run.undisturbed["log_events"])
     for at in sorted(random.sample(range(1, events - 20), 5)):
         process = run.start()
-        process.until(lambda at=at: books.count(database_url, "stored_events") >= at, f"event {at}")
+        process.until(partial(_has, database_url, at), f"event {at}")
         assert process.kill() == -signal.SIGKILL
     run.finishes()
