@@ -78,19 +78,21 @@ def history(events: int, envelopes: Envelopes) -> History:
     raise AssertionError("the supply of events is endless")
 
 
-def fill(db: Database, made: History) -> None:
-    """Put it into an empty log, as fast as the engine takes it."""
+def fill(db: Database, made: History, first: int, last: int) -> None:
+    """Put events first < n <= last into the log, the fast way; with the last of them, the heads."""
+    rows = made.rows[first:last]
     heads = [(stream, version, digest) for stream, (version, digest) in made.heads.items()]
+    heads = heads if last == len(made.rows) else []
     with db.transaction() as connection:
         raw: Any = connection.connection.driver_connection
         if isinstance(raw, sqlite3.Connection):
             columns = "notification_id, originator_id, originator_version, topic, state"
-            raw.executemany(f"INSERT INTO stored_events ({columns}) VALUES (?, ?, ?, ?, ?)", made.rows)
+            raw.executemany(f"INSERT INTO stored_events ({columns}) VALUES (?, ?, ?, ?, ?)", rows)
             raw.executemany("INSERT INTO stream_heads VALUES (?, ?, ?)", heads)
             return
         with raw.cursor() as cursor:
             columns = "originator_id, originator_version, topic, state"
-            copy_rows(cursor, f"COPY stored_events ({columns}) FROM STDIN (FORMAT BINARY)", made.rows)
+            copy_rows(cursor, f"COPY stored_events ({columns}) FROM STDIN (FORMAT BINARY)", rows)
             with cursor.copy("COPY stream_heads (stream, version, hash) FROM STDIN (FORMAT BINARY)") as copy:
                 copy.set_types(("text", "int8", "bytea"))
                 for head in heads:
