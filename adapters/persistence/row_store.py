@@ -163,12 +163,13 @@ def select(connection: Connection, statement: str, parameters: Sequence[Any] = (
 class _Kept:
     """One row class of StoredRows: its table, what is known of its rows, and which of them changed."""
 
-    __slots__ = ("changed", "complete", "key_of", "read_back", "rows", "table")
+    __slots__ = ("added", "changed", "complete", "key_of", "read_back", "rows", "table")
 
     def __init__(self, table: RowTable, *, complete: bool) -> None:
         self.table, self.key_of = table, table.key_of
         self.rows: dict[Key, Row | None] = {}  # None: there is no such row
         self.changed: dict[Key, Row | None] = {}
+        self.added: list[Row] = []
         self.read_back = False  # a fold has asked for one
         self.complete = complete  # what is not in `rows` does not exist
 
@@ -206,6 +207,11 @@ class StoredRows:
         key = kept.key_of(row)
         kept.changed[key] = kept.rows[key] = row
 
+    def add(self, row: Row) -> None:
+        kind = type(row)
+        kept = self._kinds.get(kind) or self._keep(kind)
+        kept.added.append(row)
+
     def delete(self, kind: type, *key: Any) -> None:
         kept = self._kinds.get(kind) or self._keep(kind)
         kept.changed[key] = kept.rows[key] = None
@@ -221,18 +227,24 @@ class StoredRows:
 
     def size(self) -> int:
         """How many rows are kept."""
-        return sum(len(kept.rows) for kept in self._kinds.values())
+        return sum(len(kept.rows) + len(kept.added) for kept in self._kinds.values())
 
     def flush(self) -> None:
         """Write what changed."""
         for kept in self._kinds.values():
+            if kept.added:
+                self._insert(kept, kept.added)
+                kept.added = []
             if kept.changed:
                 self._write(kept)
 
     def take_appended(self) -> list[tuple[RowTable, list[Row]]]:
-        """Give away, and forget, new rows of kinds that no fold has read back: they only ever grow."""
+        """Give away, and forget, what was added and new rows of kinds that no fold has read back."""
         taken = []
         for kept in self._kinds.values():
+            if kept.added:
+                taken.append((kept.table, kept.added))
+                kept.added = []
             if kept.changed and not kept.read_back:
                 taken.append((kept.table, [row for row in kept.changed.values() if row is not None]))
                 kept.complete = False
@@ -243,7 +255,11 @@ class StoredRows:
         """Keep nothing; what was not flushed is lost."""
         for kept in self._kinds.values():
             kept.complete = False
-            kept.rows, kept.changed = {}, {}
+            kept.rows, kept.changed, kept.added = {}, {}, []
+
+    def _insert(self, kept: _Kept, rows: Sequence[Row]) -> None:
+        write = kept.table.load if self._fresh else kept.table.upsert
+        write(self._open(), rows)
 
     def _write(self, kept: _Kept) -> None:
         connection = self._open()

@@ -26,6 +26,10 @@ class Rows(Protocol):
 
     def put(self, row: Any) -> None: ...
 
+    def add(self, row: Any) -> None:
+        """Put a row under a key that is never put, asked for or deleted again by a fold."""
+        ...
+
     def delete(self, kind: type, *key: Any) -> None: ...
 
 

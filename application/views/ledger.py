@@ -58,7 +58,7 @@ class Ledger:
 def _entry(rows: Rows, recorded: RecordedEvent, event: EntryPosted, book: BookRow) -> None:
     fee = event.venue_fee
     position = recorded.position.id
-    rows.put(
+    rows.add(
         EntryRow(
             position=position,
             book_id=book.book_id,
@@ -73,7 +73,7 @@ def _entry(rows: Rows, recorded: RecordedEvent, event: EntryPosted, book: BookRo
         )
     )
     for leg, posting in enumerate(event.postings):
-        rows.put(
+        rows.add(
             PostingRow(
                 position=position,
                 leg=leg,
