@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from application.accounts.commands import RegisterAccount
 from application.ports.clock import Clock
-from application.ports.commands import Caller, CommandBus, Outcome, derived_id
+from application.ports.commands import Caller, CommandBus, CommandIdReused, Outcome, derived_id
 from application.ports.identities import Identities, Identity, PasswordHasher, Session, Sessions
 from application.ports.tokens import Tokens
 from domain.errors import DomainError, InvalidValue
@@ -43,8 +43,9 @@ def token_hash(token: str) -> str:
 class Registration:
     """A person registers: the identity row first, then the event that commits to it.
 
-    Both are idempotent by the caller's command id, so a retry after a crash in between completes.
-    Errors: InvalidValue, EmailTaken.
+    Both are idempotent by the caller's command id, so a retry after a crash in between completes, and of the
+    same request sent twice at once each is answered alike. Repeated with other words it is refused.
+    Errors: InvalidValue, EmailTaken, CommandIdReused.
     """
 
     bus: CommandBus
@@ -57,20 +58,26 @@ class Registration:
         email = normalised_email(email)
         require_acceptable_password(password, email)
         account_id = derived_id("acct", caller.scope, caller.command_id)
-        identity = self.identities.by_account(account_id)
+        identity = self.identities.by_account(account_id) or self._added(account_id, email, password)
         if identity is None:
-            salt = self.tokens.salt()
-            identity = Identity(
-                account_id=account_id,
-                email=email,
-                password_hash=self.hasher.hash(password),
-                commitment_salt=salt,
-                created_at_utc=self.clock.now(),
-            )
-            if not self.identities.add(identity):
+            identity = self.identities.by_account(account_id)  # by the same request, a moment faster
+            if identity is None:
                 raise EmailTaken
+        if identity.email != email or not self.hasher.verify(password, identity.password_hash):
+            raise CommandIdReused(command_id=caller.command_id)
         commitment = hashlib.sha256(f"{identity.commitment_salt}|{identity.email}".encode()).hexdigest()
         return self.bus.execute(RegisterAccount(account_id, roles, commitment), caller)
+
+    def _added(self, account_id: str, email: str, password: str) -> Identity | None:
+        """The new identity; None when its address or its account's id was there already."""
+        identity = Identity(
+            account_id=account_id,
+            email=email,
+            password_hash=self.hasher.hash(password),
+            commitment_salt=self.tokens.salt(),
+            created_at_utc=self.clock.now(),
+        )
+        return identity if self.identities.add(identity) else None
 
 
 @dataclass(frozen=True, slots=True)

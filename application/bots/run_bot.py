@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from application.orders.confirm_late_order import ConfirmLateOrder
 from application.orders.record_report import RecordReport, RecordUnknownOutcome, RecordVenueRefusal
 from application.orders.trade_signal import TradeSignal, sellable
 from application.ports.bot_observer import BotObserver
@@ -87,7 +88,7 @@ class BotRunner:
         book: Book = log.load(book_stream(bot.book_id)).state
         self._fills_at_close = book.venue_terms.get("fill_convention") == CLOSE
         order: Order | None = log.load(order_stream(bot.last_order_id)).state if bot.last_order_id else None
-        self._open = self._unfinished(bot, order)
+        self._open = self._unfinished(order)
         self._winds_down = bot.status != RUNNING
         if self.is_done:
             raise BotNotRunning(bot_id=bot_id, status=bot.status)
@@ -162,9 +163,10 @@ class BotRunner:
             venue=self._exchange.name,
         )
         outcome = self._execute(command, f"signal:{signal_id}", signal_id, signal_id)
-        if outcome.replayed:
-            return  # a candle that was worked through before: its order is looked after already
         result = outcome.unwrap()
+        if outcome.replayed:
+            self._take_back(result["client_order_id"], candle_open_time_ms)
+            return
         self._observer.signal_raised(self.bot_id, signal.side)
         client_order_id = result["client_order_id"]
         if not client_order_id:
@@ -184,20 +186,25 @@ class BotRunner:
         )
         self._send(self._open)
 
-    def _look_after(self, order: _OpenOrder, candle_open_time_ms: int) -> None:
-        """Ask what became of an order; one that the venue never got is sent, once it proves that.
+    def _take_back(self, client_order_id: str, candle_open_time_ms: int) -> None:
+        """A signal was traded before, by this run or by a commit whose answer was lost: its order is ours."""
+        if not client_order_id or self._open is not None:
+            return
+        self._open = self._unfinished(self._log.load(order_stream(client_order_id)).state)
+        if self._open is not None:
+            self._look_after(self._open, candle_open_time_ms)
 
-        Of what it says, only what was known with this candle counts: a run that catches up on candles the
-        venue has seen long ago must decide on each as it would have then.
+    def _look_after(self, order: _OpenOrder, candle_open_time_ms: int) -> None:
+        """Ask what became of an order; one that the venue proves it has not is sent, if that still may be.
+
+        Sending it again is safe: the venue opens an id once, however late an earlier request arrives. Of what
+        it says, only what was known with this candle counts: a run that catches up on candles the venue has
+        seen long ago must decide on each as it would have then.
         """
         try:
             report = self._exchange.report(self._venue_account, order.client_order_id)
         except VenueOrderNotFound:
-            if order.sent:
-                reason = "the venue proves that it never had the order"
-                self._end_refused(order, reason)
-            else:
-                self._send(order)
+            self._send_late(order, candle_open_time_ms)
             return
         except VenueOutcomeUnknown:
             return  # asked in vain: the next candle asks again, the funds stay held
@@ -206,6 +213,21 @@ class BotRunner:
         if len(known) < len(report.fills):
             report = replace(report, status="open", fills=known)
         self._record(order, report)
+
+    def _send_late(self, order: _OpenOrder, candle_open_time_ms: int) -> None:
+        """Send an order that was decided on some time ago, unless a guardrail trips by now."""
+        command = ConfirmLateOrder(
+            client_order_id=order.client_order_id,
+            decided_on_candle_ms=order.decided_at_ms - self._interval_ms,
+            feed_now_ms=candle_open_time_ms + self._interval_ms,
+        )
+        command_id = f"late:{order.client_order_id}:{candle_open_time_ms}"
+        result = self._execute(command, command_id, order.client_order_id, order.client_order_id).unwrap()
+        if result["send"]:
+            self._send(order)
+        elif result["status"] in ENDED:
+            self._observer.order_reported(self.bot_id, order.client_order_id, result["status"], 0)
+            self._open = None
 
     def _known_with(self, traded_at_utc: datetime) -> int:
         """The candle with which a fill becomes known: the one that it opens or lies in, or closes."""
@@ -282,10 +304,10 @@ class BotRunner:
             points.append(bot.after_candle_ms + 1)
         return max(points) if points else None
 
-    def _unfinished(self, bot: Bot, order: Order | None) -> _OpenOrder | None:
+    def _unfinished(self, order: Order | None) -> _OpenOrder | None:
         if order is None or order.terms is None or order.has_ended:
             return None
-        decided_on_ms = bot.last_signal_candle_ms or 0
+        decided_on_ms = int(order.signal_id.rpartition(":")[2])
         return _OpenOrder(
             order.client_order_id,
             order.terms,

@@ -41,8 +41,8 @@ class MarketRunner:
         self._joining: list[BotRunner] = []
         self._leaving: set[str] = set()
         self._runners: dict[str, BotRunner] = {}
-        self._last_ms: int | None = None
         self.problem = ""  # why the feed gives nothing at present; "" when it does
+        self.has_ended = False  # run() is over: whoever joins now waits for ever
 
     def join(self, runner: BotRunner) -> None:
         with self._lock:
@@ -56,18 +56,10 @@ class MarketRunner:
 
     def run(self) -> None:
         """Follow the feed until it is closed or exhausted, and again after an outage."""
-        after_ms = self._begin()
-        while True:
-            try:
-                for candle in self._feed.follow(self.series, after_ms=after_ms):
-                    self.problem = ""
-                    self.show(candle)
-                    after_ms = candle.open_time_ms
-                return
-            except FeedUnavailable as outage:
-                self.problem = str(outage)
-                if self._wait(self._retry_s):
-                    return
+        try:
+            self._follow()
+        finally:
+            self.has_ended = True
 
     def show(self, candle: Candle) -> None:
         """One closed candle: to the venue, then to the bots."""
@@ -80,12 +72,25 @@ class MarketRunner:
                 if self._wait(self._retry_s):
                     return
         if self._joining or self._leaving:
-            self._let_in_and_out()
-        self._last_ms = candle.open_time_ms
+            self._let_in_and_out(candle)
         for runner in list(self._runners.values()):
             self._guarded(runner, partial(runner.on_candle, candle))
 
     # -- inside --------------------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        after_ms = self._begin()
+        while True:
+            try:
+                for candle in self._feed.follow(self.series, after_ms=after_ms):
+                    self.problem = ""
+                    self.show(candle)
+                    after_ms = candle.open_time_ms
+                return
+            except FeedUnavailable as outage:
+                self.problem = str(outage)
+                if self._wait(self._retry_s):
+                    return
 
     def _begin(self) -> int | None:
         """Let in whoever waits, and begin where the first of them resumes; None: at the first candle."""
@@ -100,7 +105,7 @@ class MarketRunner:
         known = [point for point in points if point is not None]
         return min(known) - 1 if known and len(known) == len(points) else None
 
-    def _let_in_and_out(self) -> None:
+    def _let_in_and_out(self, at_hand: Candle) -> None:
         with self._lock:
             joining, self._joining = self._joining, []
             leaving, self._leaving = self._leaving, set()
@@ -108,12 +113,10 @@ class MarketRunner:
             self._runners.pop(bot_id, None)
         for runner in joining:
             self._runners[runner.bot_id] = runner
-            self._guarded(runner, partial(self._catch_up, runner))
+            self._guarded(runner, partial(self._catch_up, runner, at_hand.open_time_ms))
 
-    def _catch_up(self, runner: BotRunner) -> None:
-        if self._last_ms is None:
-            return
-        until_ms = self._last_ms + 1
+    def _catch_up(self, runner: BotRunner, until_ms: int) -> None:
+        """What came before the candle at hand: to warm up on, or to work through where it was missed."""
         if runner.resumes_at_ms is None:
             runner.resumes_at_ms = until_ms
         runner.warm_up(self._feed.history(self.series, until_ms=until_ms))

@@ -11,7 +11,8 @@ from domain.bots.events import BotTerms
 def start_after(candles: CandleStore, terms: BotTerms, live_sources: AbstractSet[str]) -> int | None:
     """The open time of the last candle it only warms up on; None to trade from the first one on.
 
-    A live series is traded from now on. A series that was imported is history: it is replayed from its start.
+    A live series is traded from now on. A series that was imported is history: it is replayed from its start,
+    or, where another bot's replay of it is under way in the same worker, from where that one is.
     """
     if terms.source not in live_sources:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Generic, Protocol, TypeVar
 
 from application.ports.event_log import Position, RecordedEvent
@@ -28,6 +29,13 @@ class Rows(Protocol):
 
     def add(self, row: Any) -> None:
         """Put a row under a key that is never put, asked for or deleted again by a fold."""
+        ...
+
+    def increase(self, kind: type, key: tuple[Any, ...], amount: Decimal) -> None:
+        """Add to the amount of the row under that key; at zero there is no row.
+
+        For kinds whose last column is `amount` and that a fold writes in no other way.
+        """
         ...
 
     def delete(self, kind: type, *key: Any) -> None: ...

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 from domain.ledger.book import PAPER
 from domain.money import Money, parse_asset, parse_positive_amount, text
 
@@ -21,6 +24,26 @@ def parse_paper_asset(raw: object, field: str = "asset") -> str:
 def parse_paper_money(amount: object, asset: object) -> Money:
     """An amount above zero of a paper asset; raises InvalidValue."""
     return Money(parse_positive_amount(amount), parse_paper_asset(asset))
+
+
+MONEY_IN_REFUSALS = {
+    "insufficient_funds": ("required", "available"),
+    "hold_conflict": ("held", "requested"),
+    "order_too_small": ("notional", "least"),
+    "paper_deposit_differs": ("made", "requested"),
+    "unbalanced_entry": ("left_over",),
+}
+"""Refusal code → which of its data are amounts of money; a test holds it complete."""
+
+
+def shown_refusal(code: str, message: str, data: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """A paper book's refusal as people see it: its words and data, with paper codes on all money."""
+    shown = dict(data)
+    for name in MONEY_IN_REFUSALS.get(code, ()):
+        if name in data:
+            shown[name] = data[name] + PAPER_SUFFIX
+            message = re.sub(rf"(?<![\d.]){re.escape(data[name])}(?!\w|\.PAPER)", shown[name], message)
+    return message, shown
 
 
 def shown_money(money: Money, purse: str = PAPER) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
 
+from application.ports.candle_store import Series
 from application.ports.event_log import EventLog
 from application.queries.asset_codes import shown_asset
+from application.queries.bot_warnings import BotWarnings
 from application.streams import bot_stream, order_stream
 from application.views.rows import BotRow, FillRow, OrderRow, SignalRow
 from domain.bots.bot import Bot
@@ -95,6 +97,20 @@ class FillView:
     fee_asset: str
     slippage_bps: str
     traded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotDetails(BotView):
+    """A bot, and what keeps it from trading."""
+
+    warnings: Sequence[str]
+
+
+def bot_with_warnings(log: EventLog, warnings: BotWarnings, bot_id: str, owner_id: str) -> BotDetails:
+    """As bot_from_stream."""
+    view = bot_from_stream(log, bot_id, owner_id)
+    of_view = {item.name: getattr(view, item.name) for item in fields(BotView)}
+    return BotDetails(**of_view, warnings=warnings(Series(view.source, view.symbol, view.interval)))
 
 
 def bot_from_stream(log: EventLog, bot_id: str, owner_id: str) -> BotView:

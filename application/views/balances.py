@@ -5,7 +5,6 @@ from __future__ import annotations
 from application.ports.event_log import RecordedEvent
 from application.ports.read_models import Rows
 from application.views.rows import BalanceRow
-from domain.money import ZERO, add
 
 BOOK_STREAM = "book:"
 
@@ -24,11 +23,4 @@ class Balances:
     def fold(self, rows: Rows, recorded: RecordedEvent) -> None:
         book_id = recorded.stream.removeprefix(BOOK_STREAM)
         for posting in recorded.event.postings:
-            row = rows.get(BalanceRow, book_id, posting.account, posting.asset)
-            amount = add(row.amount if row else ZERO, posting.amount)
-            if amount:
-                rows.put(
-                    BalanceRow(book_id=book_id, account=posting.account, asset=posting.asset, amount=amount)
-                )
-            elif row:
-                rows.delete(BalanceRow, book_id, posting.account, posting.asset)
+            rows.increase(BalanceRow, (book_id, posting.account, posting.asset), posting.amount)

@@ -10,7 +10,6 @@ from domain.money import ZERO, Money, add, negate
 
 AVAILABLE = "owner:available"
 DUE = "owner:due"
-OPENING = "equity:opening"
 OWNER_PREFIX = "owner:"
 HELD_PREFIX = "owner:held:"
 BOT_PREFIX = "owner:bot:"
@@ -76,8 +75,3 @@ def imbalance(postings: Sequence[Posting]) -> dict[str, Decimal]:
     for posting in postings:
         sums[posting.asset] = add(sums.get(posting.asset, ZERO), posting.amount)
     return {asset: amount for asset, amount in sums.items() if amount}
-
-
-def negated(postings: Iterable[Posting]) -> tuple[Posting, ...]:
-    """The legs that undo an entry."""
-    return tuple(Posting(p.account, p.asset, negate(p.amount)) for p in postings)

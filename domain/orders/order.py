@@ -76,6 +76,7 @@ class Order:
     owner_id: str = ""
     book_id: str = ""
     bot_id: str = ""
+    signal_id: str = ""
     venue: str = ""
     venue_account: str = ""
     terms: OrderTerms | None = None
@@ -209,6 +210,7 @@ class Order:
                     owner_id=event.owner_id,
                     book_id=event.book_id,
                     bot_id=event.bot_id,
+                    signal_id=event.signal_id,
                     venue=event.venue,
                     venue_account=event.venue_account,
                     terms=event.terms,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +12,7 @@ from adapters.persistence.identities import MemoryIdentities
 from adapters.persistence.sessions import MemorySessions
 from application.accounts.sign_in import ABSOLUTE, IDLE, Authenticate, Registration, SignIn, token_hash
 from application.ports.commands import Outcome
+from application.ports.identities import Identity
 from domain.accounts.account import TRADER
 from domain.errors import DomainError
 from tests.application.harness import Store
@@ -93,6 +94,31 @@ def test_a_registration_that_broke_off_before_its_event_is_completed_by_the_same
 
     assert broken.register().unwrap() == whole.register().unwrap()
     assert broken.store.events() == whole.store.events()
+
+
+def test_the_same_registration_in_parallel_is_answered_as_the_faster_one() -> None:
+    slow, fast = Door(), Door()
+    made = fast.register().unwrap()
+    winner = fast.identities.by_email("ann@example.org")
+    assert winner is not None
+
+    class Overtaken(MemoryIdentities):
+        def add(self, identity: Identity) -> bool:
+            super().add(winner)
+            return super().add(identity)
+
+    slow.registration = replace(slow.registration, identities=Overtaken())
+
+    assert slow.register().unwrap() == made
+    assert slow.store.events() == fast.store.events()
+
+
+def test_a_registration_repeated_with_other_words_is_refused() -> None:
+    door = Door()
+    door.register()
+    with pytest.raises(DomainError) as refusal:
+        door.register(password="another sentence, as long")
+    assert refusal.value.code == "idempotency_key_reused"
 
 
 def test_an_address_is_taken_once_in_any_spelling() -> None:

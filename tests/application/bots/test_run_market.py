@@ -256,7 +256,10 @@ def run_with(moods: list[str], *, terms: PaperTerms | None = None) -> tuple[Worl
             ["lost after", "away", "away"],
             ["order_intended", "outcome_unknown", "outcome_resolved", "order_accepted", "order_filled"],
         ),
-        (["lost before"], ["order_intended", "outcome_unknown", "outcome_resolved", "order_refused"]),
+        (
+            ["lost before"],
+            ["order_intended", "outcome_unknown", "outcome_resolved", "order_accepted", "order_filled"],
+        ),
         (["refuses"], ["order_intended", "order_refused"]),
         (["well", "away"], ["order_intended", "order_accepted", "order_filled"]),
         (["well", "forgot"], ["order_intended", "order_accepted", "order_filled"]),
