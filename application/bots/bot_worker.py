@@ -75,6 +75,7 @@ class BotWorker:
         self._hosted: dict[str, _Hosted] = {}
         self._markets: dict[Series, tuple[MarketRunner, CandleFeed, threading.Thread]] = {}
         self._not_before: dict[str, tuple[datetime, float]] = {}
+        self._runs: dict[str, int] = {}  # the run that a bot was last seen in
         self._outage = ""
         self._looked_for_orders_at: datetime | None = None
         self.last_tick_at: datetime | None = None
@@ -125,6 +126,10 @@ class BotWorker:
             self._drop_if_over(bot_id, is_running=bot_id in running)
         for bot_id in self.hosted():
             self._renew(bot_id, now)
+        for row in running.values():
+            if self._runs.get(row.bot_id) != row.run:
+                self._runs[row.bot_id] = row.run
+                self._not_before.pop(row.bot_id, None)  # somebody started it: now, not when its pause ends
         fresh: list[tuple[MarketRunner, CandleFeed]] = []
         for row in (*running.values(), *self._left_with_an_order(running, now)):
             if row.bot_id not in self._hosted and self._may_try(row.bot_id, now):
