@@ -33,6 +33,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
+class _Followed:
+    """A series that this worker has the lease of."""
+
+    market: MarketRunner
+    feed: CandleFeed
+    thread: threading.Thread
+    fence: Fence
+    renewed_at: datetime
+
+
+@dataclass(slots=True)
 class _Hosted:
     runner: BotRunner
     market: MarketRunner
@@ -43,6 +54,8 @@ class _Hosted:
 class BotWorker:
     """Looks every half second which bots should run and hosts those whose lease it gets.
 
+    A series is followed by one worker at a time, with all its bots: a candle-driven venue must see each
+    candle before any bot acts on it, and no worker may show it candles that another's bots have yet to see.
     Each bot runs in one worker at a time: the lease's token is checked in every append its runner makes. A
     bot whose run breaks off is taken up again from the log after a pause that doubles up to a minute. A bot
     that was paused or stopped stays hosted until its open order has ended.
@@ -73,7 +86,7 @@ class BotWorker:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._hosted: dict[str, _Hosted] = {}
-        self._markets: dict[Series, tuple[MarketRunner, CandleFeed, threading.Thread]] = {}
+        self._followed: dict[Series, _Followed] = {}
         self._not_before: dict[str, tuple[datetime, float]] = {}
         self._runs: dict[str, int] = {}  # the run that a bot was last seen in
         self._outage = ""
@@ -92,9 +105,8 @@ class BotWorker:
             except Exception as problem:  # noqa: BLE001 - the worker outlives an outage of what it reads
                 self._outage = str(problem) or type(problem).__name__
             self._stopping.wait(TICK_S)
-        for _, feed, thread in list(self._markets.values()):
-            feed.close()
-            thread.join(timeout=10)
+        for followed in list(self._followed.values()):
+            self._leave_market(followed)
         for hosted in self._hosted.values():
             self._leases.release(hosted.fence)
 
@@ -110,7 +122,7 @@ class BotWorker:
     def problems(self) -> dict[str, str]:
         """Series whose feed gives nothing at present, and why; "worker" where a tick itself fails."""
         with self._lock:
-            markets = [market for market, _, _ in self._markets.values()]
+            markets = [followed.market for followed in self._followed.values()]
         outage = {"worker": self._outage} if self._outage else {}
         return outage | {
             f"{m.series.source} {m.series.symbol} {m.series.interval}": m.problem
@@ -126,30 +138,27 @@ class BotWorker:
             self._drop_if_over(bot_id, is_running=bot_id in running)
         for bot_id in self.hosted():
             self._renew(bot_id, now)
+        for followed in list(self._followed.values()):
+            self._renew_market(followed, now)
         for row in running.values():
             if self._runs.get(row.bot_id) != row.run:
                 self._runs[row.bot_id] = row.run
                 self._not_before.pop(row.bot_id, None)  # somebody started it: now, not when its pause ends
-        fresh: list[tuple[MarketRunner, CandleFeed]] = []
+        fresh: list[_Followed] = []
         for row in (*running.values(), *self._left_with_an_order(running, now)):
             if row.bot_id not in self._hosted and self._may_try(row.bot_id, now):
                 self._take_up(row, now, fresh)
-        for market, feed in fresh:
-            thread = threading.Thread(
-                target=self._run_market, args=(market,), name=f"market {market.series.symbol}", daemon=True
-            )
-            with self._lock:
-                self._markets[market.series] = (market, feed, thread)
-            thread.start()
+        for followed in fresh:
+            followed.thread.start()
         self.last_tick_at = now
 
     # -- inside --------------------------------------------------------------------------------------------
 
-    def _take_up(self, row: BotRow, now: datetime, fresh: list[tuple[MarketRunner, CandleFeed]]) -> None:
+    def _take_up(self, row: BotRow, now: datetime, fresh: list[_Followed]) -> None:
+        series = Series(row.source, row.symbol, row.interval)
         fence = self._leases.acquire(f"bot:{row.bot_id}", holder=self.worker_id, lasts=LEASE)
         if fence is None:
             return
-        series = Series(row.source, row.symbol, row.interval)
         try:
             self._paper_accounts.make_venue_follow(row.book_id)
             runner = BotRunner(
@@ -166,20 +175,57 @@ class BotWorker:
             self._leases.release(fence)
             self._put_off(row.bot_id, problem)
             return
-        market = next((m for m, _ in fresh if m.series == series), None)
-        if market is None:
-            with self._lock:
-                known = self._markets.get(series)
-            market = known[0] if known is not None and known[2].is_alive() else None
-        if market is None:
-            feed = self._open_feed(series)
-            market = MarketRunner(
-                series, feed=feed, venue=self._venue, failed=self._failed, wait=self._stopping.wait
-            )
-            fresh.append((market, feed))
-        market.join(runner)
+        followed = self._followed.get(series)
+        if followed is None or followed.market.has_ended:
+            followed = self._follow(series, now)
+            if followed is None:  # another worker has the series, and so its bots
+                self._leases.release(fence)
+                return
+            fresh.append(followed)
         with self._lock:
-            self._hosted[row.bot_id] = _Hosted(runner, market, fence, now)
+            self._hosted[row.bot_id] = _Hosted(runner, followed.market, fence, now)
+        followed.market.join(runner)
+
+    def _follow(self, series: Series, now: datetime) -> _Followed | None:
+        """A market for the series, not yet running; None while another worker has it."""
+        name = f"series:{series.source}:{series.symbol}:{series.interval}"
+        fence = self._leases.acquire(name, holder=self.worker_id, lasts=LEASE)
+        if fence is None:
+            return None
+        feed = self._open_feed(series)
+        market = MarketRunner(
+            series, feed=feed, venue=self._venue, failed=self._failed, wait=self._stopping.wait
+        )
+        thread = threading.Thread(
+            target=self._run_market, args=(market,), name=f"market {series.symbol}", daemon=True
+        )
+        followed = _Followed(market, feed, thread, fence, now)
+        with self._lock:
+            self._followed[series] = followed
+        return followed
+
+    def _renew_market(self, followed: _Followed, now: datetime) -> None:
+        """Keep the series, and let go of it when another worker took it."""
+        if followed.market.has_ended:
+            for bot_id in self._bots_of(followed.market):  # whoever joined while it was ending
+                self._drop(bot_id)
+        elif now - followed.renewed_at >= LEASE / 3:
+            fence = self._leases.acquire(followed.fence.name, holder=self.worker_id, lasts=LEASE)
+            if fence is not None and fence.token == followed.fence.token:
+                followed.renewed_at = now
+                return
+            for bot_id in self._bots_of(followed.market):
+                self._drop(bot_id)
+            self._leave_market(followed)
+
+    def _leave_market(self, followed: _Followed) -> None:
+        followed.feed.close()
+        if followed.thread.is_alive():
+            followed.thread.join(timeout=10)
+        self._leases.release(followed.fence)
+        with self._lock:
+            if self._followed.get(followed.market.series) is followed:
+                del self._followed[followed.market.series]
 
     def _drop_if_over(self, bot_id: str, *, is_running: bool) -> None:
         """A bot that runs no more goes once its order has ended; one that runs again needs a fresh runner."""

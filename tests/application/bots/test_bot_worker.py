@@ -273,6 +273,19 @@ def test_a_bot_runs_in_one_worker_and_in_the_next_when_the_first_gives_no_sign_o
     second.run()
 
 
+def test_a_series_and_all_its_bots_are_one_workers(desk: Desk) -> None:
+    """No worker shows the venue candles that another one's bots have yet to see."""
+    desk.tick()
+    desk.second_bot()
+    second = desk.new_worker("w-2")
+    second.tick()
+    assert second.hosted() == []
+
+    assert desk.tick() == ["bot-1", "bot-2"]
+    second.stop()
+    second.run()
+
+
 def test_what_a_worker_writes_after_it_lost_its_lease_is_refused(desk: Desk) -> None:
     desk.tick()
     desk.clock.move_to(desk.clock.now() + LEASE + timedelta(seconds=1))
