@@ -54,12 +54,13 @@ class Decoder:
         """Raises UnknownEvent, or what the bytes' damage raises."""
         if self._last is not None and self._last[0] is stored:
             return self._last[1]
-        envelope = self._read(stored.name, stored.state)
+        id, stream, version, name, state = stored
+        envelope = self._read(name, state)
         recorded = RecordedEvent(
-            position=Position(SHARD, stored.id),
-            stream=stored.stream,
-            version=stored.version,
-            name=stored.name,
+            position=Position(SHARD, id),
+            stream=stream,
+            version=version,
+            name=name,
             event=envelope.data,
             metadata=Metadata(
                 recorded_at_utc=envelope.recorded_at,

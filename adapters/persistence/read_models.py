@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, TypeVar, cast
 
 from adapters.persistence.database import Database
@@ -14,6 +15,7 @@ from adapters.persistence.row_store import RowTable, row_table, select
 from application.ports.event_log import SHARD, EventLog, Position
 from application.ports.read_models import Page, Projection
 from application.views.projections import BALANCES, FOLLOWERS, PROJECTIONS
+from domain.money import add
 
 R = TypeVar("R")
 MOST_ROWS = 500
@@ -121,6 +123,14 @@ class MemoryReadModels:
 
     def add(self, row: Any) -> None:
         self.put(row)
+
+    def increase(self, kind: type, key: tuple[Any, ...], amount: Decimal) -> None:
+        rows = self._of(kind)
+        total = add(rows[key].amount, amount) if key in rows else amount
+        if total:
+            rows[key] = kind(*key, total)
+        else:
+            rows.pop(key, None)
 
     def delete(self, kind: type, *key: Any) -> None:
         self._of(kind).pop(key, None)

@@ -144,11 +144,12 @@ class _Rebuild:
         self._projections = projections
         self._followers = {one.name: one for one in projections if one is not BALANCES}
         self._names = sorted({name for one in projections for name in one.names})
+        self._folds = {name: [one.fold for one in projections if name in one.names] for name in self._names}
         self._report = progress or (lambda _done, _all: None)
         self._shadow = Shadow(db, [kind for one in projections for kind in one.rows])
         self._rows = StoredRows(db.dialect, prefix=self._shadow.prefix, fresh=True)
         self._decode = Decoder(Envelopes())
-        self._balances = FastBalances(self._rows)
+        self._balances = FastBalances()
         self._folded = 0
         self._events = 0
 
@@ -175,7 +176,7 @@ class _Rebuild:
                     self._rows.use(connection)
                     self._fold(events, until)
                 loader.load(self._rows.take_appended())
-                if self._rows.size() + self._balances.size() > KEPT_ROWS:
+                if self._rows.size() > KEPT_ROWS:
                     loader.wait()
                     self._spill()
                 self._report(until, head)
@@ -189,7 +190,7 @@ class _Rebuild:
         """Write the rows that are kept in memory, and keep none."""
         with unhurried(self._db) as connection:
             self._rows.use(connection)
-            self._write_all()
+            self._rows.flush()
             self._rows.forget()
 
     def _fold(self, events: Sequence[StoredEvent], until: int) -> None:
@@ -197,29 +198,19 @@ class _Rebuild:
         if not self._followers:
             for stored in events:
                 try:
-                    self._balances.add(stored)
+                    self._balances.fold(rows, stored)
                 except Exception as e:
                     raise PoisonEvent(stored, e) from e
         else:
-            with_balances = len(self._followers) < len(self._projections)
-            folding = {
-                name: [one for one in self._followers.values() if name in one.names] for name in self._names
-            }
             for stored in events:
                 try:
                     recorded = decode(stored)
-                    if with_balances and stored.name in BALANCES.names:
-                        self._balances.add_postings(stored.stream, recorded.event.postings)
-                    for projection in folding[stored.name]:
-                        projection.fold(rows, recorded)
+                    for fold in self._folds[stored.name]:
+                        fold(rows, recorded)
                 except Exception as e:
                     raise PoisonEvent(stored, e) from e
         self._events += len(events)
         self._folded = until
-
-    def _write_all(self) -> None:
-        self._balances.flush()
-        self._rows.flush()
 
     # -- in place ------------------------------------------------------------------------------------------
 
@@ -268,7 +259,7 @@ class _Rebuild:
         while self._folded < head:
             until = min(self._folded + PAGE, head)
             self._fold(read_page(connection, self._folded, until, self._names), until)
-        self._write_all()
+        self._rows.flush()
 
     def _compare_follower(self, connection: Connection, name: str) -> str:
         """Bring the live projection to where the shadow stands, then compare."""

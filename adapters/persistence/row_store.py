@@ -19,11 +19,14 @@ import psycopg
 from sqlalchemy import Connection
 
 from adapters.persistence.tables import table_name, utc_text
-from domain.money import text
+from domain.money import add, text
 
 Row = Any
 Key = tuple[Any, ...]
 Convert = Callable[[Any], Any]
+
+MANY = 50
+"""Rows for which loading pays, which takes PostgreSQL more round trips than one statement."""
 
 _PG_TYPES = {str: "text", int: "int8", Decimal: "numeric", datetime: "timestamptz"}
 
@@ -163,13 +166,14 @@ def select(connection: Connection, statement: str, parameters: Sequence[Any] = (
 class _Kept:
     """One row class of StoredRows: its table, what is known of its rows, and which of them changed."""
 
-    __slots__ = ("added", "changed", "complete", "key_of", "read_back", "rows", "table")
+    __slots__ = ("added", "changed", "complete", "key_of", "read_back", "rows", "sums", "table")
 
     def __init__(self, table: RowTable, *, complete: bool) -> None:
         self.table, self.key_of = table, table.key_of
         self.rows: dict[Key, Row | None] = {}  # None: there is no such row
         self.changed: dict[Key, Row | None] = {}
         self.added: list[Row] = []
+        self.sums: dict[Key, Decimal] = {}  # to be added to the amounts of rows
         self.read_back = False  # a fold has asked for one
         self.complete = complete  # what is not in `rows` does not exist
 
@@ -193,6 +197,8 @@ class StoredRows:
     def get(self, kind: type, *key: Any) -> Row | None:
         kept = self._kinds.get(kind) or self._keep(kind)
         kept.read_back = True
+        if kept.sums:
+            self._settle(kept)
         try:
             return kept.rows[key]
         except KeyError:
@@ -212,6 +218,11 @@ class StoredRows:
         kept = self._kinds.get(kind) or self._keep(kind)
         kept.added.append(row)
 
+    def increase(self, kind: type, key: Key, amount: Decimal) -> None:
+        kept = self._kinds.get(kind) or self._keep(kind)
+        sums = kept.sums
+        sums[key] = add(sums[key], amount) if key in sums else amount
+
     def delete(self, kind: type, *key: Any) -> None:
         kept = self._kinds.get(kind) or self._keep(kind)
         kept.changed[key] = kept.rows[key] = None
@@ -227,11 +238,13 @@ class StoredRows:
 
     def size(self) -> int:
         """How many rows are kept."""
-        return sum(len(kept.rows) + len(kept.added) for kept in self._kinds.values())
+        return sum(len(kept.rows) + len(kept.added) + len(kept.sums) for kept in self._kinds.values())
 
     def flush(self) -> None:
         """Write what changed."""
         for kept in self._kinds.values():
+            if kept.sums:
+                self._settle(kept)
             if kept.added:
                 self._insert(kept, kept.added)
                 kept.added = []
@@ -255,10 +268,24 @@ class StoredRows:
         """Keep nothing; what was not flushed is lost."""
         for kept in self._kinds.values():
             kept.complete = False
-            kept.rows, kept.changed, kept.added = {}, {}, []
+            kept.rows, kept.changed, kept.added, kept.sums = {}, {}, [], {}
+
+    def _settle(self, kept: _Kept) -> None:
+        """Bring the sums into the rows."""
+        kind, sums, kept.sums = kept.table.kind, kept.sums, {}
+        self.prefetch(kind, sums)
+        for key, summed in sums.items():
+            if not summed:
+                continue
+            row = self.get(kind, *key)
+            amount = add(row.amount, summed) if row else summed
+            if amount:
+                self.put(kind(*key, amount))
+            elif row:
+                self.delete(kind, *key)
 
     def _insert(self, kept: _Kept, rows: Sequence[Row]) -> None:
-        write = kept.table.load if self._fresh else kept.table.upsert
+        write = kept.table.load if self._fresh or len(rows) >= MANY else kept.table.upsert
         write(self._open(), rows)
 
     def _write(self, kept: _Kept) -> None:

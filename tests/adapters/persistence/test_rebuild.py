@@ -143,10 +143,10 @@ def test_the_short_cut_for_balances_is_the_fold(db: Database) -> None:
     history = loaded(db)
     with db.reading() as connection:
         rows = StoredRows(db.dialect, fresh=True)
-        fast = FastBalances(rows)
+        rows.use(connection)
+        fast = FastBalances()
         for stored in read_page(connection, 0, head_of_log(connection), BALANCES.names):
-            fast.add(stored)
-        fast.flush()
+            fast.fold(rows, stored)
     expected = folded(history)
     for row in expected.where(BalanceRow):
         assert rows.get(BalanceRow, row.book_id, row.account, row.asset) == row
