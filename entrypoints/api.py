@@ -77,7 +77,8 @@ def serve_api(
     stop.on_stop(leave)
     if stop.event.is_set():
         leave()
-    asyncio.run(server.serve(sockets=[listener]))
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(server.serve(sockets=[listener]))
 
 
 def run(settings: Settings) -> None:

@@ -198,9 +198,12 @@ def metrics_served(container: Container, settings: Settings) -> Iterator[int]:
 def listening(settings: Settings) -> socket.socket:
     """The API's socket. Raises InvalidValue where the port is taken."""
     try:
-        return socket.create_server((settings.http_host, settings.http_port), backlog=2048)
+        listener = socket.create_server((settings.http_host, settings.http_port), backlog=2048)
     except OSError as problem:
         raise _taken("HTTP", settings.http_host, settings.http_port, problem) from None
+    # inherited by each connection: an answer in two packets must not wait for a delayed acknowledgement
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _taken(what: str, host: str, port: int, problem: OSError) -> InvalidValue:
