@@ -17,8 +17,7 @@ from adapters.http.desk import AnyRequest, Desk, answer, require_key
 from adapters.http.edge import Edge, IdempotencyKey, Reason
 from adapters.http.problems import Problem, request_id_of
 from application.accounts.commands import FreezeAccount, UnfreezeAccount
-from application.accounts.sign_in import EmailTaken, normalised_email
-from application.ports.commands import Caller, CommandIdReused, Outcome, derived_id, fingerprint
+from application.ports.commands import Caller, Outcome, derived_id, fingerprint
 from application.services import Services
 from application.streams import account_stream
 from domain.accounts.account import ADMIN, OPERATOR, TRADER, Account
@@ -126,7 +125,7 @@ def registration_caller(request: AnyRequest, raw_key: str | None) -> Caller:
     """Nobody is signed in, so the scope is the route alone.
 
     The fingerprint holds nothing of the body: an unsalted digest of address and password, kept for ever,
-    could be guessed from. `_register` compares with the stored identity instead.
+    could be guessed from. Registration compares with the stored identity instead.
     """
     key = require_key(raw_key)
     scope = f"anonymous:{request.method} {request.scope['path_template']}"
@@ -140,29 +139,8 @@ def registration_caller(request: AnyRequest, raw_key: str | None) -> Caller:
 
 
 def _register(services: Services, data: NewAccount, caller: Caller) -> Outcome:
-    """Register, or answer again as the first time; the same key with another body is refused. Blocks."""
     password = data.password.get_secret_value()
-
-    def again() -> Outcome | None:
-        identity = services.identities.by_account(caller.actor)
-        if identity is None:
-            return None
-        hasher = services.register.hasher
-        same = identity.email == normalised_email(data.email)
-        if not hasher.verify(password, identity.password_hash) or not same:
-            raise CommandIdReused(command_id=caller.command_id)
-        return services.register(email=data.email, password=password, roles=(TRADER,), caller=caller)
-
-    repeated = again()
-    if repeated is not None:
-        return repeated
-    try:
-        return services.register(email=data.email, password=password, roles=(TRADER,), caller=caller)
-    except EmailTaken:
-        repeated = again()  # the same request, in parallel, was a moment faster
-        if repeated is None:
-            raise
-        return repeated
+    return services.register(email=data.email, password=password, roles=(TRADER,), caller=caller)
 
 
 async def _change(

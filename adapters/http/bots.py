@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -31,7 +31,7 @@ from adapters.http.edge import (
     parse_cursor,
 )
 from adapters.http.paper_accounts import shown
-from adapters.http.preconditions import OnlyAt, etag, matches
+from adapters.http.preconditions import OnlyAt, Warned, etag, matches
 from application.bots.manage_bots import (
     AllocateToBot,
     CreateBot,
@@ -41,11 +41,12 @@ from application.bots.manage_bots import (
     StartBot,
     StopBot,
 )
+from application.ports.candle_store import Series
 from application.ports.commands import Caller, Command, derived_id
 from application.queries.asset_codes import parse_paper_asset, parse_paper_money
 from application.queries.books import newest_open_paper_book
 from application.queries.starting_points import BEGINNING, NOW, after_candle
-from application.queries.trading import BotView, bot_from_row, bot_from_stream
+from application.queries.trading import BotDetails, BotView, bot_from_row, bot_with_warnings
 from application.views.rows import BotRow
 from domain.bots.events import BotTerms
 from domain.errors import InvalidValue
@@ -131,6 +132,7 @@ class BotAnswer:
     allocation: str
     allocated: str
     version: int
+    warnings: Sequence[str] = ()  # told when it is created: what will keep it from trading, and the way out
 
 
 class BotsController(Controller):
@@ -151,7 +153,8 @@ class BotsController(Controller):
         book_id, is_new = await desk.read(_book_of, desk, caller.actor, data.paper_account_id)
         bot_id = derived_id("bot", caller.scope, caller.command_id)
         command = CreateBot(bot_id, caller.actor, book_id, is_new, data.terms())
-        outcome = await desk.submit(command, caller)
+        warnings = await desk.read(desk.warnings, Series(data.source, data.symbol, data.interval))
+        outcome = await desk.submit(Warned(command, tuple(warnings)) if warnings else command, caller)
         if outcome.refusal is None:
             follow = str((outcome.result or {}).get("paper_account_id", book_id))
             await desk.read(desk.services.paper_accounts.make_venue_follow, follow)
@@ -189,9 +192,9 @@ class BotsController(Controller):
         bot_id: FromPath[str],
         desk: NamedDependency[Desk],
         if_none_match: IfNoneMatch = None,
-    ) -> Response[BotView | None]:
+    ) -> Response[BotDetails | None]:
         owner_id = principal_of(request).account_id
-        view = await desk.read(bot_from_stream, desk.services.log, bot_id, owner_id)
+        view = await desk.read(bot_with_warnings, desk.services.log, desk.warnings, bot_id, owner_id)
         tag = etag(view.version)
         if matches(if_none_match, tag):
             return Response(None, status_code=304, headers={"ETag": tag})

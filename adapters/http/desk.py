@@ -19,6 +19,8 @@ from adapters.http.stream_hub import StreamHub
 from adapters.http.workers import Workers
 from application.ports.commands import Caller, Command, Outcome, fingerprint
 from application.ports.event_log import Position
+from application.queries.asset_codes import shown_refusal
+from application.queries.bot_warnings import BotWarnings
 from application.queries.moments import Moment, parse_moment
 from application.services import Services
 
@@ -42,6 +44,7 @@ class Desk:
             per_address=options.sign_in_failures, per_account=options.account_sign_in_failures
         )
         self.seen = Seen()
+        self.warnings = BotWarnings(services.candles, services.live_sources)
         self.streams = StreamHub(services.log, self.readers, options)
 
     async def aclose(self) -> None:
@@ -109,7 +112,8 @@ def answer(
 ) -> Response[Any]:
     """A command's answer, made of its outcome alone: so a replay has the same status and body.
 
-    A refusal names the command as its instance, not the request, for the same reason.
+    A refusal names the command as its instance, not the request, for the same reason. Its money has paper
+    codes: no route here leads to a book of another purse.
     """
     sent: dict[str, str] = {}
     if outcome.position:
@@ -118,11 +122,12 @@ def answer(
         sent["Idempotent-Replayed"] = "true"
     if outcome.refusal is not None:
         refusal = outcome.refusal
+        words, data = shown_refusal(refusal.code, str(refusal), refusal.data)
         return problem_response(
             refusal.code,
-            str(refusal),
+            words,
             instance=f"urn:evenkeel:command:{caller.command_id}",
-            data=refusal.data,
+            data=data,
             headers=sent,
         )
     result = outcome.result or {}

@@ -1,4 +1,4 @@
-"""ETags from stream versions, and If-Match checked where it counts: inside the decision."""
+"""ETags from stream versions, If-Match checked where it counts, inside the decision, and warnings."""
 
 from __future__ import annotations
 
@@ -38,6 +38,17 @@ class OnlyAt:
         if not matches(self.if_match, current):
             raise VersionMismatch(expected=self.if_match, current=current)
         return self.command.decide(work)
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A command whose answer carries warnings: stored with it, so that a repeat has them, too."""
+
+    command: Command
+    warnings: tuple[str, ...]
+
+    def decide(self, work: Work) -> Result:
+        return {**self.command.decide(work), "warnings": list(self.warnings)}
 
 
 def etag(version: int) -> str:

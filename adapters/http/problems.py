@@ -13,12 +13,10 @@ from litestar.types import ExceptionHandlersMap
 from adapters.http.workers import Busy
 from application.ports.commands import QueueFull
 from application.ports.event_log import StoreUnavailable
+from application.queries.asset_codes import shown_refusal
 from domain.errors import DomainError
 
 MEDIA_TYPE = "application/problem+json"
-DEFAULT_STATUS = 422
-"""Of a refusal that the table does not name: the request was understood and can't be carried out."""
-
 STATUS: Mapping[str, int] = {
     "malformed_request": 400,
     "idempotency_key_missing": 400,
@@ -50,6 +48,7 @@ STATUS: Mapping[str, int] = {
     "hold_conflict": 409,
     "insufficient_funds": 409,
     "kill_switch_engaged": 409,
+    "nothing_allocated": 409,
     "order_id_reused": 409,
     "order_still_open": 409,
     "paper_deposit_differs": 409,
@@ -57,20 +56,39 @@ STATUS: Mapping[str, int] = {
     "version_mismatch": 412,
     "body_too_large": 413,
     "unsupported_media_type": 415,
+    "amount_out_of_range": 422,
+    "asset_mismatch": 422,
+    "candle_file_refused": 422,
     "idempotency_key_reused": 422,
+    "impossible_candle": 422,
     "invalid_fields": 422,
+    "invalid_fill": 422,
+    "invalid_order": 422,
+    "invalid_parameter": 422,
+    "invalid_posting": 422,
     "invalid_value": 422,
+    "no_candles": 422,
+    "order_too_small": 422,
+    "refused": 422,
+    "stale_data": 422,
+    "unbalanced_entry": 422,
     "unknown_exchange": 422,
     "unknown_strategy": 422,
     "unknown_symbol": 422,
     "too_many_sign_ins": 429,
     "too_many_streams": 429,
+    "invalid_database_url": 500,
+    "poison_event": 500,
     "unexpected_error": 500,
     "candle_source_unavailable": 502,
     "busy": 503,
+    "database_in_use": 503,
+    "database_unreachable": 503,
     "lease_lost": 503,
     "read_models_behind": 503,
     "read_only": 503,
+    "schema_out_of_date": 503,
+    "schema_too_new": 503,
     "store_unavailable": 503,
 }
 """Refusal code → HTTP status; docs/api.md says what each means. 409 is a matter of state: the same request
@@ -121,7 +139,7 @@ class Problem(Exception):
 
 
 def status_of(code: str) -> int:
-    return STATUS.get(code, DEFAULT_STATUS)
+    return STATUS[code]  # a test holds the table complete
 
 
 def problem_body(code: str, detail: str, instance: str, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,7 +193,8 @@ def _problem(request: Request[Any, Any, Any], error: Problem) -> Response[bytes]
 
 
 def _refusal(request: Request[Any, Any, Any], error: DomainError) -> Response[bytes]:
-    return problem_response(error.code, str(error), instance=instance_of(request), data=error.data)
+    words, data = shown_refusal(error.code, str(error), error.data)
+    return problem_response(error.code, words, instance=instance_of(request), data=data)
 
 
 def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

@@ -1,14 +1,14 @@
-"""The application over a real stack in memory: log, bus, read models, paper venue, candles."""
+"""The application over a real stack on any engine: log, bus, read models, paper venue, candles."""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from httpx import ASGITransport, AsyncClient
 from litestar import Litestar
@@ -18,22 +18,32 @@ from adapters.exchanges.paper.venue import PaperExchange
 from adapters.http.app import create_app
 from adapters.http.options import HttpOptions
 from adapters.market_data.memory_candle_store import MemoryCandleStore
-from adapters.persistence.event_log import EventStore, memory_event_store
-from adapters.persistence.identities import MemoryIdentities
-from adapters.persistence.read_models import MemoryReadModels
-from adapters.persistence.sessions import MemorySessions
+from adapters.persistence.candle_store import SqlCandleStore
+from adapters.persistence.database import Database, open_database
+from adapters.persistence.event_log import EventStore, memory_event_store, open_event_store
+from adapters.persistence.identities import MemoryIdentities, SqlIdentities
+from adapters.persistence.paper_store import SqlPaperStore
+from adapters.persistence.projector import Projector
+from adapters.persistence.read_models import MemoryReadModels, SqlReadModels
+from adapters.persistence.sessions import MemorySessions, SqlSessions
 from adapters.secrets.tokens import SystemTokens
 from application.accounts.commands import GrantRole
 from application.accounts.sign_in import Authenticate, Registration, SignIn
 from application.paper.accounts import PaperAccountService
+from application.ports.candle_store import CandleStore
 from application.ports.clock import ManualClock
 from application.ports.commands import Caller, Command, Outcome
+from application.ports.event_log import Position
+from application.ports.identities import Identities, Sessions
+from application.ports.paper_store import PaperStore
+from application.ports.read_models import Page, ReadModels
 from application.services import Check, Services
 
 BASE_URL = "https://evenkeel.test"
 PASSWORD = "a calm sea and a steady hand"
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 Response = Any
+R = TypeVar("R")
 
 
 class PlainPasswords:
@@ -83,10 +93,11 @@ class Stack:
     client: AsyncClient
     clock: ManualClock
     venue: PaperExchange
-    candles: MemoryCandleStore
+    candles: CandleStore
     health: Health
     observer: Observer
-    sessions: MemorySessions
+    sessions: Sessions
+    hasher: PlainPasswords
 
     def command(self, command: Command, *, name: str | None = None) -> Outcome:
         """What the worker would do, past HTTP."""
@@ -164,36 +175,91 @@ def new_key() -> str:
     return str(uuid.uuid4())
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What differs between engines."""
+
+    store: EventStore
+    views: ReadModels
+    candles: CandleStore
+    identities: Identities
+    sessions: Sessions
+    paper: PaperStore
+
+
 @asynccontextmanager
-async def open_stack(options: HttpOptions | None = None, *, base_url: str = BASE_URL) -> AsyncIterator[Stack]:
+async def open_stack(
+    options: HttpOptions | None = None, *, base_url: str = BASE_URL, url: str = ""
+) -> AsyncIterator[Stack]:
+    """In memory, or on the database of that URL, whose tables are there."""
     clock = ManualClock(START)
-    with memory_event_store(clock, inline=False) as store:
-        async with _serving(clock, store, options, base_url) as stack:
+    with _stored(url, clock) if url else _in_memory(clock) as parts:
+        async with _serving(clock, parts, options, base_url) as stack:
             yield stack
+
+
+@contextmanager
+def _in_memory(clock: ManualClock) -> Iterator[Parts]:
+    with memory_event_store(clock, inline=False) as store:
+        yield Parts(
+            store,
+            MemoryReadModels(store.log),
+            MemoryCandleStore(),
+            MemoryIdentities(),
+            MemorySessions(),
+            MemoryPaperStore(),
+        )
+
+
+@contextmanager
+def _stored(url: str, clock: ManualClock) -> Iterator[Parts]:
+    with open_database(url, synchronous="OFF") as db, open_event_store(db, clock=clock) as store:
+        projector = Projector(db)
+        yield Parts(
+            store,
+            Folded(db, projector),
+            SqlCandleStore(db),
+            SqlIdentities(db),
+            SqlSessions(db),
+            SqlPaperStore(db),
+        )
+
+
+class Folded(SqlReadModels):
+    """Read models that are brought up to date whenever they are asked, so that no test has to wait."""
+
+    def __init__(self, db: Database, projector: Projector) -> None:
+        super().__init__(db)
+        self._projector = projector
+
+    def where(self, kind: type[R], **equal: Any) -> Sequence[R]:
+        self._projector.catch_up()
+        return super().where(kind, **equal)
+
+    def page(
+        self, kind: type[R], *, equal: Mapping[str, Any], before: Position | None = None, limit: int = 50
+    ) -> Page[R]:
+        self._projector.catch_up()
+        return super().page(kind, equal=equal, before=before, limit=limit)
+
+    def wait_for(self, position: int, *, timeout_s: float) -> bool:
+        self._projector.catch_up()
+        return super().wait_for(position, timeout_s=timeout_s)
 
 
 @asynccontextmanager
 async def _serving(
-    clock: ManualClock, store: EventStore, options: HttpOptions | None, base_url: str
+    clock: ManualClock, parts: Parts, options: HttpOptions | None, base_url: str
 ) -> AsyncIterator[Stack]:
-    venue, candles, health, observer = (
-        PaperExchange(MemoryPaperStore()),
-        MemoryCandleStore(),
-        Health(),
-        Observer(),
-    )
-    identities, sessions, hasher, tokens = (
-        MemoryIdentities(),
-        MemorySessions(),
-        PlainPasswords(),
-        SystemTokens(),
-    )
+    store, identities, sessions = parts.store, parts.identities, parts.sessions
+    venue, health, observer = PaperExchange(parts.paper), Health(), Observer()
+    hasher, tokens = PlainPasswords(), SystemTokens()
     services = Services(
         clock=clock,
         log=store.log,
         bus=store.bus,
-        views=MemoryReadModels(store.log),
-        candles=candles,
+        views=parts.views,
+        candles=parts.candles,
         identities=identities,
         sessions=sessions,
         register=Registration(store.bus, identities, hasher, tokens, clock),
@@ -202,13 +268,14 @@ async def _serving(
         paper_accounts=PaperAccountService(store.bus, store.log, venue),
         paper_venue=venue,
         health=health,
+        live_sources=frozenset({"synthetic"}),
     )
     fast = options or HttpOptions(password_backlog=200, stream_poll_s=0.01, stream_coalesce_s=0.05)
     app = create_app(services, options=fast, observer=observer)
     # not Litestar's test client: it runs the application in another loop, and streams live in one
     transport = ASGITransport(app)  # type: ignore[arg-type]
     async with _running(app), AsyncClient(transport=transport, base_url=base_url) as client:
-        yield Stack(services, app, client, clock, venue, candles, health, observer, sessions)
+        yield Stack(services, app, client, clock, venue, parts.candles, health, observer, sessions, hasher)
 
 
 @asynccontextmanager

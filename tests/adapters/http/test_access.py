@@ -195,6 +195,15 @@ async def test_sessions_are_listed_and_end_at_once(stack: Stack, alice: Person) 
     assert is_problem(await alice.get("/v1/bots"), 401, "not_signed_in")
 
 
+async def test_a_session_ended_elsewhere_counts_for_a_second_at_most(stack: Stack, alice: Person) -> None:
+    """Another process's sign-out is seen a second later; where roles are asked for, at once."""
+    assert (await alice.get("/v1/bots")).status_code == 200
+    stack.services.sessions.end(token_hash(alice.token))
+    assert is_problem(await alice.get("/v1/log"), 401, "not_signed_in")
+    stack.clock.move_to(stack.clock.now() + timedelta(seconds=1))
+    assert is_problem(await alice.get("/v1/bots"), 401, "not_signed_in")
+
+
 async def test_a_session_ends_when_idle_and_after_its_day(stack: Stack, alice: Person) -> None:
     """safety §2.27."""
     stack.clock.move_to(stack.clock.now() + timedelta(minutes=29))

@@ -31,7 +31,8 @@ async def test_a_refusal_is_repeated_too_even_when_it_would_go_well_now(alice: P
     path = f"/v1/bots/{bot}/allocations"
     first = await alice.post(path, MONEY, key=key)
     assert is_problem(first, 409, "insufficient_funds")
-    assert first.json()["data"] == {"required": "10 USDT", "available": "5 USDT"}
+    assert first.json()["data"] == {"required": "10 USDT.PAPER", "available": "5 USDT.PAPER"}
+    assert first.json()["detail"] == "required 10 USDT.PAPER, available 5 USDT.PAPER"
     await alice.post(f"/v1/paper-accounts/{account}/deposits", MONEY)
     again = await alice.post(path, MONEY, key=key)
     assert (again.status_code, again.content) == (first.status_code, first.content)

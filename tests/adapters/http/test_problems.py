@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import pkgutil
+from decimal import Decimal
 from importlib import import_module
+from typing import get_type_hints
 
 import pytest
 
+import adapters
 import application
 import domain
 from adapters.http.problems import STATUS, status_of
+from application.queries.asset_codes import MONEY_IN_REFUSALS, shown_refusal
 from application.services import Check
 from domain.errors import DomainError
+from domain.ledger.errors import InsufficientFunds
+from domain.money import Money
 from tests.adapters.http.raw import exchange
 from tests.adapters.http.stack import PASSWORD, Person, Response, Stack, new_key
 from tests.architecture.tree import ROOT
@@ -168,13 +174,8 @@ async def test_requests_are_counted_by_route_never_by_id(stack: Stack, alice: Pe
 
 
 def test_every_refusal_of_the_code_has_a_status() -> None:
-    for package in (domain, application):
-        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            import_module(module.name)
-    codes = {error.code for error in _all(DomainError)}
-    assert {
-        code for code in codes if status_of(code) not in (401, 403, 404, 409, 412, 422, 502, 503)
-    } == set()
+    codes = {error.code for error in served_refusals()}
+    assert codes - set(STATUS) == set()
     named_in_a_body = {"unknown_exchange", "unknown_strategy", "unknown_symbol"}
     assert {
         code for code in codes if code.startswith("unknown_") and status_of(code) != 404
@@ -210,8 +211,31 @@ async def test_readiness_follows_the_checks(stack: Stack) -> None:
     assert "db.internal" not in answer.text
 
 
+def served_refusals() -> set[type[DomainError]]:
+    """Every refusal that may reach the API: all but those of the command line."""
+    for package in (domain, application, adapters):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.startswith("adapters.persistence.migrations."):  # alembic imports those
+                import_module(module.name)
+    mine = ("domain.", "application.", "adapters.")
+    return {error for error in _all(DomainError) if error.__module__.startswith(mine)}
+
+
 def _all(error: type[DomainError]) -> set[type[DomainError]]:
     return {error, *(found for child in error.__subclasses__() for found in _all(child))}
+
+
+def test_money_in_refusals_is_known_and_shown_as_paper_money() -> None:
+    named = {
+        error.code: tuple(name for name, kind in get_type_hints(error.__init__).items() if kind is Money)
+        for error in served_refusals()
+    }
+    assert {code: names for code, names in named.items() if names} == dict(MONEY_IN_REFUSALS)
+    refusal = InsufficientFunds(required=Money(Decimal(10), "USDT"), available=Money(Decimal("0.5"), "USDT"))
+    assert shown_refusal(refusal.code, str(refusal), refusal.data) == (
+        "required 10 USDT.PAPER, available 0.5 USDT.PAPER",
+        {"required": "10 USDT.PAPER", "available": "0.5 USDT.PAPER"},
+    )
 
 
 def test_the_api_page_names_every_code_with_its_status() -> None:

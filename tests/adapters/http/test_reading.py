@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from application.ports.candle_store import Series
-from tests.adapters.http.stack import BOT, START, Person, Stack
+from tests.adapters.http.stack import BOT, START, Person, Stack, new_key
 from tests.adapters.http.test_problems import is_problem
 from tests.adapters.http.trading import HOUR_MS, candle, trade
 
@@ -208,3 +208,24 @@ async def test_the_log_is_paged_backwards_without_gaps(stack: Stack, operator: P
         seen += [line["position"] for line in page["items"]]
         cursor = page["next_cursor"]
     assert seen == [str(recorded.position) for recorded in stack.services.log.read()][::-1]
+
+
+async def test_a_bot_on_candles_that_are_not_there_is_created_with_a_warning(
+    stack: Stack, alice: Person
+) -> None:
+    key = new_key()
+    made = await alice.post("/v1/bots", BOT, key=key)
+    assert made.status_code == 201
+    (warning,) = made.json()["warnings"]
+    assert "no candles of binance BTC/USDT 1h" in warning
+    assert "evenkeel data import" in warning
+    path = made.headers["Location"]
+    assert (await alice.get(path)).json()["warnings"] == [warning]
+    live = await alice.post("/v1/bots", {**BOT, "source": "synthetic"})
+    assert live.json()["warnings"] == []
+
+    stack.candles.save(Series("binance", "BTC/USDT", "1h"), [candle(1, "100")])
+
+    assert (await alice.get(path)).json()["warnings"] == []
+    assert (await alice.post("/v1/bots", BOT)).json()["warnings"] == []
+    assert (await alice.post("/v1/bots", BOT, key=key)).content == made.content

@@ -101,10 +101,11 @@ def test_the_same_registration_in_parallel_is_answered_as_the_faster_one() -> No
     made = fast.register().unwrap()
     winner = fast.identities.by_email("ann@example.org")
     assert winner is not None
+    faster: Identity = winner
 
     class Overtaken(MemoryIdentities):
         def add(self, identity: Identity) -> bool:
-            super().add(winner)
+            super().add(faster)
             return super().add(identity)
 
     slow.registration = replace(slow.registration, identities=Overtaken())
