@@ -46,7 +46,7 @@ def measure(bench: Bench) -> Section:
         "mix of ten: 3 GET /v1/bots, 3 GET /v1/wallets, 2 GET /v1/orders, 2 POST paper deposits, keys new",
         f"baseline: GET {ALIVE} on the same server, same connections, same round",
     ]
-    for engine in ENGINES:
+    for engine in ENGINES[1:] if bench.quick else ENGINES:
         with bench.database(engine) as url, _served(bench, url) as (host, port):
             section.cases += asyncio.run(_measure(bench, engine, host, port, people))
     return section
@@ -63,7 +63,7 @@ async def _measure(bench: Bench, engine: str, host: str, port: int, people: int)
     }
     for supply in cases.values():
         await load(host, port, supply, clients=CLIENTS, seconds=bench.seconds(1))
-    for _ in range(bench.rounds):
+    for _ in bench.turns(50):
         for name, supply in cases.items():
             found[name].append(
                 await load(host, port, supply, clients=CLIENTS, seconds=bench.seconds(SECONDS))

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ SETTINGS = (
     | postgres.DURABLE
     | {"autovacuum": "on", "max_connections": "320", "shared_buffers": "256MB", "max_wal_size": "2GB"}
 )
+ROUNDS = 3
 SHOWN = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers")
 ENGINES = ("postgresql", "sqlite")
 
@@ -40,9 +42,15 @@ class Bench:
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
     _server: postgres.Server | None = None
 
-    @property
-    def rounds(self) -> int:
-        return 1 if self.quick else 3
+    def turns(self, budget_s: float) -> Iterator[int]:
+        """Rounds, 0, 1, 2: fewer where another one would not end within the budget."""
+        began = last = time.monotonic()
+        for turn in range(1 if self.quick else ROUNDS):
+            now = time.monotonic()
+            if turn and now - began + (now - last) > budget_s:
+                return
+            last = now
+            yield turn
 
     def seconds(self, usual: float) -> float:
         """How long one sample takes."""

@@ -29,8 +29,8 @@ from tests.benchmarks.load import SystemClock, Transfer, caller, open_books
 from tests.benchmarks.report import Case, Ratio, Section, ratio
 
 EVENTS = 210_000
-QUICK_EVENTS = 50_000
-FOLLOWED = 20_000
+QUICK_EVENTS = 20_000
+FOLLOWED = 10_000
 PAGE = 5_000
 BATCHES = (100, 1_000)
 RAW = "raw reader"
@@ -71,7 +71,7 @@ class _Engine:
     def measure(self) -> list[Case]:
         with open_event_store(self.db, clock=SystemClock(), inline=True) as store:
             self._fill()
-            for round in range(self.bench.rounds):
+            for round in self.bench.turns(65):
                 self.bench.settle()
                 raw = self._timed(RAW, self._read_raw)
                 for name, case in self._cases(store, round).items():
@@ -146,7 +146,7 @@ class _Engine:
         books = [f"owner-{number}" for number in range(1_000)]
         store.bus.commit_batch([])
         open_books(store.bus, books)
-        for _ in range(self.bench.rounds):
+        for _ in self.bench.turns(12):
             for size in BATCHES:
                 bare = self._repeated(partial(self._append_bare, size), size)
                 ours = self._repeated(partial(self._append_batch, store.bus, books, size), size)

@@ -44,9 +44,9 @@ def measure(bench: Bench) -> Section:
         with open_database(url) as db, open_event_store(db, clock=SystemClock()) as store:
             open_books(store.bus, books)
         total = 0
-        for _ in range(bench.rounds):
+        for _ in bench.turns(90):
             bench.settle()
-            for processes in PROCESSES:
+            for processes in PROCESSES[: 2 if bench.quick else None]:
                 for way in ("shared", "routed") if processes > 1 else ("shared",):
                     parts = [books[i::processes] if way == "routed" else books for i in range(processes)]
                     answered, rate, met = _run(url, parts, bench.seconds(SECONDS), f"run-{next(runs)}")

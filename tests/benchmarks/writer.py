@@ -25,6 +25,7 @@ from tests.benchmarks.report import Case, Section, ratio
 
 OWNERS = 1_000
 CLIENTS = (1, 16, 64, 256)
+QUICK_CLIENTS = (1, 64)
 SECONDS = 1.2
 ROW = "x" * 200
 MUST = {  # at so many clients on PostgreSQL: (of a: must, aim), (of b: must, aim)
@@ -59,6 +60,7 @@ class _Engine:
         assert isinstance(store.bus, GroupCommitWriter)
         self.bench, self.engine, self.url, self.store, self.bus = bench, engine, url, store, store.bus
         self.books = [f"owner-{number}" for number in range(OWNERS)]
+        self.clients = QUICK_CLIENTS if bench.quick else CLIENTS
         self.rates: dict[tuple[str, int], list[float]] = defaultdict(list)
         self.loops: dict[tuple[str, int], list[Measured]] = defaultdict(list)
         open_books(self.bus, self.books)
@@ -67,14 +69,14 @@ class _Engine:
         one_row = self._one_row()
         self._loop("warm-up", 64, self.books)
         self._loop("warm-up", 64, self.books, batch=1)
-        for _ in range(self.bench.rounds):
+        for _ in self.bench.turns(75):
             self.bench.settle()
-            for clients in CLIENTS:
+            for clients in self.clients:
                 self.rates[ROWS, clients].append(one_row(clients))
                 self._loop(ALONE, clients, self.books, batch=1)
                 self._loop("many", clients, self.books)
                 self._loop("hot", clients, self.books[:1])
-        return [case for clients in CLIENTS for case in self._cases(clients)]
+        return [case for clients in self.clients for case in self._cases(clients)]
 
     def _loop(self, name: str, clients: int, books: list[str], batch: int = MAX_BATCH) -> None:
         run = f"{self.engine}-{next(_numbers)}"
