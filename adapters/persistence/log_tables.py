@@ -90,9 +90,15 @@ balances = Table(
 )
 """Absolute ledger balances of every book, written in the append's own transaction; zero has no row."""
 
+APPENDS_IN_ORDER = "SELECT pg_advisory_xact_lock(1801807212, 0)"  # "keel", the shard
+"""PostgreSQL: whoever has it is the only one who appends, until the transaction ends (adr 0017).
+
+A statement of its own, before all that checks or reads: they see what was committed when it was had.
+"""
+
 STALE_VERSION, LEASE_LOST = "EK001", "EK003"
 """SQLSTATEs that evenkeel_check_append (first migration) raises; the message names the stream or the lease.
 
-It is called in the append's transaction, after the event table's lock was taken: nothing that it read can
+It is called in the append's transaction, after the appends' lock was taken: nothing that it read can
 change before the commit.
 """

@@ -1,7 +1,7 @@
 """Folding the log afresh beside what stands, and comparing: check. And putting it in its place: rebuild.
 
 Beside the live tables, shadow tables are folded from the log's start, in transactions of a page. Then one
-transaction holds the followers still, compares, takes the event table's lock, folds the tail, compares the
+transaction holds the followers still, compares, takes the appends' lock, folds the tail, compares the
 balances, and swaps (safety §3.36). Killed at any point, the live tables are what they were. Nothing here has
 an effect outside the database.
 """
@@ -19,6 +19,7 @@ from adapters.persistence.database import Database
 from adapters.persistence.envelope import Envelopes
 from adapters.persistence.fast_balances import FastBalances
 from adapters.persistence.log_pages import Decoder, StoredEvent, head_of_log, read_page
+from adapters.persistence.log_tables import APPENDS_IN_ORDER
 from adapters.persistence.projector import (
     FOLDING,
     STOPPED,
@@ -225,7 +226,7 @@ class _Rebuild:
         found = [Rebuilt(name, self._compare_follower(connection, name)) for name in self._followers]
         locked = time.monotonic()
         if not self._db.is_sqlite:
-            connection.exec_driver_sql("LOCK TABLE stored_events IN EXCLUSIVE MODE")
+            connection.exec_driver_sql(APPENDS_IN_ORDER)
         self._fold_tail(connection)
         if BALANCES in self._projections:
             found.insert(0, Rebuilt(BALANCES.name, self._compare(connection, BALANCES)))

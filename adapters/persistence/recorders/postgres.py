@@ -1,4 +1,4 @@
-"""The log on PostgreSQL: one pipelined transaction an append, under the event table's lock (adr 0003)."""
+"""The log on PostgreSQL: one pipelined transaction an append, under the appends' lock (adr 0003, 0017)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from psycopg.rows import DictRow, dict_row, tuple_row
 from psycopg.waiting import Ready, Wait
 
 from adapters.persistence.database import Database
-from adapters.persistence.log_tables import LEASE_LOST, STALE_VERSION
+from adapters.persistence.log_tables import APPENDS_IN_ORDER, LEASE_LOST, STALE_VERSION
 from adapters.persistence.recorders.arrays import blobs, numbers, texts
 from adapters.persistence.recorders.base import (
     Append,
@@ -38,12 +38,10 @@ IDLE_IN_TRANSACTION_S = 10.0
 
 _EVENTS = "SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events "
 
-_LOCK = "LOCK TABLE stored_events IN EXCLUSIVE MODE"
-
 _CHECK = "SELECT evenkeel_check_append(%b::text[], %t::bigint[], %b::text[], %t::bigint[])"
 
 _LAST_ID = "(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM stored_events_notification_id_seq)"
-"""Under the table's lock nobody else draws ids, so the batch's nth event will get this plus n."""
+"""Under the appends' lock nobody else draws ids, so the batch's nth event will get this plus n."""
 
 _INSERT_KEYS = f"""
 INSERT INTO command_keys (scope, command_id, fingerprint, outcome, position, recorded_at)
@@ -178,7 +176,7 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
             PostgresApplicationRecorder.__init__(self, LogDatastore(db.dsn))
 
     def append(self, append: Append) -> Sequence[int]:
-        """All in one round trip, BEGIN to COMMIT, so that the table's lock is held no longer than need be.
+        """All in one round trip, BEGIN to COMMIT, so that the appends' lock is held no longer than need be.
 
         After a statement that fails the server skips the rest of the trip, COMMIT included. The library's
         own insert_events waits for six answers, four of them about nothing.
@@ -224,7 +222,7 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
 
         Where the library itself inserts, an exception of ours in a later hook is raised after its commit.
         """
-        curs.execute(_LOCK, prepare=True)
+        curs.execute(APPENDS_IN_ORDER, prepare=True)
         if append is not None:
             _check(curs, append)
             _insert_rows(curs, append)

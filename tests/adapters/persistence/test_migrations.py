@@ -20,6 +20,7 @@ from adapters.persistence.database import (
     SchemaTooNew,
     open_database,
 )
+from adapters.persistence.log_tables import APPENDS_IN_ORDER
 
 METADATA = (tables.metadata, log_tables.metadata, candle_tables.metadata, paper_tables.metadata)
 
@@ -178,11 +179,16 @@ def test_the_application_role_may_append_and_lock_but_not_change(postgres_server
         with open_database(url) as db:
             _run_as_application(
                 db,
-                "LOCK TABLE stored_events IN EXCLUSIVE MODE",
+                APPENDS_IN_ORDER,
                 "INSERT INTO stored_events VALUES ('a', 1, 't', 'x')",
                 "SELECT last_value FROM stored_events_notification_id_seq",
             )
-            for change in ("UPDATE stored_events SET topic = 'u'", "DELETE FROM stored_events"):
+            for change in (
+                "UPDATE stored_events SET topic = 'u'",
+                "DELETE FROM stored_events",
+                "TRUNCATE stored_events",
+                "LOCK TABLE stored_events IN EXCLUSIVE MODE",
+            ):
                 with pytest.raises(DBAPIError, match="permission denied"):
                     _run_as_application(db, change)
     finally:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +18,7 @@ from psycopg import Cursor
 from psycopg.rows import DictRow
 
 from adapters.persistence.event_log import EventStore
+from adapters.persistence.log_tables import APPENDS_IN_ORDER
 from adapters.persistence.recorders.base import Append, DuplicateKey, Head, KeyRow, StaleVersion
 from adapters.persistence.recorders.postgres import PostgresRecorder
 from adapters.persistence.recorders.sqlite import SqliteRecorder
@@ -23,6 +26,9 @@ from application.ports.commands import LeaseLost
 from application.ports.event_log import StoreUnavailable
 from tests.builders import START
 from tests.log_stores import ENGINES, Engine, engine
+
+INSERT_ONE = "INSERT INTO stored_events VALUES (%s, %s, 't.happened', '{}')"
+ALL_IDS = "SELECT notification_id FROM stored_events ORDER BY 1"
 
 # The library's `test_performance` and `test_concurrent_throughput` are left out: they time and print. Its
 # concurrency case counts versions from 0, which our tables refuse; its subscriptions are not used (we poll).
@@ -150,10 +156,68 @@ def test_a_lock_that_is_not_had_in_time_is_an_outage_not_a_wait(postgres_log: En
     """Safety §4 row 10."""
     store = postgres_log.open()
     with psycopg.connect(postgres_log.url) as other:
-        other.execute("LOCK TABLE stored_events IN EXCLUSIVE MODE")
+        other.execute(APPENDS_IN_ORDER)
         with pytest.raises(StoreUnavailable, match="lock timeout"):
             append(store, appended(1))
     assert append(store, appended(1))
+
+
+@pytest.mark.parametrize("command", ["VACUUM (ANALYZE) stored_events", "ANALYZE stored_events"])
+def test_appends_do_not_wait_for_vacuum_nor_vacuum_for_them(postgres_log: Engine, command: str) -> None:
+    store = postgres_log.open()
+    append(store, appended(1))
+    with psycopg.connect(postgres_log.url) as vacuum:  # as long as a slow one takes
+        vacuum.execute("LOCK TABLE stored_events IN SHARE UPDATE EXCLUSIVE MODE")
+        assert append(store, appended(2))
+    with psycopg.connect(postgres_log.url) as appending:
+        appending.execute(APPENDS_IN_ORDER)
+        appending.execute(INSERT_ONE, ("s:2", 1))
+        with psycopg.connect(postgres_log.url, autocommit=True) as vacuum:
+            vacuum.execute("SET lock_timeout = '1s'")
+            vacuum.execute(command)
+    assert append(store, appended(3))
+
+
+def test_who_inserts_by_other_means_keeps_the_order_too(postgres_log: Engine) -> None:
+    """The trigger takes the appends' lock before an id is drawn, or a reader would pass over the lower id."""
+    store = postgres_log.open()
+    append(store, appended(1))
+    with psycopg.connect(postgres_log.url) as by_hand:
+        by_hand.execute(INSERT_ONE, ("s:2", 1))
+        with pytest.raises(StoreUnavailable, match="lock timeout"):
+            append(store, appended(2))
+    ids = append(store, appended(2))
+    with postgres_log.database.reading() as connection:
+        newest = connection.exec_driver_sql("SELECT max(notification_id) FROM stored_events").scalar()
+    assert [newest] == list(ids)
+
+
+def test_ids_are_in_commit_order_whoever_appends(postgres_log: Engine) -> None:
+    """A reader that follows ids sees no id below one that it has seen already."""
+    stores = [postgres_log.open() for _ in range(4)]
+    done, seen = threading.Event(), [0]
+
+    def write(n: int) -> None:
+        for version in range(1, 41):
+            append(stores[n], Append(events=events(version, stream=f"s:{n}"), recorded_at=START))
+
+    def follow() -> list[int]:
+        with psycopg.connect(postgres_log.url, autocommit=True) as reader:
+            while True:
+                last = done.is_set()
+                statement = "SELECT notification_id FROM stored_events WHERE notification_id > %s ORDER BY 1"
+                seen.extend(id for (id,) in reader.execute(statement, (seen[-1],)))
+                if last:
+                    return seen[1:]
+
+    with ThreadPoolExecutor(5) as pool:
+        following = pool.submit(follow)
+        try:
+            list(pool.map(write, range(4)))
+        finally:
+            done.set()
+        assert following.result() == [id for (id,) in postgres_log.query(ALL_IDS)]
+    assert len(seen) == 161
 
 
 def test_a_killed_connection_is_an_outage_and_the_next_append_has_a_new_one(postgres_log: Engine) -> None:

@@ -21,6 +21,18 @@ $BODY$;
 CREATE TRIGGER stored_events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON stored_events
     FOR EACH STATEMENT EXECUTE FUNCTION evenkeel_refuse_change();
 
+-- Ids are in commit order because only who holds this lock draws them. An append has it already (it takes it
+-- first of all, before it checks); whoever else inserts waits for it here, before an id is drawn.
+CREATE FUNCTION evenkeel_order_appends() RETURNS trigger LANGUAGE plpgsql AS $BODY$
+BEGIN
+    PERFORM pg_advisory_xact_lock(1801807212, 0);
+    RETURN NULL;
+END
+$BODY$;
+
+CREATE TRIGGER stored_events_in_order BEFORE INSERT ON stored_events
+    FOR EACH STATEMENT EXECUTE FUNCTION evenkeel_order_appends();
+
 CREATE TABLE stream_heads (
     stream text PRIMARY KEY,
     version bigint NOT NULL,
@@ -390,13 +402,6 @@ BEGIN
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO evenkeel_app;
         GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO evenkeel_app;
         REVOKE UPDATE, DELETE, TRUNCATE ON stored_events FROM evenkeel_app;
-        -- LOCK TABLE needs a right beyond INSERT. Before PostgreSQL 17 the least is TRUNCATE, which the trigger
-        -- refuses to everyone.
-        IF current_setting('server_version_num')::int >= 170000 THEN
-            EXECUTE 'GRANT MAINTAIN ON stored_events TO evenkeel_app';
-        ELSE
-            GRANT TRUNCATE ON stored_events TO evenkeel_app;
-        END IF;
         REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM evenkeel_app;
     END IF;
 END
