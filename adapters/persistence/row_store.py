@@ -221,7 +221,12 @@ class StoredRows:
     def increase(self, kind: type, key: Key, amount: Decimal) -> None:
         kept = self._kinds.get(kind) or self._keep(kind)
         sums = kept.sums
-        sums[key] = add(sums[key], amount) if key in sums else amount
+        if key not in sums:
+            sums[key] = amount
+        elif total := add(sums[key], amount):
+            sums[key] = total
+        else:
+            del sums[key]  # what comes and goes, as holds do, is not kept
 
     def delete(self, kind: type, *key: Any) -> None:
         kept = self._kinds.get(kind) or self._keep(kind)
@@ -275,8 +280,6 @@ class StoredRows:
         kind, sums, kept.sums = kept.table.kind, kept.sums, {}
         self.prefetch(kind, sums)
         for key, summed in sums.items():
-            if not summed:
-                continue
             row = self.get(kind, *key)
             amount = add(row.amount, summed) if row else summed
             if amount:
