@@ -20,23 +20,17 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, Engine, create_engine, exc, text
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from adapters.persistence.database_errors import (
-    DatabaseInUse as DatabaseInUse,
-)
-from adapters.persistence.database_errors import (
-    DatabaseUnreachable as DatabaseUnreachable,
-)
-from adapters.persistence.database_errors import (
-    InvalidDatabaseUrl as InvalidDatabaseUrl,
-)
-from adapters.persistence.database_errors import (
-    SchemaOutOfDate as SchemaOutOfDate,
-)
-from adapters.persistence.database_errors import (
-    SchemaTooNew as SchemaTooNew,
-)
+from adapters.persistence.database_errors import DatabaseInUse as DatabaseInUse
+from adapters.persistence.database_errors import DatabaseUnreachable as DatabaseUnreachable
+from adapters.persistence.database_errors import InvalidDatabaseUrl as InvalidDatabaseUrl
+from adapters.persistence.database_errors import SchemaOutOfDate as SchemaOutOfDate
+from adapters.persistence.database_errors import SchemaTooNew as SchemaTooNew
+from adapters.persistence.database_url import sqlite_path as sqlite_path
+from adapters.persistence.database_url import without_password as without_password
 from adapters.persistence.file_lock import claim, holder_of
-from application.ports.event_log import ReadOnlyLog, StoreUnavailable
+from adapters.persistence.unavailable import is_unavailable as is_unavailable
+from adapters.persistence.unavailable import translated
+from application.ports.event_log import ReadOnlyLog
 
 SCHEMA_VERSION = "0001"
 """The migration this code was written for; the newest one in migrations/versions."""
@@ -72,7 +66,7 @@ class Database:
         """All of it commits, or nothing does. Inside another one of the same thread: a savepoint of it."""
         if self.role == "reader":
             raise ReadOnlyLog(holder=self.holder())
-        with _translated():
+        with translated():
             if (outer := self._open_in_this_thread()) is not None:
                 with outer.begin_nested():
                     yield outer
@@ -87,7 +81,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One consistent view of what is committed, and of this thread's own open transaction if any."""
-        with _translated():
+        with translated():
             if (outer := self._open_in_this_thread()) is not None:
                 yield outer
             else:
@@ -379,31 +373,6 @@ def open_database(
     return database
 
 
-def sqlite_path(url: str) -> Path | None:
-    """The file that a URL names, None for a PostgreSQL one; raises InvalidDatabaseUrl for anything else."""
-    scheme, separator, rest = url.partition("://")
-    if not separator:
-        if not url or ":" in url:
-            raise InvalidDatabaseUrl(url=url)
-        return Path(url)
-    if scheme == "sqlite" and len(rest) > 1 and rest.startswith("/") and ":memory:" not in rest:
-        return Path(rest[1:])
-    if scheme in ("postgresql", "postgres"):
-        try:
-            conninfo_to_dict(url)
-        except psycopg.ProgrammingError as e:
-            raise InvalidDatabaseUrl(url=without_password(url)) from e
-        return None
-    raise InvalidDatabaseUrl(url=without_password(url))
-
-
-def without_password(url: str) -> str:
-    """The URL as it may be shown."""
-    scheme, separator, rest = url.partition("://")
-    authority, at, place = rest.rpartition("@")
-    return f"{scheme}{separator}{authority.partition(':')[0]}{at}{place}" if at else url
-
-
 def sqlite_note() -> str:
     """What an operator should know about the SQLite that Python was linked with; "" for nothing."""
     if sqlite3.sqlite_version_info >= SAFE_SQLITE:
@@ -411,39 +380,4 @@ def sqlite_note() -> str:
     return (
         f"SQLite {sqlite3.sqlite_version} can corrupt its log when two connections write at once (fixed in "
         f"{'.'.join(map(str, SAFE_SQLITE))}); Evenkeel writes through one connection of one process"
-    )
-
-
-_UNAVAILABLE_SQLITE = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_CANTOPEN,
-}
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Says StoreUnavailable where an engine says, in its own words, that it cannot answer now."""
-    try:
-        yield
-    except exc.TimeoutError as e:
-        raise StoreUnavailable("all connections to the database are in use") from e
-    except (exc.DBAPIError, psycopg.Error, sqlite3.Error) as e:
-        if is_unavailable(e):
-            cause = e.orig if isinstance(e, exc.DBAPIError) else e
-            raise StoreUnavailable(str(cause).strip()) from e
-        raise
-
-
-def is_unavailable(error: BaseException) -> bool:
-    """Whether an engine's error says that it cannot answer now, rather than that the question is wrong."""
-    if isinstance(error, exc.DBAPIError):
-        return error.orig is not None and is_unavailable(error.orig)
-    if isinstance(error, sqlite3.Error):
-        return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _UNAVAILABLE_SQLITE
-    return isinstance(
-        error, psycopg.OperationalError | psycopg.InterfaceError | psycopg.errors.ReadOnlySqlTransaction
     )
