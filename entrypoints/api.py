@@ -15,7 +15,7 @@ from adapters.http.app import close_streams, create_app
 from adapters.http.options import HttpOptions
 from adapters.observability.context import logged_as
 from entrypoints.composition import Container, Plan, opened
-from entrypoints.running import Stop, a_worker_is_alive, listening, metrics_served, observed
+from entrypoints.running import Stop, a_worker_is_alive, listening, metrics_served, observed, settle_memory
 from entrypoints.settings import Settings
 
 log = logging.getLogger("evenkeel.process")
@@ -77,6 +77,7 @@ def serve_api(
     stop.on_stop(leave)
     if stop.event.is_set():
         leave()
+    settle_memory()
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve(sockets=[listener]))
 

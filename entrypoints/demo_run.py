@@ -20,6 +20,7 @@ from application.ports.bot_observer import SilentObserver
 from application.ports.clock import ManualClock
 from domain.market import parse_symbol
 from entrypoints.composition import Plan, opened
+from entrypoints.running import settle_memory
 from entrypoints.settings import Settings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -74,6 +75,7 @@ def run_demo(
             stopwatch=perf_counter,
         )
         total = len(file.candles)
+        settle_memory()
         result = demo(
             file.candles,
             asked,
