@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 
 from adapters.persistence.envelope import Envelopes
 from adapters.persistence.event_log import EventStore
-from adapters.persistence.snapshots import SNAPSHOT_EVERY, code_version, load
+from adapters.persistence.snapshots import SNAPSHOT_EVERY, code_version, digest_of, load
 from adapters.persistence.writer import GroupCommitWriter
+from tests.architecture.tree import ROOT
 from tests.builders import Allocate, OpenBook, caller, usdt
 from tests.log_stores import Engine, engine, together
 
@@ -63,6 +65,28 @@ def test_a_snapshot_that_the_log_does_not_confirm_is_rebuilt(
     assert loaded.version == SNAPSHOT_EVERY + 10
     assert loaded.state.owed("owner:bot:bot-1", "USDT") == usdt(str(SNAPSHOT_EVERY + 8))
     assert loaded.snapshot_due
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "domain/ledger/book.py",
+        "adapters/persistence/codec.py",  # the upcasters
+        "adapters/persistence/envelope.py",
+        "application/streams.py",
+    ],
+)
+def test_code_that_reads_or_folds_otherwise_has_another_version(tmp_path: Path, changed: str) -> None:
+    """So a changed upcaster, too, makes snapshots worthless."""
+    packages = ("domain", "adapters/persistence", "application")
+    for package in packages:
+        shutil.copytree(ROOT / package, tmp_path / package)
+    assert digest_of(tmp_path) == code_version()
+
+    with (tmp_path / changed).open("a") as file:
+        file.write("# changed\n")
+
+    assert digest_of(tmp_path) != code_version()
 
 
 def test_a_missing_snapshot_is_made_again_by_the_next_append(long_stream: tuple[Engine, EventStore]) -> None:
