@@ -62,11 +62,24 @@ class Registration:
         if identity is None:
             identity = self.identities.by_account(account_id)  # by the same request, a moment faster
             if identity is None:
-                raise EmailTaken
+                return self._completed(email, password, roles, caller)
         if identity.email != email or not self.hasher.verify(password, identity.password_hash):
             raise CommandIdReused(command_id=caller.command_id)
-        commitment = hashlib.sha256(f"{identity.commitment_salt}|{identity.email}".encode()).hexdigest()
-        return self.bus.execute(RegisterAccount(account_id, roles, commitment), caller)
+        return self.bus.execute(RegisterAccount(account_id, roles, _commitment(identity)), caller)
+
+    def _completed(self, email: str, password: str, roles: tuple[str, ...], caller: Caller) -> Outcome:
+        """The address is taken: by an account, or by a registration that broke off before its event.
+
+        The latter is completed for whoever knows its password; an account that is there is not registered
+        again.
+        """
+        identity = self.identities.by_email(email)
+        if identity is not None and self.hasher.verify(password, identity.password_hash):
+            command = RegisterAccount(identity.account_id, roles, _commitment(identity))
+            outcome = self.bus.execute(command, caller)
+            if outcome.position or outcome.refusal is not None:
+                return outcome
+        raise EmailTaken
 
     def _added(self, account_id: str, email: str, password: str) -> Identity | None:
         """The new identity; None when its address or its account's id was there already."""
@@ -134,6 +147,11 @@ class Authenticate:
         if now - session.last_seen_at_utc >= timedelta(minutes=1):
             self.sessions.touch(session.token_sha256, now)
         return session
+
+
+def _commitment(identity: Identity) -> str:
+    """What the log holds of an address: its salted digest."""
+    return hashlib.sha256(f"{identity.commitment_salt}|{identity.email}".encode()).hexdigest()
 
 
 def normalised_email(email: str) -> str:

@@ -96,6 +96,22 @@ def test_a_registration_that_broke_off_before_its_event_is_completed_by_the_same
     assert broken.store.events() == whole.store.events()
 
 
+def test_a_registration_that_broke_off_is_completed_by_a_new_request_with_its_password_and_no_other() -> None:
+    whole, broken = Door(), Door()
+    whole.register()
+    identity = whole.identities.by_email("ann@example.org")
+    assert identity is not None
+    broken.identities.add(identity)
+
+    with pytest.raises(DomainError) as refusal:
+        broken.register(key="page reloaded", password="another sentence, as long")
+    assert refusal.value.code == "email_taken"
+    made = broken.register(key="page reloaded once more").unwrap()
+
+    assert made["account_id"] == identity.account_id
+    assert broken.store.events() == whole.store.events()
+
+
 def test_the_same_registration_in_parallel_is_answered_as_the_faster_one() -> None:
     slow, fast = Door(), Door()
     made = fast.register().unwrap()
