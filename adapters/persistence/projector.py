@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -28,6 +29,8 @@ from application.views.projections import FOLLOWERS
 
 FOLDING, STOPPED = "folding", "stopped"
 CACHED_ROWS = 50_000
+PATIENCE_S = 10.0
+_LOOK_AGAIN_S = 0.02
 log = logging.getLogger(__name__)
 
 
@@ -95,10 +98,25 @@ class Projector:
 
     # -- when told -----------------------------------------------------------------------------------------
 
-    def catch_up(self) -> None:
-        """Fold everything that is in the log now, except into stopped projections."""
-        while self.fold_some():
-            pass
+    def catch_up(self, *, patience_s: float = PATIENCE_S) -> None:
+        """Until everything that is in the log now is folded, by whomever; except into stopped projections.
+
+        Raises StoreUnavailable when others keep projections locked and nothing has moved for so long.
+        """
+        with self._db.reading() as connection:
+            head = head_of_log(connection)
+        seen: list[Progress] = []
+        deadline = 0.0
+        while behind := self._behind(head):
+            if self.fold_some():
+                continue
+            if behind != seen:
+                seen, deadline = behind, time.monotonic() + patience_s
+            elif time.monotonic() >= deadline:
+                names = ", ".join(one.name for one in behind)
+                raise StoreUnavailable(f"another process holds {names}, which stays behind the log")
+            with self._db.progress:
+                self._db.progress.wait(_LOOK_AGAIN_S)
 
     def fold_some(self) -> bool:
         """Fold at most one page into each projection, in one transaction; whether there is more to fold."""
@@ -140,8 +158,11 @@ class Projector:
 
     def _has_news(self) -> bool:
         with self._db.reading() as connection:
-            head = head_of_log(connection)
-            return any(p.state == FOLDING and p.position < head for p in self._progress(connection))
+            return bool(self._behind(head_of_log(connection)))
+
+    def _behind(self, head: int) -> list[Progress]:
+        with self._db.reading() as connection:
+            return [p for p in self._progress(connection) if p.state == FOLDING and p.position < head]
 
     def _progress(self, connection: Connection, *, lock: bool = False) -> list[Progress]:
         found = lock_progress(connection, wait=False) if lock else read_progress(connection)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from adapters.persistence.database import Database
 from adapters.persistence.projector import STOPPED, Projector, lock_progress
 from adapters.persistence.read_models import SqlReadModels
 from adapters.persistence.rebuild import check, status
+from application.ports.event_log import StoreUnavailable
 from application.views.rows import ROWS, BookRow, BotRow, OrderRow
 from tests.adapters.persistence.stored_logs import (
     append,
@@ -127,6 +130,32 @@ def test_a_projection_that_another_process_folds_is_left_alone(postgres_url: str
             lock_progress(connection, wait=True)
             assert not projector.fold_some()
         assert projector.fold_some()
+
+
+def test_catching_up_beside_another_projector_ends_at_the_head_it_began_with(postgres_url: str) -> None:
+    with postgres_database(postgres_url) as ours, postgres_database(postgres_url) as theirs:
+        history = a_history()
+        append(ours, history.log)
+        projector, released = Projector(ours), threading.Event()
+
+        def hold_them() -> None:
+            with theirs.transaction() as connection:
+                lock_progress(connection, wait=True)
+                held.set()
+                released.wait(30)
+
+        with ThreadPoolExecutor(2) as pool:
+            held = threading.Event()
+            other = pool.submit(hold_them)
+            assert held.wait(30)
+            with pytest.raises(StoreUnavailable, match="trading, which stays behind"):
+                projector.catch_up(patience_s=0.05)
+            catching_up = pool.submit(projector.catch_up)
+            released.set()
+            catching_up.result()
+            other.result()
+        assert {one.lag for one in status(ours)} == {0}
+        assert_equal(ours, history)
 
 
 @contextmanager
