@@ -104,6 +104,36 @@ _UPDATE_ORDER = _Statement(
 )
 
 
+# Made once: building a statement costs more than running it.
+_ORDER = select(paper_orders).where(
+    paper_orders.c.venue_account == _ACCOUNT, paper_orders.c.client_order_id == bindparam("order_id")
+)
+_FILLS = (
+    select(paper_fills)
+    .where(paper_fills.c.venue_account == _ACCOUNT, paper_fills.c.client_order_id == bindparam("order_id"))
+    .order_by(paper_fills.c.number)
+)
+_DEPOSIT = select(paper_deposits.c.amount, paper_deposits.c.asset).where(
+    paper_deposits.c.venue_account == _ACCOUNT, paper_deposits.c.deposit_id == bindparam("deposit_id")
+)
+_ACCOUNTS_AT_WORK = (
+    select(paper_orders.c.venue_account).where(_OPEN, paper_orders.c.symbol == bindparam("symbol")).distinct()
+)
+_ALL = (
+    select(paper_accounts).order_by(paper_accounts.c.venue_account),
+    select(paper_balances),
+    select(paper_orders).where(_OPEN).order_by(paper_orders.c.venue_account, paper_orders.c.number),
+    select(paper_fills).join(paper_orders, _FILL_OF_ORDER).where(_OPEN).order_by(paper_fills.c.number),
+)
+_ONE = (
+    _ALL[0].where(paper_accounts.c.venue_account == _ACCOUNT),
+    _ALL[1].where(paper_balances.c.venue_account == _ACCOUNT),
+    _ALL[2].where(paper_orders.c.venue_account == _ACCOUNT),
+    _ALL[3].where(paper_orders.c.venue_account == _ACCOUNT),
+)
+"""Accounts, balances, open orders and their fills: of every account, of one."""
+
+
 class SqlPaperStore(PaperStore):
     """Keeps the promises of PaperStore with the database's own transactions.
 
@@ -134,31 +164,21 @@ class SqlPaperStore(PaperStore):
 
     def order(self, venue_account: str, client_order_id: str) -> PaperOrder | None:
         wanted = {"account": venue_account, "order_id": client_order_id}
-        of_order = and_(
-            paper_orders.c.venue_account == _ACCOUNT, paper_orders.c.client_order_id == bindparam("order_id")
-        )
-        of_fill = and_(
-            paper_fills.c.venue_account == _ACCOUNT, paper_fills.c.client_order_id == bindparam("order_id")
-        )
         with _translated(), self._database.reading() as connection:
-            row = connection.execute(select(paper_orders).where(of_order), wanted).mappings().first()
+            row = connection.execute(_ORDER, wanted).mappings().first()
             if row is None:
                 return None
-            fills = select(paper_fills).where(of_fill).order_by(paper_fills.c.number)
-            return _order(row, [_fill(f) for f in connection.execute(fills, wanted).mappings()])
+            return _order(row, [_fill(f) for f in connection.execute(_FILLS, wanted).mappings()])
 
     def deposit(self, venue_account: str, deposit_id: str) -> Money | None:
-        query = select(paper_deposits.c.amount, paper_deposits.c.asset).where(
-            paper_deposits.c.venue_account == venue_account, paper_deposits.c.deposit_id == deposit_id
-        )
+        wanted = {"account": venue_account, "deposit_id": deposit_id}
         with _translated(), self._database.reading() as connection:
-            row = connection.execute(query).first()
+            row = connection.execute(_DEPOSIT, wanted).first()
         return None if row is None else Money(Decimal(row.amount), row.asset)
 
     def accounts_with_open_orders(self, symbol: str) -> Sequence[str]:
-        query = select(paper_orders.c.venue_account).where(_OPEN, paper_orders.c.symbol == symbol).distinct()
         with _translated(), self._database.reading() as connection:
-            return sorted(connection.execute(query).scalars())
+            return sorted(connection.execute(_ACCOUNTS_AT_WORK, {"symbol": symbol}).scalars())
 
     def save(self, change: AccountChange) -> None:
         after = change.after
@@ -199,17 +219,8 @@ def _translated() -> Iterator[None]:
 
 def _states(connection: Connection, account: str | None) -> Iterator[AccountState]:
     """Accounts by id. The version is read first: what was committed later than it makes a save stale."""
-    accounts = select(paper_accounts).order_by(paper_accounts.c.venue_account)
-    balances = select(paper_balances)
-    orders = select(paper_orders).where(_OPEN).order_by(paper_orders.c.venue_account, paper_orders.c.number)
-    fills = select(paper_fills).join(paper_orders, _FILL_OF_ORDER).where(_OPEN).order_by(paper_fills.c.number)
-    wanted: dict[str, str] = {}
-    if account is not None:
-        wanted = {"account": account}
-        accounts = accounts.where(paper_accounts.c.venue_account == _ACCOUNT)
-        balances = balances.where(paper_balances.c.venue_account == _ACCOUNT)
-        orders = orders.where(paper_orders.c.venue_account == _ACCOUNT)
-        fills = fills.where(paper_orders.c.venue_account == _ACCOUNT)
+    accounts, balances, orders, fills = _ALL if account is None else _ONE
+    wanted = {} if account is None else {"account": account}
     rows = connection.execute(accounts, wanted).mappings().all()
     if not rows:
         return
