@@ -20,6 +20,15 @@ _UNAVAILABLE_SQLITE = {
     sqlite3.SQLITE_CANTOPEN,
 }
 
+_UNAVAILABLE_SQLSTATES = (
+    "08",  # the connection is lost
+    "25006",  # read-only: a standby
+    "25P03",  # idle in a transaction for too long
+    "25P04",  # a transaction that took too long
+    "57",  # an operator or a time limit stepped in
+)
+"""psycopg does not count all of them as operational errors."""
+
 
 @contextmanager
 def translated() -> Iterator[None]:
@@ -41,6 +50,7 @@ def is_unavailable(error: BaseException) -> bool:
         return error.orig is not None and is_unavailable(error.orig)
     if isinstance(error, sqlite3.Error):
         return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _UNAVAILABLE_SQLITE
-    return isinstance(
-        error, psycopg.OperationalError | psycopg.InterfaceError | psycopg.errors.ReadOnlySqlTransaction
-    )
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return True
+    sqlstate = error.sqlstate if isinstance(error, psycopg.Error) else None
+    return (sqlstate or "").startswith(_UNAVAILABLE_SQLSTATES)

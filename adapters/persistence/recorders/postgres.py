@@ -29,6 +29,7 @@ from adapters.persistence.recorders.base import (
     StaleVersion,
     StoredKey,
 )
+from adapters.persistence.unavailable import is_unavailable
 from application.ports.commands import LeaseLost
 from application.ports.event_log import StoreUnavailable
 from domain.money import text
@@ -334,9 +335,6 @@ def _translated() -> Iterator[None]:
                 raise StaleVersion("") from e
             if constraint == "command_keys_pkey":
                 raise DuplicateKey from e
-        if cause is None or isinstance(
-            cause,
-            psycopg.OperationalError | psycopg.InterfaceError | psycopg.errors.ReadOnlySqlTransaction,
-        ):
+        if cause is None or is_unavailable(cause):
             raise StoreUnavailable(str(e).strip()) from e
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from adapters.persistence.database import (
     Database,
@@ -178,6 +180,38 @@ def test_postgresql_has_time_limits(postgres_url: str) -> None:
         with psycopg.connect(db.dsn) as raw:
             assert raw.execute("SHOW statement_timeout").fetchone() == ("50ms",)
         assert db.describe()["engine"] == "postgresql"
+
+
+def work_too_long(db: Database, limit: str, *, idle: bool) -> None:
+    with db.transaction() as connection:
+        connection.exec_driver_sql(limit)
+        if idle:
+            raw = connection.connection.driver_connection
+            assert isinstance(raw, psycopg.Connection)
+            select.select([raw.fileno()], [], [], 10)  # until the server has hung up
+        connection.exec_driver_sql("SELECT pg_sleep(10)")
+
+
+@pytest.mark.parametrize(
+    ("limit", "sqlstate"),
+    [
+        ("SET LOCAL idle_in_transaction_session_timeout = 20", "25P03"),
+        ("SET LOCAL transaction_timeout = 20", "25P04"),
+        ("SET LOCAL statement_timeout = 20", "57014"),
+        ("SELECT pg_terminate_backend(pg_backend_pid())", "57P01"),
+    ],
+)
+def test_what_a_time_limit_or_an_operator_ends_is_an_outage(
+    postgres_url: str, limit: str, sqlstate: str
+) -> None:
+    with open_database(postgres_url) as db:
+        with pytest.raises(StoreUnavailable) as outage:
+            work_too_long(db, limit, idle=sqlstate.startswith("25"))
+        cause = outage.value.__cause__
+        assert isinstance(cause, DBAPIError)
+        assert isinstance(cause.orig, psycopg.Error)
+        assert cause.orig.sqlstate == sqlstate
+        assert notes(db) == []
 
 
 def test_a_pool_that_is_used_up_says_so(postgres_url: str) -> None:
