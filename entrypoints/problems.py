@@ -23,6 +23,7 @@ _UNAVAILABLE_CODES = frozenset(
         "database_in_use",
         "database_unreachable",
         "read_only",
+        "rebuild_running",
         "schema_out_of_date",
         "schema_too_new",
         "server_unreachable",

@@ -87,6 +87,7 @@ STATUS: Mapping[str, int] = {
     "lease_lost": 503,
     "read_models_behind": 503,
     "read_only": 503,
+    "rebuild_running": 503,
     "schema_out_of_date": 503,
     "schema_too_new": 503,
     "store_unavailable": 503,

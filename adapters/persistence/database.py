@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -23,6 +23,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 from adapters.persistence.database_errors import DatabaseInUse as DatabaseInUse
 from adapters.persistence.database_errors import DatabaseUnreachable as DatabaseUnreachable
 from adapters.persistence.database_errors import InvalidDatabaseUrl as InvalidDatabaseUrl
+from adapters.persistence.database_errors import RebuildRunning as RebuildRunning
 from adapters.persistence.database_errors import SchemaOutOfDate as SchemaOutOfDate
 from adapters.persistence.database_errors import SchemaTooNew as SchemaTooNew
 from adapters.persistence.database_url import sqlite_path as sqlite_path
@@ -30,7 +31,7 @@ from adapters.persistence.database_url import without_password as without_passwo
 from adapters.persistence.file_lock import claim, holder_of
 from adapters.persistence.unavailable import is_unavailable as is_unavailable
 from adapters.persistence.unavailable import translated
-from application.ports.event_log import ReadOnlyLog
+from application.ports.event_log import ReadOnlyLog, StoreUnavailable
 
 SCHEMA_VERSION = "0001"
 """The migration this code was written for; the newest one in migrations/versions."""
@@ -87,6 +88,13 @@ class Database:
             else:
                 with self._read() as connection:
                     yield connection
+
+    def rebuilding(self) -> AbstractContextManager[Callable[[], None]]:
+        """Held by the one rebuild or check under way; raises RebuildRunning when there is another.
+
+        What it gives raises StoreUnavailable once it is no longer certain that we are the only one.
+        """
+        raise NotImplementedError
 
     @property
     def sqlite_connection(self) -> sqlite3.Connection:
@@ -151,6 +159,7 @@ class SqliteDatabase(Database):
         self._lock_file: int | None = None
         self._writer: Connection | None = None
         self._connection: sqlite3.Connection | None = None
+        self._rebuild = threading.Lock()
         if role == "writer":
             self._lock_file = claim(path)
             self._connection = self._open_writing(synchronous)
@@ -193,6 +202,16 @@ class SqliteDatabase(Database):
     def checkpoint(self) -> None:
         with self.lock:
             self.sqlite_connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    @contextmanager
+    def rebuilding(self) -> Iterator[Callable[[], None]]:
+        """No other process writes this file."""
+        if not self._rebuild.acquire(blocking=False):
+            raise RebuildRunning
+        try:
+            yield lambda: None
+        finally:
+            self._rebuild.release()
 
     def close(self) -> None:
         self._readers.dispose()
@@ -271,6 +290,10 @@ class SqliteDatabase(Database):
         return connection
 
 
+_ONE_REBUILD = "SELECT pg_advisory_lock(1801807212, -1)"
+"""The numbers are those of the appends' lock (log_tables), with no shard's."""
+
+
 class PostgresDatabase(Database):
     """A PostgreSQL database, through a pool of psycopg connections with time limits."""
 
@@ -319,6 +342,29 @@ class PostgresDatabase(Database):
             if connection.execute(text("SELECT to_regclass('alembic_version')")).scalar() is None:
                 return ""
             return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
+
+    @contextmanager
+    def rebuilding(self) -> Iterator[Callable[[], None]]:
+        """A session's lock: it ends with its connection, however the process ends.
+
+        Waited for as long as for any lock: what a killed process held is free a moment later.
+        """
+        with translated():
+            session = psycopg.connect(self._dsn, autocommit=True)
+        with closing(session):
+
+            def confirm() -> None:
+                with translated():
+                    session.execute("SELECT 1")
+
+            try:
+                with translated():
+                    session.execute(_ONE_REBUILD)
+            except StoreUnavailable as e:
+                if isinstance(e.__cause__, psycopg.errors.LockNotAvailable):
+                    raise RebuildRunning from e
+                raise
+            yield confirm
 
     def close(self) -> None:
         self.engine.dispose()

@@ -35,6 +35,15 @@ class DatabaseInUse(DomainError, code="database_in_use"):
         self.path, self.pid = path, pid
 
 
+class RebuildRunning(DomainError, code="rebuild_running"):
+    """Projections of this database are being rebuilt or checked already; wait until that has ended."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "another rebuild or check of this database's projections is running; try again when it has ended"
+        )
+
+
 class SchemaOutOfDate(DomainError, code="schema_out_of_date"):
     """The database is older than this program; `evenkeel db upgrade` brings it up to date."""
 

@@ -107,7 +107,8 @@ def rebuild(
 ) -> RebuildReport:
     """Fold projections (all, or those named) from the log's start and swap them in, while serving.
 
-    Raises InvalidValue for an unknown name, and what a fold raises: then nothing was changed.
+    Raises InvalidValue for an unknown name, RebuildRunning beside another rebuild or check, and what a fold
+    raises: then nothing was changed.
     """
     return _Rebuild(db, chosen(names), progress).run(swap=True)
 
@@ -155,16 +156,19 @@ class _Rebuild:
         self._events = 0
 
     def run(self, *, swap: bool) -> RebuildReport:
+        """Raises RebuildRunning: there is one set of shadow tables."""
         started = time.monotonic()
-        self._shadow.create()
-        try:
-            self._fold_the_bulk()
-            with self._db.folding, self._db.transaction() as connection:
-                report = self._finish(connection, swap=swap)
-                failpoint("mid_rebuild")
-        finally:
-            with self._db.transaction() as connection:
-                drop_leftovers(connection)
+        with self._db.rebuilding() as confirm_alone:
+            self._shadow.create()
+            try:
+                self._fold_the_bulk()
+                with self._db.folding, self._db.transaction() as connection:
+                    report = self._finish(connection, swap=swap)
+                    confirm_alone()
+                    failpoint("mid_rebuild")
+            finally:
+                with self._db.transaction() as connection:
+                    drop_leftovers(connection)
         return replace(report, seconds=time.monotonic() - started)
 
     # -- beside --------------------------------------------------------------------------------------------

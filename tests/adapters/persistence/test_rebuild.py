@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from sqlalchemy import inspect, text
 
 from adapters.persistence import bulk
 from adapters.persistence import rebuild as rebuild_module
-from adapters.persistence.database import Database
+from adapters.persistence.database import Database, RebuildRunning
 from adapters.persistence.fast_balances import FastBalances
 from adapters.persistence.log_pages import head_of_log, read_page
 from adapters.persistence.projector import STOPPED, Projector
@@ -24,6 +26,7 @@ from adapters.persistence.read_models import SqlReadModels
 from adapters.persistence.rebuild import PoisonEvent, check, rebuild, status
 from adapters.persistence.row_store import StoredRows
 from adapters.persistence.tables import table_name
+from application.ports.event_log import StoreUnavailable
 from application.views.projections import BALANCES
 from application.views.rows import ROWS, BalanceRow
 from domain.errors import InvalidValue
@@ -250,6 +253,51 @@ def test_a_rebuild_that_is_killed_leaves_rubbish_that_the_next_one_drops(
             assert_equal(db, history)
             assert rebuild(db).identical
             assert schema(db) == before
+
+
+def test_a_second_rebuild_or_check_is_refused_while_one_runs(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is one set of shadow tables: two at once would swap tables into place that are half empty."""
+    history = loaded(db)
+    monkeypatch.setattr(rebuild_module, "PAGE", 37)
+    refused: list[str] = []
+
+    def try_another(job: Callable[[Database], Any], other: Database) -> None:
+        with pytest.raises(RebuildRunning) as refusal:
+            job(other)
+        refused.append(refusal.value.code)
+
+    def meanwhile(folded_to: int, _all: int) -> None:
+        if folded_to > 37:
+            return
+        with ExitStack() as opened, ThreadPoolExecutor(1) as another_thread:
+            other = db if db.is_sqlite else opened.enter_context(postgres_database(db.url))
+            for job in (check, rebuild):
+                another_thread.submit(try_another, job, other).result()
+
+    assert rebuild(db, progress=meanwhile).identical
+    assert refused == ["rebuild_running"] * 2
+    assert_equal(db, history)
+    assert check(db).identical
+
+
+def test_a_rebuild_that_is_not_sure_to_be_the_only_one_swaps_nothing(postgres_url: str) -> None:
+    with postgres_database(postgres_url) as db:
+        history = loaded(db)
+
+        def lose_the_lock(_done: int, _all: int) -> None:
+            with db.transaction() as connection:
+                connection.exec_driver_sql(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+                )
+
+        before = status(db)
+        with pytest.raises(StoreUnavailable):
+            rebuild(db, progress=lose_the_lock)
+        assert status(db) == before
+        assert_equal(db, history)
+        assert rebuild(db).identical
 
 
 def test_a_poison_event_changes_nothing_and_is_named(db: Database) -> None:
