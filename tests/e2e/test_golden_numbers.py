@@ -157,24 +157,31 @@ def test_the_demo_ends_where_the_peers_end(
 
 @pytest.mark.parametrize("convention", CONVENTIONS, ids=lambda convention: convention.name)
 def test_every_entry_and_exit_is_at_the_peers_price(
+    evenkeel: Evenkeel, given: list[Candle], file: Path, convention: Convention, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/books.db"
+    trades_as_the_peers_do(evenkeel, given, file, convention, url)
+
+
+@pytest.mark.parametrize(
+    "convention", [CONVENTIONS[0], CONVENTIONS[-1]], ids=lambda convention: convention.name
+)
+def test_on_postgresql_too(
     evenkeel: Evenkeel, given: list[Candle], file: Path, convention: Convention, postgres_url: str
 ) -> None:
-    where = ("--database-url", postgres_url)
-    result = evenkeel.json("demo", "--candles", str(file), *convention.words, *where)
-    expected = definition(given, convention)
-    agrees(result, expected, convention)
-    traded_at_the_peers_prices(evenkeel, expected, where)
+    trades_as_the_peers_do(evenkeel, given, file, convention, postgres_url)
 
 
-def test_a_durable_file_holds_the_same_trades(
-    evenkeel: Evenkeel, given: list[Candle], file: Path, tmp_path: Path
+def trades_as_the_peers_do(
+    evenkeel: Evenkeel, given: list[Candle], file: Path, convention: Convention, database_url: str
 ) -> None:
-    convention = CONVENTIONS[-1]
-    where = ("--database-url", f"sqlite:///{tmp_path}/books.db")
+    where = ("--database-url", database_url)
     result = evenkeel.json("demo", "--candles", str(file), *convention.words, *where)
     expected = definition(given, convention)
     agrees(result, expected, convention)
-    traded_at_the_peers_prices(evenkeel, expected, where)
+    (bot,) = evenkeel.json("bots", "list", *where)
+    fills = evenkeel.json("bots", "fills", bot["bot_id"], "--limit", "1000", *where)
+    assert [(fill["side"], Decimal(fill["price"])) for fill in reversed(fills)] == expected.prices
 
 
 def agrees(result: dict[str, Any], expected: Expected, convention: Convention) -> None:
@@ -200,9 +207,3 @@ def agrees(result: dict[str, Any], expected: Expected, convention: Convention) -
     assert set(result["trial_balance"].values()) == {"0"}
     assert result["chain_verified"] is True
     assert result["rebuild_identical"] is True
-
-
-def traded_at_the_peers_prices(evenkeel: Evenkeel, expected: Expected, where: tuple[str, str]) -> None:
-    (bot,) = evenkeel.json("bots", "list", *where)
-    fills = evenkeel.json("bots", "fills", bot["bot_id"], "--limit", "1000", *where)
-    assert [(fill["side"], Decimal(fill["price"])) for fill in reversed(fills)] == expected.prices
