@@ -45,6 +45,8 @@ def run(settings: Settings, *, demo: bool, candles: Path | None, banner: Banner)
         projector_running(container),
         outbox_running(container),
     ):
+        database = container.database()
+        database.on_failure = lambda _why: stop.now()
         account = ensure_demo(container, settings, candles=candles) if demo else None
         port = listener.getsockname()[1]
         with (
@@ -60,6 +62,7 @@ def run(settings: Settings, *, demo: bool, candles: Path | None, banner: Banner)
                 started=lambda: banner(f"http://{_shown(settings.http_host)}:{port}", metrics_port, account),
                 wrapped=wrapped,
             )
+    database.require_usable()  # it may have been the disk that stopped us: then not with success
 
 
 @contextmanager

@@ -6,6 +6,7 @@ who write: SQLite before 3.51.3 can corrupt a WAL that two connections write at 
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
@@ -29,8 +30,8 @@ from adapters.persistence.database_errors import SchemaTooNew as SchemaTooNew
 from adapters.persistence.database_url import sqlite_path as sqlite_path
 from adapters.persistence.database_url import without_password as without_password
 from adapters.persistence.file_lock import claim, holder_of
+from adapters.persistence.unavailable import disk_failure, translated
 from adapters.persistence.unavailable import is_unavailable as is_unavailable
-from adapters.persistence.unavailable import translated
 from application.ports.event_log import ReadOnlyLog, StoreUnavailable
 
 SCHEMA_VERSION = "0001"
@@ -41,6 +42,7 @@ BUSY_TIMEOUT_MS = 1_000
 READERS = 8
 
 Role = Literal["writer", "reader"]
+log = logging.getLogger(__name__)
 
 
 class Database:
@@ -56,6 +58,9 @@ class Database:
         self.lock = threading.RLock()
         self.folding = threading.RLock()  # one thread at a time moves projections in this process
         self.progress = threading.Condition()  # notified when projections have moved
+        self.failed = ""  # why it is no longer used: its disk failed, and the process had better end
+        self.on_failure: Callable[[str], None] = lambda _why: None
+        """Called once, by the thread that met the failure, with what `failed` says; must be quick."""
         self._thread = threading.local()
 
     @property
@@ -67,6 +72,7 @@ class Database:
         """All of it commits, or nothing does. Inside another one of the same thread: a savepoint of it."""
         if self.role == "reader":
             raise ReadOnlyLog(holder=self.holder())
+        self.require_usable()
         with translated():
             if (outer := self._open_in_this_thread()) is not None:
                 with outer.begin_nested():
@@ -82,12 +88,22 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One consistent view of what is committed, and of this thread's own open transaction if any."""
+        self.require_usable()
         with translated():
             if (outer := self._open_in_this_thread()) is not None:
                 yield outer
             else:
                 with self._read() as connection:
                     yield connection
+
+    def require_usable(self) -> None:
+        """Raises StoreUnavailable once the disk has failed."""
+        if self.failed:
+            raise StoreUnavailable(self.failed)
+
+    def raw_transaction(self, *, commit: bool = True) -> AbstractContextManager[sqlite3.Connection]:  # noqa: ARG002
+        """A transaction on the one writing connection, under `lock`; without `commit` it is rolled back."""
+        raise TypeError(f"a {self.dialect} database has no SQLite connection")
 
     def rebuilding(self) -> AbstractContextManager[Callable[[], None]]:
         """Held by the one rebuild or check under way; raises RebuildRunning when there is another.
@@ -180,6 +196,7 @@ class SqliteDatabase(Database):
     def sqlite_connection(self) -> sqlite3.Connection:
         if self._connection is None:
             raise ReadOnlyLog(holder=self.holder())
+        self.require_usable()
         return self._connection
 
     def holder(self) -> str:
@@ -216,13 +233,14 @@ class SqliteDatabase(Database):
     def close(self) -> None:
         self._readers.dispose()
         with self.lock:
-            if self._writer is not None:
-                with suppress(sqlite3.OperationalError):  # someone reads: the next opener will do it
-                    self.sqlite_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if self._writer is not None and self._connection is not None:
+                if not self.failed:
+                    with suppress(sqlite3.OperationalError):  # someone reads: the next opener will do it
+                        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 self._writer.invalidate()
                 self._writer.close()
                 self._writer.engine.dispose()
-                self.sqlite_connection.close()
+                self._connection.close()
                 self._writer = None
             if self._lock_file is not None:
                 os.close(self._lock_file)
@@ -245,16 +263,33 @@ class SqliteDatabase(Database):
     def _begin(self) -> Iterator[Connection]:
         if self._writer is None:
             raise ReadOnlyLog(holder=self.holder())
-        raw = self.sqlite_connection
+        with self.raw_transaction():
+            yield self._writer
+
+    @contextmanager
+    def raw_transaction(self, *, commit: bool = True) -> Iterator[sqlite3.Connection]:
         with self.lock:
-            raw.execute("BEGIN IMMEDIATE")
+            raw = self.sqlite_connection
             try:
-                yield self._writer
-                raw.execute("COMMIT")
-            except BaseException:
-                if raw.in_transaction:  # a full disk ends it by itself
+                # Deferred, a transaction that reads first and then writes can fail at once on a busy file.
+                raw.execute("BEGIN IMMEDIATE" if commit else "BEGIN")
+                yield raw
+                raw.execute("COMMIT" if commit else "ROLLBACK")
+            except BaseException as e:
+                if failure := disk_failure(e):
+                    self._fail(failure)
+                elif raw.in_transaction:  # a full disk ends it by itself
                     raw.execute("ROLLBACK")
                 raise
+
+    def _fail(self, failure: sqlite3.Error) -> None:
+        """For good: what the system could not write it may have forgotten, and asked again it says yes."""
+        self.failed = (
+            f"{self.path}: {failure} ({failure.sqlite_errorname}); it is no longer used by this process: "
+            "see to the disk, then start again"
+        )
+        log.critical("the disk failed: %s", self.failed)
+        self.on_failure(self.failed)
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:

@@ -44,6 +44,18 @@ def translated() -> Iterator[None]:
         raise
 
 
+def disk_failure(error: BaseException | None) -> sqlite3.Error | None:
+    """SQLite's word for a disk that could not read or write; not for one that is full."""
+    while error is not None:
+        if isinstance(error, sqlite3.Error):
+            code = getattr(error, "sqlite_errorcode", 0)
+            # SHMSIZE: the connections' shared memory could not grow, which a full disk refuses first
+            failed = code & 0xFF == sqlite3.SQLITE_IOERR and code != sqlite3.SQLITE_IOERR_SHMSIZE
+            return error if failed else None
+        error = error.__cause__
+    return None
+
+
 def is_unavailable(error: BaseException) -> bool:
     """Whether an engine's error says that it cannot answer now, rather than that the question is wrong."""
     if isinstance(error, exc.DBAPIError):

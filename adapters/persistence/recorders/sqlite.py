@@ -23,8 +23,8 @@ from adapters.persistence.recorders.base import (
     StoredKey,
     position_of,
 )
+from adapters.persistence.unavailable import translated
 from application.ports.commands import LeaseLost
-from application.ports.event_log import StoreUnavailable
 from domain.money import text
 
 _EVENTS = "SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events "
@@ -133,21 +133,13 @@ class SharedConnection(SQLiteDatastore):
 
     @contextmanager
     def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
-        with self.db.lock:
-            connection = self.db.sqlite_connection
-            cursor = connection.cursor()
-            cursor.row_factory = sqlite3.Row
-            try:
-                # Deferred, a transaction that reads first and then writes can fail at once on a busy file.
-                cursor.execute("BEGIN IMMEDIATE" if commit else "BEGIN")
+        try:
+            with self.db.raw_transaction(commit=commit) as connection:
+                cursor = connection.cursor()
+                cursor.row_factory = sqlite3.Row
                 yield SQLiteCursor(cursor)
-                cursor.execute("COMMIT" if commit else "ROLLBACK")
-            except BaseException as e:
-                if connection.in_transaction:  # a full disk ends it by itself
-                    connection.execute("ROLLBACK")
-                if isinstance(e, sqlite3.IntegrityError):
-                    raise IntegrityError(e) from e
-                raise
+        except sqlite3.IntegrityError as e:
+            raise IntegrityError(e) from e
 
     def close(self) -> None:
         """The connection stays open for the others."""
@@ -169,15 +161,14 @@ class SqliteRecorder(SqliteReader, SQLiteApplicationRecorder):
 
     def append(self, append: Append) -> Sequence[int]:
         try:
-            return self.insert_events(append.events, append=append) or ()
+            with translated():
+                return self.insert_events(append.events, append=append) or ()
         except IntegrityError as e:
             if "command_keys" in str(e):
                 raise DuplicateKey from e
             if "stored_events" in str(e):
                 raise StaleVersion("") from e
             raise
-        except sqlite3.OperationalError as e:
-            raise StoreUnavailable(str(e)) from e
 
     def _insert_events(
         self,
@@ -229,7 +220,7 @@ class SqliteRecorder(SqliteReader, SQLiteApplicationRecorder):
         ]
 
     def _select(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
-        with self.db.lock:
+        with translated(), self.db.lock:
             return self.db.sqlite_connection.execute(statement, parameters).fetchall()
 
     def close(self) -> None:

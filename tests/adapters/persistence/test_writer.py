@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -174,6 +175,40 @@ def test_a_full_disk_refuses_writes_and_goes_on_when_there_is_space(
         connection.execute("PRAGMA max_page_count = 1000000")
         assert store.bus.execute(OpenBook("b0", usdt("1")), caller("c0")).refusal is None
         assert verify_log(log.database).ok
+
+
+@contextmanager
+def disk_that_fails() -> Iterator[None]:
+    """Every write to a file fails, with an error that is not "no space left"."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_after_a_disk_failed_nothing_is_acknowledged_by_this_process_any_more(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Safety §4 row 14: a second fsync says yes although the first one's data are lost."""
+    told: list[str] = []
+    with engine("sqlite", request, tmp_path) as log:
+        store, db = log.open(), log.database
+        db.on_failure = told.append
+        store.bus.execute(OpenBook("b", usdt("100")), caller("open"))
+        with disk_that_fails(), pytest.raises(StoreUnavailable, match="disk I/O error"):
+            store.bus.execute(Allocate("b", usdt("1"), "a1"), caller("c1"))
+
+        for use in (db.transaction, db.reading, db.raw_transaction):  # though the disk is well again
+            with pytest.raises(StoreUnavailable, match="no longer used"), use():
+                pass
+        with pytest.raises(StoreUnavailable, match="no longer used"):
+            store.bus.execute(Allocate("b", usdt("1"), "a2"), caller("c2"))
+        assert told == [db.failed]
+    with open_database(log.url) as again, again.reading() as connection:
+        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+        assert connection.exec_driver_sql("SELECT count(*) FROM command_keys").scalar() == 1
 
 
 def test_a_reader_process_is_told_who_writes(tmp_path: Path, request: pytest.FixtureRequest) -> None:
