@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
 from itertools import islice
+from operator import lt
+from tempfile import SpooledTemporaryFile
 from typing import Any, Protocol
 
+import msgspec
 from sqlalchemy import Connection, func, select
 from sqlalchemy import text as sql
 
@@ -20,6 +24,7 @@ PAGE = 5_000
 """Candles read at a time, and written by one statement."""
 
 _KEYS_PER_QUERY = 1_000
+_IN_MEMORY = 16 << 20  # bytes of a save; more are laid aside in a file
 _COLUMNS = ("open_time_ms", "open", "high", "low", "close", "volume")
 
 # One statement with arrays: a row each would cost a round trip or a statement of thousands of parameters.
@@ -41,6 +46,9 @@ _Row = tuple[int, str, str, str, str, str]
 class Connections(Protocol):
     """The part of a Database that this store needs."""
 
+    @property
+    def is_sqlite(self) -> bool: ...
+
     def transaction(self) -> AbstractContextManager[Connection]: ...
 
     def reading(self) -> AbstractContextManager[Connection]: ...
@@ -49,25 +57,40 @@ class Connections(Protocol):
 class SqlCandleStore:
     """Closed candles by series; see CandleStore.
 
-    One call of save is one transaction, however many candles it brings: it holds the write lock while the
-    iterable is consumed. Numbers are exact text without trailing zeros, so equal ones compare equal.
+    No transaction is open while the iterable of a save is consumed: it is laid aside first, in a file when it
+    is long. On SQLite, where everybody else waits for the one who writes, each page of a long save is then a
+    transaction of its own, once all are known to contradict nothing; candles are saved by one process and one
+    call at a time there. Numbers are exact text without trailing zeros, so equal ones compare equal.
     """
 
     def __init__(self, database: Connections) -> None:
         self._database = database
+        self._saving = threading.Lock()
 
     def save(self, series: Series, candles: Iterable[Candle]) -> SaveReport:
-        added = unchanged = 0
-        rows = map(_row, candles)
+        with SpooledTemporaryFile(_IN_MEMORY) as file:
+            spool = _Spool(file, map(_row, candles))
+            with self._saving if self._database.is_sqlite else nullcontext():
+                if self._database.is_sqlite and spool.pages > 1 and spool.ascending:
+                    with self._database.reading() as connection:
+                        for page in spool:
+                            _require_equal(connection, series, page)
+                    added = sum(self._save(series, [page]) for page in spool)
+                else:
+                    added = self._save(series, spool)
+            return SaveReport(added=added, unchanged=spool.rows - added)
+
+    def _save(self, series: Series, pages: Iterable[Sequence[_Row]]) -> int:
+        """In one transaction; how many were new."""
+        added = 0
         with self._database.transaction() as connection:
             insert = _insert_of(connection)
-            while batch := list(islice(rows, PAGE)):
-                new = insert(connection, series, batch)
-                if new < len(batch):
-                    _require_equal(connection, series, batch)
+            for page in pages:
+                new = insert(connection, series, page)
+                if new < len(page):
+                    _require_equal(connection, series, page)
                 added += new
-                unchanged += len(batch) - new
-        return SaveReport(added=added, unchanged=unchanged)
+        return added
 
     def read(
         self, series: Series, *, from_ms: int | None = None, until_ms: int | None = None
@@ -106,6 +129,30 @@ class SqlCandleStore:
                     map(tuple, connection.execute(query))
                 )
             ]
+
+
+class _Spool:
+    """Rows laid aside page by page, to be read more than once."""
+
+    def __init__(self, file: SpooledTemporaryFile[bytes], rows: Iterator[_Row]) -> None:
+        self._file = file
+        self.rows = self.pages = 0
+        self.ascending = True  # so no time is there twice
+        last = -1
+        while page := list(islice(rows, PAGE)):
+            times = [last, *(row[0] for row in page)]
+            self.ascending = self.ascending and all(map(lt, times, times[1:]))
+            last = times[-1]
+            packed = msgspec.msgpack.encode(page)
+            file.write(len(packed).to_bytes(8) + packed)
+            self.rows += len(page)
+            self.pages += 1
+
+    def __iter__(self) -> Iterator[list[_Row]]:
+        self._file.seek(0)
+        decode = msgspec.msgpack.Decoder(list[_Row]).decode
+        while size := self._file.read(8):
+            yield decode(self._file.read(int.from_bytes(size)))
 
 
 def _row(candle: Candle) -> _Row:
@@ -157,9 +204,10 @@ def _require_equal(connection: Connection, series: Series, offered: Sequence[_Ro
     """Raises CandleConflict for the first row that is stored with other numbers."""
     stored = _stored(connection, series, [row[0] for row in offered])
     for row in offered:
-        if stored[row[0]] != row:
+        found = stored.get(row[0], row)
+        if found != row:
             raise CandleConflict(
-                series=series, open_time_ms=row[0], stored=_shown(stored[row[0]]), offered=_shown(row)
+                series=series, open_time_ms=row[0], stored=_shown(found), offered=_shown(row)
             )
 
 

@@ -53,7 +53,8 @@ class CandleStore(Protocol):
     """Closed candles by series.
 
     Idempotency: saving the same candles again changes nothing. A candle is never rewritten: other numbers
-    at a stored open time raise CandleConflict and the whole call saves nothing.
+    at a stored open time raise CandleConflict and the whole call saves nothing. A process that dies, or a
+    store that becomes unavailable, may leave the first candles of a long call saved: saving again goes on.
     Ordering: read yields by open time, oldest first.
     """
 

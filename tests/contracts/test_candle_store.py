@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from adapters.market_data.memory_candle_store import MemoryCandleStore
 from adapters.persistence.candle_store import PAGE, SqlCandleStore
-from adapters.persistence.database import open_database
+from adapters.persistence.database import Database, open_database
 from adapters.persistence.migrations import upgrade
 from application.ports.candle_store import CandleConflict, CandleStore, SaveReport, Series
 from domain.market import Candle
@@ -41,6 +42,13 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CandleStor
         upgrade(url)
     with open_database(url) as database:
         yield SqlCandleStore(database)
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Database]:
+    upgrade(f"sqlite:///{tmp_path}/candles.db")
+    with open_database(f"sqlite:///{tmp_path}/candles.db") as database:
+        yield database
 
 
 def test_saved_candles_are_read_back_oldest_first(store: CandleStore) -> None:
@@ -106,6 +114,45 @@ def test_an_error_in_the_iterable_saves_nothing(store: CandleStore) -> None:
         store.save(BTC, broken())
 
     assert list(store.read(BTC)) == []
+
+
+def test_others_write_while_a_long_import_is_read_and_between_its_pages(sqlite: Database) -> None:
+    """A bot's commands do not wait for somebody's import."""
+    store = SqlCandleStore(sqlite)
+    said: list[str] = []
+    committed: list[int] = []
+
+    def count() -> int:
+        with sqlite.reading() as connection:
+            return int(connection.exec_driver_sql("SELECT count(*) FROM candles").scalar() or 0)
+
+    def written_by_another_thread() -> None:
+        with sqlite.transaction() as connection:
+            connection.exec_driver_sql("DELETE FROM outbox")
+        committed.append(count())
+
+    def while_read() -> Iterator[Candle]:
+        for number in range(2 * PAGE + 1):
+            if number % PAGE == 0:
+                with ThreadPoolExecutor(1) as other:
+                    other.submit(written_by_another_thread).result(30)
+            yield candle(number)
+
+    assert store.save(BTC, while_read()) == SaveReport(added=2 * PAGE + 1, unchanged=0)
+    assert committed == [0, 0, 0]
+    sqlite.sqlite_connection.set_trace_callback(said.append)
+    assert store.save(BTC, map(candle, range(2 * PAGE + 5))) == SaveReport(added=4, unchanged=2 * PAGE + 1)
+    sqlite.sqlite_connection.set_trace_callback(None)
+    assert said.count("COMMIT") == 3
+
+
+def test_a_long_import_in_no_order_is_whole_or_nothing(store: CandleStore) -> None:
+    backwards = [candle(number) for number in range(PAGE + 10, 0, -1)]
+    with pytest.raises(CandleConflict):
+        store.save(BTC, [*backwards, candle(PAGE, close="100")])
+    assert list(store.read(BTC)) == []
+
+    assert store.save(BTC, [*backwards, candle(PAGE)]) == SaveReport(added=PAGE + 10, unchanged=1)
 
 
 def test_a_range_holds_its_first_and_not_its_last_moment(store: CandleStore) -> None:
