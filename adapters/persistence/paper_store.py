@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 from sqlalchemy import (
     BindParameter,
     Connection,
+    Dialect,
     Insert,
     Update,
     and_,
@@ -67,16 +70,24 @@ class _Statement:
         self._statement = statement
         self._compiled: dict[str, tuple[str, Sequence[str] | None]] = {}
 
-    def run(self, connection: Connection, row: Mapping[str, object]) -> int:
+    def run(self, session: _Session, row: Mapping[str, object]) -> int:
         """How many rows it touched. `row` has a value by the name of each parameter."""
-        name = connection.dialect.name
+        name = session.dialect.name
         if name not in self._compiled:
-            compiled = self._statement.compile(dialect=connection.dialect)
+            compiled = self._statement.compile(dialect=session.dialect)
             order = getattr(compiled, "positiontup", None)
             self._compiled[name] = (str(compiled), order)
         sql, order = self._compiled[name]
         values: Any = row if order is None else tuple([row[parameter] for parameter in order])
-        return connection.exec_driver_sql(sql, values).rowcount
+        return int(session.execute(sql, values).rowcount)
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """A transaction to write in; on SQLite its statements go straight to the connection."""
+
+    execute: Callable[[str, Any], Any]
+    dialect: Dialect
 
 
 _ADVANCE = _Statement(
@@ -184,29 +195,37 @@ class SqlPaperStore(PaperStore):
         after = change.after
         account = after.venue_account
         versions = {"account": account, "decided_on": after.version - 1, "next": after.version}
-        with _translated(), self._database.transaction() as connection:
+        with _translated(), self._writing() as session:
             # First, so that on PostgreSQL it takes the account's row and a second writer waits here.
-            if _ADVANCE.run(connection, versions) != 1:
+            if _ADVANCE.run(session, versions) != 1:
                 raise StaleAccount(account)
             for order in change.new_orders:
                 try:
-                    _NEW_ORDER.run(connection, _new_order(account, order))
-                except exc.IntegrityError as e:
+                    _NEW_ORDER.run(session, _new_order(account, order))
+                except (exc.IntegrityError, sqlite3.IntegrityError) as e:
                     raise OrderIdTaken(order.client_order_id) from e
             for order in change.updated_orders:
-                _UPDATE_ORDER.run(connection, _changes_of(account, order))
+                _UPDATE_ORDER.run(session, _changes_of(account, order))
             for client_order_id, number, fill in change.new_fills:
-                _NEW_FILL.run(connection, _new_fill(account, client_order_id, number, fill))
+                _NEW_FILL.run(session, _new_fill(account, client_order_id, number, fill))
             for asset in change.updated_balances:
                 row = _balance(after.balances[asset])
-                _UPDATE_BALANCE.run(connection, {"account": account, "of": asset, **row})
+                _UPDATE_BALANCE.run(session, {"account": account, "of": asset, **row})
             for asset in change.new_balances:
                 row = _balance(after.balances[asset])
-                _NEW_BALANCE.run(connection, {"venue_account": account, "asset": asset, **row})
+                _NEW_BALANCE.run(session, {"venue_account": account, "asset": asset, **row})
             if change.deposit is not None:
                 deposit_id, amount = change.deposit
                 row = {"asset": amount.asset, "amount": text(amount.amount)}
-                _NEW_DEPOSIT.run(connection, {"venue_account": account, "deposit_id": deposit_id, **row})
+                _NEW_DEPOSIT.run(session, {"venue_account": account, "deposit_id": deposit_id, **row})
+
+    @contextmanager
+    def _writing(self) -> Iterator[_Session]:
+        with self._database.transaction() as connection:
+            if self._database.is_sqlite:
+                yield _Session(self._database.sqlite_connection.execute, connection.dialect)
+            else:
+                yield _Session(connection.exec_driver_sql, connection.dialect)
 
 
 @contextmanager
