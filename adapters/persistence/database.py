@@ -394,6 +394,7 @@ class PostgresDatabase(Database):
 
             try:
                 with translated():
+                    session.execute("SET idle_session_timeout = 0")  # it has nothing else to say
                     session.execute(_ONE_REBUILD)
             except StoreUnavailable as e:
                 if isinstance(e.__cause__, psycopg.errors.LockNotAvailable):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from entrypoints.control import PATH
+from entrypoints.problems import UNAVAILABLE
 from tests.architecture.tree import program
 from tests.entrypoints.conftest import Running
 
@@ -39,6 +42,25 @@ def sign_in(shown: dict[str, Any]) -> httpx.Client:
     assert session.status_code in (200, 201), session.text
     headers = {"Authorization": f"Bearer {session.json()['token']}"}
     return httpx.Client(base_url=shown["address"], headers=headers, timeout=20, trust_env=False)
+
+
+def test_a_server_whose_disk_fails_acknowledges_nothing_and_ends(start: Start) -> None:
+    """Safety §4 row 14."""
+    running = start(*SERVE)
+    registration = httpx.Request(
+        "POST",
+        f"{banner(running)['address']}/v1/accounts",
+        json={"email": "ann@example.org", "password": "correct horse battery"},
+        headers={"Idempotency-Key": str(uuid4())},
+    )
+    no_file_grows = (0, resource.RLIM_INFINITY)
+    resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, no_file_grows)
+
+    with httpx.Client(timeout=20, trust_env=False) as client:
+        assert client.send(registration).status_code == 503
+
+    assert running.wait() == UNAVAILABLE
+    running.logged("the disk failed")
 
 
 @pytest.mark.slow
