@@ -59,6 +59,12 @@ class Plan:
     synchronous: Literal["FULL", "OFF"] = "FULL"  # OFF: a throwaway SQLite file
     observed: bool = True  # commands are counted and logged
     clock: Clock | None = None  # None: the wall clock
+    own_paper_accounts: bool = False  # no other process trades on the accounts that this one trades on
+
+
+def _paper_store(database: Database, plan: Plan) -> SqlPaperStore:
+    """Accounts that are shared (PostgreSQL) are asked for with every candle; our own are not."""
+    return SqlPaperStore(database, exclusive=True if plan.own_paper_accounts else None)
 
 
 def _database(settings: Settings, plan: Plan) -> Iterator[Database]:
@@ -164,7 +170,7 @@ class Container(containers.DeclarativeContainer):
     sessions = providers.Singleton(SqlSessions, database)
     leases = providers.Singleton(SqlLeases, database, clock)
     outbox = providers.Singleton(SqlOutbox, database, clock)
-    exchange = providers.Singleton(PaperExchange, providers.Singleton(SqlPaperStore, database))
+    exchange = providers.Singleton(PaperExchange, providers.Singleton(_paper_store, database, plan))
     open_feed = providers.Singleton(_open_feed, settings, candles, clock)
     projector = providers.Singleton(_projector, database, plan)
     maintenance = providers.Singleton(DatabaseMaintenance, database, projector)

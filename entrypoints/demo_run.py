@@ -60,7 +60,13 @@ def run_demo(
         force_close=order.force_close,
     )
     clock = ManualClock(_EPOCH)
-    plan = Plan(inline=True, observed=False, clock=clock, synchronous="OFF" if throwaway else "FULL")
+    plan = Plan(
+        inline=True,
+        observed=False,
+        clock=clock,
+        synchronous="OFF" if throwaway else "FULL",
+        own_paper_accounts=True,
+    )
     with _database(settings, throwaway=throwaway) as chosen, opened(chosen, plan) as container:
         demo = Demo(
             log=container.log(),
