@@ -143,7 +143,8 @@ class BotWorker:
         for row in running.values():
             if self._runs.get(row.bot_id) != row.run:
                 self._runs[row.bot_id] = row.run
-                self._not_before.pop(row.bot_id, None)  # somebody started it: now, not when its pause ends
+                self._drop(row.bot_id)  # stopped and started between two looks: the run before is over
+                self._not_before.pop(row.bot_id, None)  # now, not when its pause ends
         fresh: list[_Followed] = []
         for row in (*running.values(), *self._left_with_an_order(running, now)):
             if row.bot_id not in self._hosted and self._may_try(row.bot_id, now):
@@ -268,8 +269,10 @@ class BotWorker:
         market.problem = "its candles end here; bots go on when more are imported"
         again_at = self._clock.now() + CANDLE_LOOK
         for bot_id in self._bots_of(market):
+            was_let_in = market.has_let_in(bot_id)
             self._drop(bot_id)
-            self._not_before[bot_id] = (again_at, 0.5)
+            if was_let_in:  # else it came too late and has not seen a candle: the next look takes it up
+                self._not_before[bot_id] = (again_at, 0.5)
 
     def _bots_of(self, market: MarketRunner) -> list[str]:
         with self._lock:

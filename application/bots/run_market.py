@@ -54,6 +54,11 @@ class MarketRunner:
             self._joining = [runner for runner in self._joining if runner.bot_id != bot_id]
             self._leaving.add(bot_id)
 
+    def has_let_in(self, bot_id: str) -> bool:
+        """Whether the bot waits no more for the next candle to be let in."""
+        with self._lock:
+            return all(runner.bot_id != bot_id for runner in self._joining)
+
     def run(self) -> None:
         """Follow the feed until it is closed or exhausted, and again after an outage."""
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from adapters.market_data.synthetic import generate
 from domain.orders.order import BUY
 from domain.strategies import make_strategy
 from tests.e2e import candles
-from tests.e2e.processes import Evenkeel, Server, until
+from tests.e2e.processes import PATIENCE_S, Evenkeel, Server, until
 
 PASSWORD = "a calm sea and a steady hand"
 COUNT = 240
@@ -66,9 +67,11 @@ class Frame:
 
 
 def frames(lines: Iterator[str]) -> Iterator[Frame]:
-    """Server-sent events, as a browser would read them."""
+    """Server-sent events, as a browser would read them; patience ends although heartbeats go on."""
     fields: dict[str, str] = {}
+    deadline = time.monotonic() + PATIENCE_S
     for line in lines:
+        assert time.monotonic() < deadline, "waited in vain for an event"
         name, _, value = line.partition(": ")
         if line and name:
             fields[name] = value
@@ -77,13 +80,13 @@ def frames(lines: Iterator[str]) -> Iterator[Frame]:
             fields = {}
 
 
-def signals_ms() -> list[int]:
-    """Open times of the candles that the strategy has a signal for."""
+def signals_ms(symbol: str, *, funded: bool) -> list[int]:
+    """Open times of the candles that the strategy has a signal for; without money it never has a position."""
     strategy, found, in_position = make_strategy("ema_crossover", PARAMETERS), [], False
-    for candle in generate("BTC/USDT", "1h", candles.START_MS, COUNT, candles.SEED):
+    for candle in generate(symbol, "1h", candles.START_MS, COUNT, candles.SEED):
         signal = strategy.on_candle(candle, in_position=in_position)
         if signal is not None:
-            in_position = signal.side == BUY
+            in_position = funded and signal.side == BUY
             found.append(candle.open_time_ms)
     return found
 
@@ -152,10 +155,11 @@ def test_from_joining_to_every_cent_accounted_for(
 
         last_candle_ms = candles.START_MS + (COUNT - 1) * candles.HOUR_MS
         fills = _settled(ann, bot)
-        resumed_after_one_missed_nothing(ann, seen[0].id)
+        resumed_without_a_gap(ann, first.id)
 
         signals, orders = ann.get(f"{bot}/signals", limit="200"), ann.get(f"{bot}/orders", limit="200")
-        assert len(signals["items"]) == len(orders["items"]) == len(signals_ms())
+        assert len(signals["items"]) == len(orders["items"])
+        assert len(signals["items"]) == len(signals_ms("BTC/USDT", funded=True))
         assert {order["status"] for order in orders["items"]} <= {"filled", "open"}
         for fill in fills:
             assert fill["client_order_id"] in {order["client_order_id"] for order in orders["items"]}
@@ -209,13 +213,16 @@ def test_from_joining_to_every_cent_accounted_for(
 
 def test_a_bot_on_pounds_needs_no_wallet_over_http(server: Server) -> None:
     with joined(server, "ann@example.org") as ann:
-        created = ann.post("/v1/bots", bot_on("BTC/GBP", allocation="0")).json()
+        answered = ann.post("/v1/bots", bot_on("BTC/GBP", allocation="0"))
+        created, position_then = answered.json(), answered.headers["Evenkeel-Position"]
         bot = f"/v1/bots/{created['bot_id']}"
         assert created["allocated"] == "0 GBP.PAPER"
         assert ann.post(f"{bot}/starts").json()["status"] == "running"
-        wallets = {wallet["asset"]: wallet["total"] for wallet in ann.get("/v1/wallets")["items"]}
+        found = ann.get("/v1/wallets", min_position=position_then)["items"]
+        wallets = {wallet["asset"]: wallet["total"] for wallet in found}
         assert wallets == {"BTC.PAPER": "0", "GBP.PAPER": "0"}
-        until(lambda: ann.get(f"{bot}/signals")["items"], "signals without money")
+        last_signal_ms = signals_ms("BTC/GBP", funded=False)[-1]
+        until(lambda: newest_signal_ms(ann, bot) == last_signal_ms, "signals without money")
         assert ann.get(f"{bot}/orders")["items"] == []
 
         ann.post(f"{bot}/stops")
@@ -229,7 +236,7 @@ def test_a_bot_on_pounds_needs_no_wallet_over_http(server: Server) -> None:
     assert server.process.signal(signal.SIGTERM) == 0
 
 
-def resumed_after_one_missed_nothing(person: Person, seen: str) -> None:
+def resumed_without_a_gap(person: Person, seen: str) -> None:
     """A client that comes back is told what happened after the frame it saw last, and no state again."""
     headers = {"Last-Event-ID": seen}
     with person.client.stream("GET", "/v1/events", headers=headers) as stream:
@@ -242,16 +249,21 @@ def resumed_after_one_missed_nothing(person: Person, seen: str) -> None:
 
 def _settled(person: Person, bot: str) -> list[Any]:
     """All fills, newest first, once the last candle that the strategy has a signal for is worked through."""
-    last_signal_ms = signals_ms()[-1]
+    last_signal_ms = signals_ms("BTC/USDT", funded=True)[-1]
 
     def worked_through() -> list[Any] | None:
         fills: list[Any] = person.get(f"{bot}/fills", limit="200")["items"]
-        signals = person.get(f"{bot}/signals", limit="200")["items"]
-        quiet = signals and signals[0]["candle_open_time_ms"] == last_signal_ms
-        return fills if quiet and len(fills) == len(signals) else None
+        signals: list[Any] = person.get(f"{bot}/signals", limit="200")["items"]
+        is_last = newest_signal_ms(person, bot) == last_signal_ms
+        return fills if is_last and len(fills) == len(signals) else None
 
     found: list[Any] = until(worked_through, "the last signal's fill")
     return found
+
+
+def newest_signal_ms(person: Person, bot: str) -> int:
+    found = person.get(f"{bot}/signals", limit="1")["items"]
+    return int(found[0]["candle_open_time_ms"]) if found else 0
 
 
 def _usdt(wallets: Any) -> Any:

@@ -258,6 +258,33 @@ def test_a_replay_that_came_to_its_end_is_taken_up_again_in_case_more_was_import
     assert desk.notes.failed == []
 
 
+def test_a_bot_that_is_started_again_need_not_wait_for_more_candles(desk: Desk) -> None:
+    desk.tick()
+    desk.feeds[0].give(3)
+    desk.notes.wait_for(3)
+    desk.feeds[0].close()
+    _join_markets()
+    assert desk.tick() == []
+
+    desk.store.do(StopBot("bot-1", "acc-1", "again"))
+    desk.store.do(StartBot("bot-1", "acc-1", after_candle_ms=None))
+
+    assert desk.tick() == ["bot-1"]
+
+
+def test_a_bot_that_is_stopped_and_started_between_two_looks_is_run_afresh(desk: Desk) -> None:
+    desk.tick()
+    desk.feeds[0].give(3)
+    desk.notes.wait_for(3)
+    desk.store.do(StopBot("bot-1", "acc-1", "again"))
+    desk.store.do(StartBot("bot-1", "acc-1", after_candle_ms=None))
+    assert desk.tick() == ["bot-1"]
+
+    desk.feeds[0].give(6)  # each is seen by the new run alone
+    desk.notes.wait_for(6)
+    assert desk.notes.failed == []
+
+
 def test_a_bot_runs_in_one_worker_and_in_the_next_when_the_first_gives_no_sign_of_life(desk: Desk) -> None:
     desk.tick()
     second = desk.new_worker("w-2")
