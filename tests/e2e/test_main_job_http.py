@@ -252,10 +252,11 @@ def _settled(person: Person, bot: str) -> list[Any]:
     last_signal_ms = signals_ms("BTC/USDT", funded=True)[-1]
 
     def worked_through() -> list[Any] | None:
-        fills: list[Any] = person.get(f"{bot}/fills", limit="200")["items"]
+        if newest_signal_ms(person, bot) != last_signal_ms:
+            return None
         signals: list[Any] = person.get(f"{bot}/signals", limit="200")["items"]
-        is_last = newest_signal_ms(person, bot) == last_signal_ms
-        return fills if is_last and len(fills) == len(signals) else None
+        fills: list[Any] = person.get(f"{bot}/fills", limit="200")["items"]
+        return fills if len(fills) == len(signals) else None
 
     found: list[Any] = until(worked_through, "the last signal's fill")
     return found
