@@ -26,7 +26,7 @@ $(READY): requirements.lock pyproject.toml
 		% sys.version_info[:2])'
 ifdef UV
 	@test -x $(BIN)/python || $(UV) venv --quiet --python "$$(command -v $(PYTHON))" $(VENV)
-	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 else
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -28,9 +28,7 @@ At = Annotated[
         help="As of then: '2026-03-01T12:00:00Z' (when it was recorded) or a log position such as 0-1234.",
     ),
 ]
-Limit = Annotated[
-    int, typer.Option("--limit", "-n", min=1, max=10_000, help="At most so many, newest first.")
-]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="At most so many: the newest.")]
 PaperAccount = Annotated[
     str | None,
     typer.Option("--paper-account", metavar="ID", help="Which paper account; default: the newest open one."),

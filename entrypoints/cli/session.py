@@ -14,6 +14,7 @@ from adapters.persistence import migrations
 from adapters.persistence.database import DatabaseInUse
 from application.services import Services
 from application.views.rows import AccountRow
+from domain.errors import InvalidValue
 from entrypoints.cli.output import Output, plain
 from entrypoints.composition import Plan, opened
 from entrypoints.control import ask_server, operator_desk
@@ -71,6 +72,8 @@ def command_settings(database_url: str | None, **given: Any) -> Settings:
 
     Errors: InvalidSettings, FailpointRefused.
     """
+    if database_url is not None and not database_url.strip():
+        raise InvalidValue("database-url", "is empty; name a database, or leave the option out")
     settings = load_settings(database_url=database_url, **given)
     level = settings.log_level if "EVENKEEL_LOG_LEVEL" in os.environ else "warning"
     configure_logging(level=level, log_format=settings.log_format)
