@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -184,6 +185,9 @@ def instance_of(request: Request[Any, Any, Any]) -> str:
     return f"urn:evenkeel:request:{request_id_of(request)}"
 
 
+_MISSING_PARAMETER = re.compile(r"[Mm]issing required \w+ parameter '(?P<name>[\w-]+)'")
+
+
 # -- handlers: one for each kind of error --------------------------------------------------------------------
 
 
@@ -200,7 +204,7 @@ def _refusal(request: Request[Any, Any, Any], error: DomainError) -> Response[by
 
 def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     if isinstance(error, ValidationException):
-        return _invalid(request, error.extra)
+        return _invalid(request, error.extra, error.detail)
     code = _BY_STATUS.get(error.status_code)
     if code is None:
         code = "unexpected_error" if error.status_code >= 500 else "malformed_request"
@@ -211,7 +215,7 @@ def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respon
     return problem_response(code, detail, instance=instance_of(request), headers=allow)
 
 
-def _invalid(request: Request[Any, Any, Any], found: object) -> Response[bytes]:
+def _invalid(request: Request[Any, Any, Any], found: object, said: str = "") -> Response[bytes]:
     """Fields by name, each with its problem and the way out; never with what was sent."""
     entries: Sequence[Any] = found if isinstance(found, list) else []
     errors = [
@@ -219,6 +223,12 @@ def _invalid(request: Request[Any, Any, Any], found: object) -> Response[bytes]:
         for entry in entries
         if isinstance(entry, dict)
     ]
+    if not errors and (missing := _MISSING_PARAMETER.search(said)):
+        errors = [{"field": missing["name"], "problem": "is required"}]
+    if [error["field"] for error in errors] == ["data"]:  # the framework's name for a body that is not there
+        errors = [
+            {"field": "body", "problem": "is required: send a JSON object, {} where nothing is to be said"}
+        ]
     detail = "; ".join(f"{error['field']}: {error['problem']}" for error in errors) or "the body is not valid"
     return problem_response(
         "invalid_fields", detail, instance=instance_of(request), data={"errors": errors} if errors else {}

@@ -103,6 +103,21 @@ async def test_a_body_too_large_without_a_declared_length_is_refused(stack: Stac
         assert (answer.status, json.loads(answer.text)["code"]) == (413, "body_too_large")
 
 
+async def test_what_is_missing_is_named(stack: Stack, alice: Person) -> None:
+    headers = {
+        "Authorization": f"Bearer {alice.token}",
+        "Idempotency-Key": new_key(),
+        "Content-Type": "application/json",
+    }
+    no_body = await stack.client.post("/v1/paper-accounts", headers=headers)
+    assert is_problem(no_body, 422, "invalid_fields")
+    assert no_body.json()["data"]["errors"][0]["field"] == "body"
+
+    no_interval = await alice.get("/v1/candles/binance/BTC%2FUSDT?limit=1")
+    assert is_problem(no_interval, 422, "invalid_fields")
+    assert no_interval.json()["data"]["errors"] == [{"field": "interval", "problem": "is required"}]
+
+
 async def test_other_media_types_are_refused(stack: Stack, alice: Person) -> None:
     headers = {"Authorization": f"Bearer {alice.token}", "Idempotency-Key": new_key()}
     answer = await stack.client.post("/v1/paper-accounts", data={"a": "b"}, headers=headers)
