@@ -59,7 +59,7 @@ class NewBot(Edge):
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
     strategy: Annotated[str, Field(max_length=40, examples=["ema_crossover"])]
-    parameters: Annotated[dict[str, str], Field(max_length=40, description="As strings")] = {}  # noqa: RUF012
+    parameters: dict[str, str] = {}  # noqa: RUF012 - the strategy says which, as strings
     symbol: Annotated[str, checked(parse_symbol), Field(examples=["BTC/USDT"])]
     interval: Annotated[str, checked(interval_ms), Field(examples=["1h"])]
     source: Annotated[
