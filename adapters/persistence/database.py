@@ -10,6 +10,7 @@ import logging
 import os
 import sqlite3
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
@@ -45,7 +46,7 @@ Role = Literal["writer", "reader"]
 log = logging.getLogger(__name__)
 
 
-class Database:
+class Database(ABC):
     """An open database. `lock` guards writing; hold it for anything that spans several transactions.
 
     Errors inside `transaction` and `reading`: StoreUnavailable when the engine cannot answer now.
@@ -105,12 +106,12 @@ class Database:
         """A transaction on the one writing connection, under `lock`; without `commit` it is rolled back."""
         raise TypeError(f"a {self.dialect} database has no SQLite connection")
 
+    @abstractmethod
     def rebuilding(self) -> AbstractContextManager[Callable[[], None]]:
         """Held by the one rebuild or check under way; raises RebuildRunning when there is another.
 
         What it gives raises StoreUnavailable once it is no longer certain that we are the only one.
         """
-        raise NotImplementedError
 
     @property
     def sqlite_connection(self) -> sqlite3.Connection:
@@ -126,19 +127,20 @@ class Database:
         """Who writes here, in words."""
         return "another process writes it"
 
+    @abstractmethod
     def describe(self) -> dict[str, str]:
         """Engine, version and what an operator should know about them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def schema_version(self) -> str:
         """The newest migration applied; "" for none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def checkpoint(self) -> None:
         """Bring a SQLite file's write-ahead log into the file; elsewhere the server does."""
 
-    def close(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def close(self) -> None: ...
 
     def require_schema(self) -> None:
         """Raises SchemaOutOfDate or SchemaTooNew."""
@@ -151,11 +153,11 @@ class Database:
     def _open_in_this_thread(self) -> Connection | None:
         return getattr(self._thread, "connection", None)
 
-    def _begin(self) -> AbstractContextManager[Connection]:
-        raise NotImplementedError
+    @abstractmethod
+    def _begin(self) -> AbstractContextManager[Connection]: ...
 
-    def _read(self) -> AbstractContextManager[Connection]:
-        raise NotImplementedError
+    @abstractmethod
+    def _read(self) -> AbstractContextManager[Connection]: ...
 
     def __enter__(self) -> Database:
         return self
@@ -366,6 +368,9 @@ class PostgresDatabase(Database):
     @property
     def dsn(self) -> str:
         return self._dsn
+
+    def checkpoint(self) -> None:
+        """The server's own business."""
 
     def describe(self) -> dict[str, str]:
         with self.reading() as connection:
