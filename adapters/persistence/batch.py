@@ -41,10 +41,10 @@ class Asked:
     outcome: Outcome | None = None
     error: Exception | None = None
     claims: list[str] = field(default_factory=list)  # of its last decision
+    key: Key = field(init=False)
 
-    @property
-    def key(self) -> Key:
-        return self.caller.scope, self.caller.command_id
+    def __post_init__(self) -> None:
+        self.key = (self.caller.scope, self.caller.command_id)
 
     def answer_from(self, stored: StoredKey) -> None:
         """Answer as the first time; another content under the same id is an error of its own."""

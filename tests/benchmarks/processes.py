@@ -14,6 +14,7 @@ import psycopg
 from adapters.persistence.database import open_database
 from adapters.persistence.event_log import open_event_store
 from adapters.persistence.verify import verify_log
+from entrypoints.running import settle_memory
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.load import FUNDS, NET, ClosedLoop, SystemClock, open_books, transfers
 from tests.benchmarks.report import Case, Section, ratio
@@ -113,6 +114,7 @@ def _write(pipe: Connection, url: str, books: list[str], clients: int, seconds: 
     with open_database(url) as db, open_event_store(db, clock=SystemClock(), observer=observer) as store:
         ClosedLoop(store.bus, transfers(books, run=f"{run}-warm"), 1).run(0)  # one transfer a client: counted
         warm = 1
+        settle_memory()
         pipe.send("ready")
         pipe.recv()
         measured = ClosedLoop(store.bus, transfers(books, run=run), clients).run(seconds)

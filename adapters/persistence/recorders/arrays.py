@@ -27,7 +27,7 @@ class ByteaArray(bytes):
 
 
 def texts(column: Iterable[str]) -> TextArray:
-    return TextArray(_packed([item.encode() for item in column], _TEXT))
+    return TextArray(_packed(list(map(str.encode, column)), _TEXT))
 
 
 def blobs(column: Iterable[bytes]) -> ByteaArray:
@@ -42,11 +42,10 @@ def numbers(column: Iterable[int]) -> str:
 def _packed(items: Sequence[bytes], element: int) -> bytes:
     if not items:
         return Struct("!iiI").pack(0, 0, element)
-    parts = [_HEADER(1, 0, element, len(items), 1)]
-    for item in items:
-        parts.append(_LENGTH(len(item)))
-        parts.append(item)
-    return b"".join(parts)
+    parts = [b""] * (2 * len(items))
+    parts[::2] = map(_LENGTH, map(len, items))
+    parts[1::2] = items
+    return _HEADER(1, 0, element, len(items), 1) + b"".join(parts)
 
 
 class _AsItIs(Dumper):

@@ -37,6 +37,10 @@ from domain.money import text
 IDLE_IN_TRANSACTION_S = 10.0
 """A writer that hangs between two statements loses its transaction, and with it the lock, after this."""
 
+_BY_KEY = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+"""All that an append reads it finds by key. Of a young table the server knows nothing: it would plan to scan it,
+once and for good, and every append would wait for a scan of a table that grows with each."""
+
 _EVENTS = "SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events "
 
 _CHECK = "SELECT evenkeel_check_append(%b::text[], %t::bigint[], %b::text[], %t::bigint[])"
@@ -152,6 +156,7 @@ class LogDatastore(PostgresDatastore):
 
     def __init__(self, dsn: str) -> None:
         given = {name: str(value) for name, value in conninfo_to_dict(dsn).items()}
+        given["options"] = f"{given.get('options', '')} {_BY_KEY}".strip()
         super().__init__(
             *(given.get(name, "") for name in ("dbname", "host", "port", "user", "password")),
             idle_in_transaction_session_timeout=IDLE_IN_TRANSACTION_S,
