@@ -71,7 +71,8 @@ class AccountsController(Controller):
         idempotency_key: IdempotencyKey = None,
     ) -> Response[AccountCreated]:
         caller = registration_caller(request, idempotency_key)
-        outcome = await desk.passwords.run(_register, desk.services, data, caller)
+        registered = desk.passwords.run(_register, desk.services, data, caller)
+        outcome = await desk.answered(registered, caller)
         return answer(
             outcome,
             caller,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 from litestar import Request, Response
@@ -17,7 +17,7 @@ from adapters.http.problems import Problem, problem_response, request_id_of
 from adapters.http.sign_in_limits import SignInLimits
 from adapters.http.stream_hub import StreamHub
 from adapters.http.workers import Workers
-from application.ports.commands import Caller, Command, Outcome, fingerprint
+from application.ports.commands import Caller, Command, Outcome, StillRunning, fingerprint
 from application.ports.event_log import Position
 from application.queries.asset_codes import shown_refusal
 from application.queries.bot_warnings import BotWarnings
@@ -71,9 +71,19 @@ class Desk:
             raise Problem("read_models_behind", f"the lists have not reached {position} yet; ask again")
 
     async def submit(self, command: Command, caller: Caller) -> Outcome:
-        """Run a command on the bus. A client that goes away does not cancel it."""
+        """Run a command on the bus. A client that goes away does not cancel it, nor does StillRunning."""
         future = asyncio.wrap_future(self.services.bus.submit(command, caller))
-        return await asyncio.shield(future)
+        return await self.answered(asyncio.shield(future), caller)
+
+    async def answered(self, waiting: Awaitable[Outcome], caller: Caller) -> Outcome:
+        """The outcome of a command that goes on by itself; StillRunning after `command_wait_s`."""
+        try:
+            async with asyncio.timeout(self.options.command_wait_s) as limit:
+                return await waiting
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise StillRunning(command_id=caller.command_id) from None
 
     def caller(self, request: AnyRequest, data: BaseModel | None, raw_key: str | None) -> Caller:
         """Who asks, under the request's idempotency key (safety §1): scope is account and route."""

@@ -15,6 +15,7 @@ class HttpOptions:
     read_backlog: int = 512  # requests that may wait for a thread; more are answered 503
     password_threads: int = 2
     password_backlog: int = 16
+    command_wait_s: float = 10.0  # for a command's answer, well above the store's own limits; then 409
     fresh_wait_s: float = 1.0  # how long `min_position` may wait for the read models
     sign_in_failures: int = 5  # per address and 15 minutes
     account_sign_in_failures: int = 20  # per account and 15 minutes, from addresses it never signed in from

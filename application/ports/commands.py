@@ -91,10 +91,14 @@ class CommandIdReused(DomainError, code="idempotency_key_reused"):
 
 
 class StillRunning(DomainError, code="command_still_running"):
-    """The same command id is being worked on right now; ask again in a second for its answer."""
+    """The command has no answer yet. It goes on: ask again in a second, under the same id, for its answer.
+
+    Raised by a face that has waited for as long as it may. The bus itself never raises it: a second command
+    of an id waits for the first one's outcome.
+    """
 
     def __init__(self, *, command_id: str) -> None:
-        super().__init__(f"the command {command_id} is still running")
+        super().__init__(f"the command {command_id} has no answer yet; ask again with the same key")
         self.command_id = command_id
 
 
@@ -123,8 +127,8 @@ class CommandBus(Protocol):
 
     Atomicity: a command's events, its key with the outcome, outbox and balance rows commit together or not
     at all. Refusals of callers with a fingerprint are stored and replayed too.
-    Errors (of the future, and raised by execute): QueueFull, StoreUnavailable, CommandIdReused, StillRunning,
-    LeaseLost. A refusal (FactClaimed among them) is not an error of the future: it is in the Outcome.
+    Errors (of the future, and raised by execute): QueueFull, StoreUnavailable, CommandIdReused, LeaseLost.
+    A refusal (FactClaimed among them) is not an error of the future: it is in the Outcome.
     """
 
     def submit(self, command: Command, caller: Caller) -> Future[Outcome]:

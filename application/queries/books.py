@@ -129,16 +129,24 @@ def wallets_of(
     log: EventLog, views: ReadModels, owner_id: str, moment: Moment | None = None
 ) -> list[WalletView]:
     """Every wallet of the owner's open paper accounts, those at zero that a bot trades in included."""
-    wanted: dict[str, set[str]] = {}
-    for bot in views.where(BotRow, owner_id=owner_id):
-        if moment is None or bot.position <= moment.position.id:
-            wanted.setdefault(bot.book_id, set()).update(bot.symbol.split("/"))
+    traded = traded_assets(views, owner_id, moment)
     wallets: list[WalletView] = []
     for row in views.where(BookRow, owner_id=owner_id, purse=PAPER):
         book: Book = state_at(log, book_stream(row.book_id), moment)
         if book.is_open:
-            wallets += wallets_in(book, also=wanted.get(row.book_id, set()))
+            wallets += wallets_in(book, also=traded.get(row.book_id, frozenset()))
     return wallets
+
+
+def traded_assets(
+    views: ReadModels, owner_id: str, moment: Moment | None = None
+) -> Mapping[str, AbstractSet[str]]:
+    """What the owner's bots trade in, by paper account: there is a wallet for it, if only at zero."""
+    traded: dict[str, set[str]] = {}
+    for bot in views.where(BotRow, owner_id=owner_id):
+        if moment is None or bot.position <= moment.position.id:
+            traded.setdefault(bot.book_id, set()).update(bot.symbol.split("/"))
+    return traded
 
 
 def wallets_in(book: Book, *, also: AbstractSet[str] = frozenset()) -> list[WalletView]:
@@ -163,8 +171,13 @@ def wallets_in(book: Book, *, also: AbstractSet[str] = frozenset()) -> list[Wall
     ]
 
 
-def paper_account(log: EventLog, book_id: str, owner_id: str) -> PaperAccountView:
-    """One paper account, fresh from its stream; raises UnknownPaperAccount, foreign ones included."""
+def paper_account(
+    log: EventLog, book_id: str, owner_id: str, *, also: AbstractSet[str] = frozenset()
+) -> PaperAccountView:
+    """One paper account, fresh from its stream; `also` as in wallets_in.
+
+    Errors: UnknownPaperAccount, for foreign ones too.
+    """
     versioned = log.load(book_stream(book_id))
     book: Book = versioned.state
     if not book.book_id or book.owner_id != owner_id or book.purse != PAPER:
@@ -173,7 +186,7 @@ def paper_account(log: EventLog, book_id: str, owner_id: str) -> PaperAccountVie
         paper_account_id=book_id,
         status="open" if book.is_open else "closed",
         terms=dict(book.venue_terms),
-        wallets=wallets_in(book),
+        wallets=wallets_in(book, also=also),
         version=versioned.version,
     )
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from application.ports.clock import Clock
 from application.ports.event_log import EventLog, Position, RecordedEvent
 from application.streams import empty_state
 from domain.errors import InvalidValue
 
 _POSITION = re.compile(r"(\d{1,4}-)?\d{1,18}", re.ASCII)
 _SPACE_FOR_PLUS = re.compile(r" (?=\d\d:\d\d$)")  # what a forgotten %2B makes of "+02:00"
+
+_CLOCKS_DIFFER = timedelta(minutes=1)  # "now" on another machine's clock is not the future
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +27,45 @@ class Moment:
     time: datetime | None = None
 
 
-def parse_moment(raw: str | None, log: EventLog, field: str = "at") -> Moment | None:
-    """None is now. Raises InvalidValue for what is neither an RFC 3339 time nor a position."""
+def parse_moment(
+    raw: str | None, log: EventLog, field: str = "at", *, clock: Clock | None = None
+) -> Moment | None:
+    """None is now. Raises InvalidValue for what is neither an RFC 3339 time nor a position, and for what has
+    not happened: a position beyond the log's head and, where a clock is given, a time after now.
+    """
     if raw is None:
         return None
     if _POSITION.fullmatch(raw):
-        return Moment(Position.parse(raw, field))
-    try:
-        moment = datetime.fromisoformat(_SPACE_FOR_PLUS.sub("+", raw))
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+        position, head = Position.parse(raw, field), log.head()
+        if position > head:
+            raise InvalidValue(
+                field,
+                f"nothing stands at {raw} yet, the log ends at {head}; name a position up to there, or leave "
+                f"{field} out for now",
+            )
+        return Moment(position)
+    moment = _parse_time(raw, field)
+    if clock is not None and moment > clock.now() + _CLOCKS_DIFFER:
         raise InvalidValue(
             field,
-            f"{raw!r} is neither a time with its offset such as '2026-03-01T12:00:00Z' nor a log position "
-            "such as '0-1234'",
+            f"{raw} is in the future, it is {clock.now():%Y-%m-%dT%H:%M:%SZ} now and the log ends at "
+            f"{log.head()}; name a time up to now, or leave {field} out for now",
         )
-    moment = moment.astimezone(UTC)
     return Moment(log.position_at(moment), moment)
+
+
+def _parse_time(raw: str, field: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(_SPACE_FOR_PLUS.sub("+", raw))
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # beyond the years that there are
+        pass
+    raise InvalidValue(
+        field,
+        f"{raw!r} is neither a time with its offset such as '2026-03-01T12:00:00Z' nor a log position such as "
+        "'0-1234'",
+    )
 
 
 def events_until(log: EventLog, stream: str, moment: Moment | None) -> Iterator[RecordedEvent]:

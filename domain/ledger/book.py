@@ -288,7 +288,7 @@ class Book:
     # -- inside --------------------------------------------------------------------------------------------
 
     def _with(self, balances: Balances) -> Book:
-        """As replace(self, balances=balances), which takes three times as long; entries are most of a book."""
+        """As replace(self, balances=balances), in a third of the time: entries are most of a book."""
         return Book(
             self.book_id,
             self.owner_id,

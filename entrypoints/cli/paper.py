@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from application.queries.books import paper_account
+from application.queries.books import paper_account, traded_assets
 from application.views.rows import BookRow
 from domain.ledger.book import PAPER
 from entrypoints.cli import options, paper_terms
@@ -115,8 +115,13 @@ def show(
     with reading(database_url) as core:
         owner_id = account_of(core, user)
         books = core.services.views.where(BookRow, owner_id=owner_id, purse=PAPER)
+        traded = traded_assets(core.services.views, owner_id)
         accounts = [
-            plain(paper_account(core.services.log, book.book_id, owner_id))
+            plain(
+                paper_account(
+                    core.services.log, book.book_id, owner_id, also=traded.get(book.book_id, frozenset())
+                )
+            )
             for book in sorted(books, key=lambda book: book.position)
         ]
     output.value(accounts)

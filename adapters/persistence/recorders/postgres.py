@@ -38,8 +38,8 @@ IDLE_IN_TRANSACTION_S = 10.0
 """A writer that hangs between two statements loses its transaction, and with it the lock, after this."""
 
 _BY_KEY = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
-"""All that an append reads it finds by key. Of a young table the server knows nothing: it would plan to scan it,
-once and for good, and every append would wait for a scan of a table that grows with each."""
+"""All that an append reads it finds by key. Of a young table the server knows nothing: it would plan to scan
+it, once and for good, and every append would wait for a scan of a table that grows with each."""
 
 _EVENTS = "SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events "
 

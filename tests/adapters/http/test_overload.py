@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from adapters.http.options import HttpOptions
 from adapters.persistence.writer import GroupCommitWriter
+from application.platform.kill_switch import EngageKillSwitch
 from tests.adapters.http.stack import PASSWORD, Person, Stack, new_key, open_stack
 from tests.adapters.http.test_problems import is_problem
 
@@ -29,6 +31,15 @@ def held(
         return work(*args, **kwargs)
 
     return waiting
+
+
+@contextmanager
+def held_up(stack: Stack) -> Iterator[None]:
+    """The writer takes commands and answers none."""
+    writer = stack.services.bus
+    assert isinstance(writer, GroupCommitWriter)
+    with writer._deciding:
+        yield
 
 
 async def first_done(tries: Sequence[Answer], number: int) -> tuple[set[Answer], set[Answer]]:
@@ -63,6 +74,31 @@ async def test_a_store_that_is_away_is_unavailable(stack: Stack, alice: Person) 
     assert is_problem(answer, 503, "store_unavailable")
     assert answer.headers["Retry-After"] == "1"
     assert (await alice.get("/v1/paper-accounts")).json()["items"] == []
+
+
+async def test_a_command_without_an_answer_in_time_is_still_running_and_goes_on() -> None:
+    """The first request of a key and the second are told alike; repeated later, it has happened once."""
+    async with open_stack(HttpOptions(command_wait_s=0.5)) as stack:
+        person = await stack.person("carol@example.org")
+        account, key, new = await person.paper_account("100 USDT"), new_key(), new_key()
+        path, money = f"/v1/paper-accounts/{account}/deposits", {"amount": "10", "asset": "USDT"}
+        joining = {"email": "dave@example.org", "password": PASSWORD}
+
+        async def join() -> Any:
+            headers = {"Idempotency-Key": new}
+            return await stack.client.post("/v1/accounts", json=joining, headers=headers)
+
+        with held_up(stack):
+            tries = (person.post(path, money, key=key), person.post(path, money, key=key), join())
+            for waited in await asyncio.gather(*tries):
+                assert is_problem(waited, 409, "command_still_running")
+                assert waited.headers["Retry-After"] == "1"
+        await asyncio.to_thread(stack.command, EngageKillSwitch("behind the others", "system:test"))
+
+        for again in (await person.post(path, money, key=key), await join()):
+            assert again.status_code == 201
+            assert again.headers["Idempotent-Replayed"] == "true"
+        assert (await person.get("/v1/wallets")).json()["items"][0]["available"] == "110"
 
 
 async def test_more_passwords_than_are_checked_at_once_are_turned_away() -> None:
