@@ -77,8 +77,9 @@ class Desk:
 
     async def answered(self, waiting: Awaitable[Outcome], caller: Caller) -> Outcome:
         """The outcome of a command that goes on by itself; StillRunning after `command_wait_s`."""
+        limit = asyncio.timeout(self.options.command_wait_s)
         try:
-            async with asyncio.timeout(self.options.command_wait_s) as limit:
+            async with limit:
                 return await waiting
         except TimeoutError:
             if not limit.expired():
