@@ -133,10 +133,10 @@ def _ms(raw: str | None, field: str) -> int | None:
         return min(int(raw), _LATEST_MS)
     try:
         moment = datetime.fromisoformat(raw)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise InvalidValue(
-            field, f"{raw!r} is neither UTC milliseconds nor a time such as '2026-03-01T00:00:00Z'"
-        )
-    return int(moment.astimezone(UTC).timestamp() * 1000)
+        if moment.tzinfo is not None:
+            return int(moment.astimezone(UTC).timestamp() * 1000)
+    except (ValueError, OverflowError):  # beyond the years that there are
+        pass
+    raise InvalidValue(
+        field, f"{raw!r} is neither UTC milliseconds nor a time such as '2026-03-01T00:00:00Z'"
+    )

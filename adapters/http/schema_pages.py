@@ -65,6 +65,13 @@ async def swagger_asset(name: FromPath[str]) -> Response[bytes]:
     return Response(content, media_type=_FILES[name], headers=headers)
 
 
+async def _as_problem(response: Response[Any]) -> Response[Any]:
+    """What the framework answers under /schema where nothing is: a page of its own, which isn't ours."""
+    if response.status_code == 404:
+        raise Problem("not_found", "there is nothing here")
+    return response
+
+
 class _QuietJson(JsonRenderPlugin):
     """The schema as JSON; Swagger UI is not this plugin's business."""
 
@@ -89,6 +96,7 @@ def openapi_config(version: str, *, insecure_cookies: bool) -> OpenAPIConfig:
             "/schema",
             route_handlers=[swagger_page, swagger_asset],
             guards=[public],
+            after_request=_as_problem,
             include_in_schema=False,
         ),
         components=Components(

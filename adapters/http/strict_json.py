@@ -12,6 +12,7 @@ from litestar.datastructures import State
 from adapters.http.problems import Problem
 
 _DEEPEST = 16
+_MOST_DIGITS = 100
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # no database takes NUL, no encoder lone surrogates
 
 
@@ -37,6 +38,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
             object_pairs_hook=_without_duplicates,
             parse_constant=_refuse_constant,
             parse_float=_Fraction,
+            parse_int=_whole,
         )
     except (UnicodeDecodeError, ValueError, RecursionError) as e:
         raise Problem("malformed_request", f"the body is not JSON that we can read: {_reason(e)}") from e
@@ -55,6 +57,12 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a key stands twice in one object")
     return found
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number has more than {_MOST_DIGITS} digits")
+    return int(digits)
 
 
 def _refuse_constant(name: str) -> Any:

@@ -36,13 +36,25 @@ def is_problem(answer: Response, status: int, code: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/nothing", "/schema/nothing.json", "/v1/bots/x/nothing"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/v1",
+        "/v1/nothing",
+        "/schema/nothing",
+        "/schema/nothing.json",
+        "/schema/a/b",
+        "/v1/bots/x/nothing",
+    ],
+)
 async def test_what_is_not_there_is_a_problem(stack: Stack, path: str) -> None:
     assert is_problem(await stack.client.get(path), 404, "not_found")
 
 
-async def test_a_method_not_served_is_a_problem(stack: Stack) -> None:
-    answer = await stack.client.put("/v1/bots")
+@pytest.mark.parametrize("method", ["PUT", "TRACE", "PROPFIND", "SOMETHING"])
+async def test_a_method_not_served_is_a_problem(stack: Stack, method: str) -> None:
+    answer = await stack.client.request(method, "/v1/bots")
     assert is_problem(answer, 405, "method_not_allowed")
     assert "GET" in answer.headers["Allow"]
 
@@ -69,6 +81,7 @@ async def test_nobody_gets_in_without_a_session(stack: Stack) -> None:
         (b'{"amount": "1", "asset": "US\\u0000DT"}', 400, "malformed_request"),
         (b'{"amount": "1", "asset": "\\ud800"}', 400, "malformed_request"),
         (b"[" * 5000, 400, "malformed_request"),
+        (b'{"amount": ' + b"9" * 5000 + b', "asset": "USDT"}', 400, "malformed_request"),
         (b"", 422, "invalid_fields"),
         (b"{}", 422, "invalid_fields"),
         (b'{"amount": "1", "asset": "USDT", "account_id": "acct-x"}', 422, "invalid_fields"),
@@ -116,6 +129,22 @@ async def test_what_is_missing_is_named(stack: Stack, alice: Person) -> None:
     no_interval = await alice.get("/v1/candles/binance/BTC%2FUSDT?limit=1")
     assert is_problem(no_interval, 422, "invalid_fields")
     assert no_interval.json()["data"]["errors"] == [{"field": "interval", "problem": "is required"}]
+
+
+async def test_what_lies_beyond_every_number_and_year_is_refused(alice: Person) -> None:
+    account, huge = await alice.paper_account(), "0-" + "9" * 19
+    for path in ("/v1/bots", "/v1/orders", f"/v1/books/{account}/entries"):
+        for cursor in (huge, "99999-1", "-1", "0--1", "", "garbage", "\u0661"):
+            refused = await alice.get(f"{path}?cursor={cursor}")
+            assert is_problem(refused, 422, "invalid_value")
+            assert refused.json()["data"]["field"] == "cursor"
+        assert is_problem(await alice.get(f"{path}?min_position={huge}"), 422, "invalid_value")
+        for limit in ("0", "-1", "201", "9" * 30, "many", ""):
+            assert is_problem(await alice.get(f"{path}?limit={limit}"), 422, "invalid_fields")
+    for name in ("from", "until"):
+        for when in ("0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00", "-5", "soon"):
+            refused = await alice.get(f"/v1/candles/synthetic/BTC%2FUSDT?interval=1h&{name}={when}")
+            assert is_problem(refused, 422, "invalid_value")
 
 
 async def test_other_media_types_are_refused(stack: Stack, alice: Person) -> None:
