@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import socket
+import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from adapters.http.app import close_streams, create_app
 from adapters.http.options import HttpOptions
+from adapters.http.problems import MEDIA_TYPE, problem_body
 from adapters.observability.context import logged_as
 from entrypoints.composition import Container, Plan, opened
 from entrypoints.running import Stop, a_worker_is_alive, listening, metrics_served, observed, settle_memory
@@ -39,6 +43,25 @@ class ApiServer(uvicorn.Server):
             self._tell_started()
 
 
+class ProblemProtocol(HttpToolsProtocol):
+    """What can't be read as HTTP never reaches the application; it is refused with a problem all the same."""
+
+    def send_400_response(self, msg: str) -> None:
+        log.debug("not HTTP: %s", msg)
+        request_id = str(uuid.uuid4())
+        detail = "this is no HTTP/1.1 request that we can read, or its method is none that we know"
+        body = json.dumps(
+            problem_body("malformed_request", detail, f"urn:evenkeel:request:{request_id}", {})
+        ).encode()
+        head = (
+            f"HTTP/1.1 400 Bad Request\r\nContent-Type: {MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\n"
+            f"X-Request-ID: {request_id}\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
+            "Connection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
+
+
 def serve_api(
     container: Container,
     settings: Settings,
@@ -60,6 +83,7 @@ def serve_api(
     )
     config = uvicorn.Config(
         wrapped(app),
+        http=ProblemProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -137,6 +138,20 @@ def test_the_operators_door_needs_the_token_of_this_run(start: Start, tmp_path: 
     )
     assert refused.json()["error"]["code"] == "invalid_value"
     assert running.stop() == 0
+
+
+@pytest.mark.parametrize(
+    "sent", [b"SOMETHING /v1/bots HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01 no HTTP\r\n\r\n"]
+)
+def test_what_is_no_request_is_refused_with_a_problem(start: Start, sent: bytes) -> None:
+    address = httpx.URL(banner(start(*SERVE))["address"])
+    with socket.create_connection((address.host, address.port or 80), timeout=20) as connection:
+        connection.sendall(sent)
+        with connection.makefile("rb") as answer:
+            head, _, body = answer.read().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"Content-Type: application/problem+json" in head
+    assert json.loads(body)["code"] == "malformed_request"
 
 
 def test_a_second_server_on_the_same_file_is_refused(start: Start) -> None:
