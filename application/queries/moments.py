@@ -63,8 +63,8 @@ def _parse_time(raw: str, field: str) -> datetime:
         pass
     raise InvalidValue(
         field,
-        f"{raw!r} is neither a time with its offset such as '2026-03-01T12:00:00Z' nor a log position such as "
-        "'0-1234'",
+        f"{raw!r} is neither a time with its offset such as '2026-03-01T12:00:00Z' nor a log position "
+        "such as '0-1234'",
     )
 
 

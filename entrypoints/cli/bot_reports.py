@@ -34,7 +34,8 @@ def performance(
     with reading(database_url) as core:
         services = core.services
         read = BotPerformance(services.log, services.views, services.candles)
-        found = plain(read(bot, _bot(core, bot).owner_id, parse_moment(at, services.log)))
+        moment = parse_moment(at, services.log, clock=services.clock)
+        found = plain(read(bot, _bot(core, bot).owner_id, moment))
     output.value(found)
     output.facts(found)
 

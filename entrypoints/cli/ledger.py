@@ -38,7 +38,7 @@ def balances(
     """
     output = Output(as_json=as_json)
     with reading(database_url) as core:
-        moment = parse_moment(at, core.services.log)
+        moment = parse_moment(at, core.services.log, clock=core.services.clock)
         books = _books(core, moment, account_of(core, user) if user else None)
     rows = [
         {
@@ -66,7 +66,7 @@ def trial_balance(
     """
     output = Output(as_json=as_json)
     with reading(database_url) as core:
-        moment = parse_moment(at, core.services.log)
+        moment = parse_moment(at, core.services.log, clock=core.services.clock)
         books = _books(core, moment, None)
     sums: dict[str, Decimal] = {}
     for book in books:
