@@ -12,7 +12,6 @@ from dependency_injector import containers, providers
 
 from adapters.exchanges.paper.venue import PaperExchange
 from adapters.market_data.feeds import LiveFeed, ReplayFeed, parse_speed
-from adapters.market_data.files import read_candles
 from adapters.market_data.synthetic import SOURCE as SYNTHETIC
 from adapters.metrics.counted_bus import CountedBus
 from adapters.metrics.prometheus import Metrics
@@ -37,6 +36,7 @@ from application.market_data.download_candles import DownloadCandles
 from application.market_data.import_candles import ImportCandles
 from application.paper.accounts import PaperAccountService
 from application.ports.candle_feed import CandleFeed
+from application.ports.candle_reader import CandleFile
 from application.ports.candle_source import CandleSource
 from application.ports.candle_store import CandleStore, Series
 from application.ports.clock import Clock
@@ -134,6 +134,14 @@ def _downloader(candles: CandleStore, clock: Clock) -> Callable[[str], DownloadC
     return lambda venue: DownloadCandles(candles, _venue_candles(venue, clock), clock, monotonic)
 
 
+def _read_candles(
+    path: str, *, interval: str | None = None, from_ms: int | None = None, until_ms: int | None = None
+) -> CandleFile:
+    from adapters.market_data.files import read_candles  # parquet is a large library
+
+    return read_candles(path, interval=interval, from_ms=from_ms, until_ms=until_ms)
+
+
 def _venue_candles(venue: str, clock: Clock) -> CandleSource:
     from adapters.exchanges.ccxt_candles import CcxtCandles  # takes a second: only who needs a venue waits
 
@@ -177,7 +185,7 @@ class Container(containers.DeclarativeContainer):
     health = providers.Singleton(_health, settings, database, maintenance, metrics)
 
     paper_accounts = providers.Singleton(PaperAccountService, bus, log, exchange)
-    import_candles = providers.Singleton(ImportCandles, candles, providers.Object(read_candles), monotonic)
+    import_candles = providers.Singleton(ImportCandles, candles, providers.Object(_read_candles), monotonic)
     download_candles = providers.Singleton(_downloader, candles, clock)
     live_sources = providers.Singleton(_live_sources, settings)
 

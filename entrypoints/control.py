@@ -13,16 +13,16 @@ import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
-
-from adapters.persistence.database import sqlite_path
-from entrypoints.composition import Container
+from adapters.persistence.database_url import sqlite_path
 from entrypoints.operations import OPERATIONS
 from entrypoints.operations.desk import OperatorDesk, Progress
 from entrypoints.private_files import read_private, write_private
 from entrypoints.problems import USAGE, Problem, RemoteRefusal, ServerUnreachable, problem_of
+
+if TYPE_CHECKING:
+    from entrypoints.composition import Container
 
 PATH = "/internal/operations/"
 _LARGEST_BODY = 1024 * 1024
@@ -115,6 +115,8 @@ def ask_server(database_url: str, name: str, operation_id: str, arguments: dict[
 
     Errors: ServerUnreachable, and the operation's refusal as a RemoteRefusal.
     """
+    import httpx  # only who goes through a server waits for it
+
     path = address_file(database_url)
     recorded = read_private(path) if path else None
     if recorded is None:
@@ -131,15 +133,16 @@ def ask_server(database_url: str, name: str, operation_id: str, arguments: dict[
             trust_env=False,
         )
         body = answer.json()
-    except (httpx.HTTPError, ValueError) as e:
+        if answer.status_code == 200 and "error" in body:
+            error = body["error"]
+            raise RemoteRefusal(error["code"], error["message"], error["data"])
+        answer.raise_for_status()
+        result: dict[str, Any] = body["result"]
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as e:  # or somebody else's
         raise ServerUnreachable(
             problem=f"the server at {recorded['address']} holds the database and does not answer "
             f"({type(e).__name__})"
         ) from e
-    if "error" in body:
-        error = body["error"]
-        raise RemoteRefusal(error["code"], error["message"], error["data"])
-    result: dict[str, Any] = body["result"]
     return result
 
 

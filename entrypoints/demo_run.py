@@ -13,7 +13,6 @@ from pathlib import Path
 from time import perf_counter
 
 from adapters.market_data.files import read_candles
-from adapters.persistence import migrations
 from application.demo import Demo, DemoResult, DemoSettings
 from application.paper.terms import terms_from_text
 from application.ports.bot_observer import SilentObserver
@@ -21,6 +20,7 @@ from application.ports.clock import ManualClock
 from domain.market import parse_symbol
 from entrypoints.composition import Plan, opened
 from entrypoints.running import settle_memory
+from entrypoints.schema import give_tables
 from entrypoints.settings import Settings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -94,13 +94,12 @@ def run_demo(
 @contextmanager
 def _database(settings: Settings, *, throwaway: bool) -> Iterator[Settings]:
     if not throwaway:
-        if not migrations.current(settings.database):
-            migrations.upgrade(settings.database)
+        give_tables(settings.database)
         yield settings
         return
     with tempfile.TemporaryDirectory(prefix="evenkeel-demo-") as folder:
         chosen = settings.model_copy(update={"database_url": f"sqlite:///{folder}/demo.db"})
-        migrations.upgrade(chosen.database)
+        give_tables(chosen.database)
         yield chosen
 
 

@@ -5,31 +5,35 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-import httpx
 import typer
 
 from application.failpoints import FailpointRefused
 from application.ports.commands import QueueFull
 from application.ports.event_log import StoreUnavailable
 from domain.errors import DomainError
-from entrypoints.settings import InvalidSettings
 
-OK, REFUSED, USAGE, UNAVAILABLE, INTERRUPTED = 0, 1, 2, 3, 130
+OK, REFUSED, USAGE, UNAVAILABLE = 0, 1, 2, 3
+OUR_FAULT, INTERRUPTED, NOBODY_READS = 70, 130, 141
 
 _UNAVAILABLE_CODES = frozenset(
     {
         "candle_source_unavailable",
         "database_in_use",
         "database_unreachable",
+        "os_error",
+        "queue_full",
         "read_only",
         "rebuild_running",
         "schema_out_of_date",
         "schema_too_new",
         "server_unreachable",
+        "store_unavailable",
     }
 )
-_USAGE_CODES = frozenset({"invalid_database_url", "invalid_value", "user_not_named"})
+_USAGE_CODES = frozenset({"invalid_database_url", "invalid_settings", "invalid_value", "user_not_named"})
+_INTERNAL = "internal_error"
 log = logging.getLogger("evenkeel.cli")
 
 
@@ -94,8 +98,14 @@ def problem_of(error: BaseException) -> Problem:
             exit_code = UNAVAILABLE
         elif code in _USAGE_CODES:
             exit_code = USAGE
+        elif code == _INTERNAL:  # of the server that was asked
+            exit_code = OUR_FAULT
         return Problem(code, str(error), exit_code, error.data)
-    if isinstance(error, InvalidSettings | FailpointRefused):
+    if isinstance(error, typer.TyperException):
+        context: Any = getattr(error, "ctx", None)
+        words = error.format_message().rstrip(". ")
+        return Problem("usage", f"{words}; see `{context.command_path} --help`" if context else words, USAGE)
+    if isinstance(error, FailpointRefused):
         return Problem("invalid_settings", str(error), USAGE)
     if isinstance(error, StoreUnavailable):
         return Problem(
@@ -103,20 +113,19 @@ def problem_of(error: BaseException) -> Problem:
         )
     if isinstance(error, QueueFull):
         return Problem("queue_full", "the server is busy and took nothing on; try again shortly", UNAVAILABLE)
-    if isinstance(error, httpx.HTTPError):
-        return Problem(
-            "server_unreachable", f"the server does not answer: {type(error).__name__}", UNAVAILABLE
-        )
     if isinstance(error, KeyboardInterrupt):
         message = "interrupted; what was committed stays, run the same command again to go on"
         return Problem("interrupted", message, INTERRUPTED)
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return Problem("os_error", f"{where}{error.strerror}", REFUSED)
+        return Problem("os_error", f"{where}{error.strerror}", UNAVAILABLE)
     log.debug("a command failed in a way nobody foresaw", exc_info=error)
     message = f"internal error ({type(error).__name__}); EVENKEEL_LOG_LEVEL=debug shows where"
-    return Problem("internal_error", message, REFUSED)
+    return Problem(_INTERNAL, message, OUR_FAULT)
 
 
 def is_usual_exit(error: BaseException) -> bool:
-    return isinstance(error, typer.Exit | typer.Abort | typer.TyperException)
+    """An ordinary end, or a command without words, whose help is on the screen already."""
+    if isinstance(error, typer.TyperException):
+        return not error.format_message().strip()
+    return isinstance(error, typer.Exit | typer.Abort)

@@ -19,11 +19,11 @@ from adapters.observability.context import logged_as
 from adapters.observability.error_reports import start_error_reports, stop_error_reports
 from adapters.observability.logs import configure_logging, log_what_nobody_caught
 from adapters.persistence.writer import GroupCommitWriter
-from application import failpoints
 from application.bots.bot_worker import BotWorker
 from application.ports.event_log import StoreUnavailable
 from domain.errors import InvalidValue
 from entrypoints.composition import Container
+from entrypoints.failpoints import arm_failpoints
 from entrypoints.outbox_relay import OutboxRelay
 from entrypoints.settings import PREFIX, Settings
 
@@ -81,15 +81,6 @@ def observed(settings: Settings, role: str) -> Iterator[None]:
         log.info("stopped")
     if reporting:
         stop_error_reports()
-
-
-def arm_failpoints(settings: Settings) -> None:
-    """Refused in production; elsewhere a named point kills the process, as a crash would."""
-    failpoints.arm(
-        os.environ,
-        kill=lambda: os.kill(os.getpid(), signal.SIGKILL),
-        production=settings.is_production,
-    )
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapters.persistence import migrations
 from application.bots.bot_worker import BotWorker
 from entrypoints.api import Asgi, serve_api
 from entrypoints.composition import Container, Plan, opened
@@ -24,6 +23,7 @@ from entrypoints.running import (
     worker_name,
     worker_running,
 )
+from entrypoints.schema import give_tables
 from entrypoints.settings import Settings
 
 log = logging.getLogger("evenkeel.process")
@@ -34,8 +34,7 @@ Banner = Callable[[str, int, DemoAccount | None], None]
 def run(settings: Settings, *, demo: bool, candles: Path | None, banner: Banner) -> None:
     """`evenkeel serve`: until SIGTERM or SIGINT, then every part stops in reverse order."""
     stop = Stop()
-    if not migrations.current(settings.database):
-        migrations.upgrade(settings.database)
+    give_tables(settings.database)
     with (
         observed(settings, "serve"),
         stop.on_signals(),

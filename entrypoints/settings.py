@@ -16,12 +16,14 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from domain.errors import DomainError
+
 PREFIX = "EVENKEEL_"
 FILE_VARIABLE = "EVENKEEL_SETTINGS_FILE"
 _NOT_SETTINGS = {FILE_VARIABLE, "EVENKEEL_FAILPOINT", "EVENKEEL_SHARED", "EVENKEEL_NETWORK_TESTS"}
 
 
-class InvalidSettings(Exception):
+class InvalidSettings(DomainError, code="invalid_settings"):
     """A setting is not usable; the message names it, the problem and the way out."""
 
 

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from entrypoints.cli import demo, doctor, processes
-from entrypoints.cli.app import app
-from entrypoints.cli.bots import bots
-from entrypoints.cli.data import data
-from entrypoints.cli.db import db
-from entrypoints.cli.kill_switch import kill_switch
-from entrypoints.cli.ledger import ledger
-from entrypoints.cli.log import log
-from entrypoints.cli.paper import paper
-from entrypoints.cli.projections import projections
-from entrypoints.cli.users import users
-
-app.add_typer(db, name="db")
-app.add_typer(data, name="data")
-app.add_typer(log, name="log")
-app.add_typer(projections, name="projections")
-app.add_typer(ledger, name="ledger")
-app.add_typer(users, name="users")
-app.add_typer(paper, name="paper")
-app.add_typer(bots, name="bots")
-app.add_typer(kill_switch, name="kill-switch")
+import gc
+import sys
+from io import TextIOWrapper
 
 
 def main() -> None:
     """Run the command line that this process was started with."""
-    app()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may not know every letter
+    gc.set_threshold(50_000, 20, 50)  # imports make much that stays: walking it again and again takes long
+    try:
+        from entrypoints.cli.commands import app  # takes a moment, in which Ctrl-C may come
 
-
-__all__ = ["app", "demo", "doctor", "main", "processes"]
+        app()
+    except KeyboardInterrupt:
+        sys.stderr.write("evenkeel: interrupted\n")
+        sys.exit(130)

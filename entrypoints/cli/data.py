@@ -24,7 +24,10 @@ Moment = Annotated[str | None, typer.Option(metavar="DATE", help="2024-01-31 or 
 
 @data.command("import")
 def import_files(
-    files: Annotated[list[Path], typer.Argument(help="CSV, .csv.gz, .zip or parquet; one series.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(exists=True, dir_okay=False, help="CSV, .csv.gz, .zip or parquet; one series."),
+    ],
     symbol: Symbol = None,
     interval: Interval = None,
     source: Source = None,

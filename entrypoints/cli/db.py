@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from adapters.persistence import migrations
 from entrypoints.cli import options
 from entrypoints.cli.app import group
 from entrypoints.cli.output import Output
+from entrypoints.cli.session import command_settings
 from entrypoints.problems import CheckFailed
-from entrypoints.settings import load_settings
 
 db = group("The database's schema.")
 
@@ -20,8 +19,10 @@ def upgrade(database_url: options.DatabaseUrl = None, as_json: options.Json = Fa
 
     Example: `evenkeel db upgrade --database-url postgresql://evenkeel@localhost/evenkeel`
     """
+    from entrypoints.schema import upgrade as upgraded
+
     output = Output(as_json=as_json)
-    version = migrations.upgrade(load_settings(database_url=database_url).database)
+    version = upgraded(command_settings(database_url).database)
     output.value({"schema": version})
     output.say(f"the database is at schema {version}")
 
@@ -32,8 +33,10 @@ def current(database_url: options.DatabaseUrl = None, as_json: options.Json = Fa
 
     Example: `evenkeel db current --json`
     """
+    from entrypoints.schema import SCHEMA_VERSION, schema_of
+
     output = Output(as_json=as_json)
-    found, needed = migrations.current(load_settings(database_url=database_url).database), migrations.head()
+    found, needed = schema_of(command_settings(database_url).database), SCHEMA_VERSION
     output.value({"schema": found, "needed": needed, "up_to_date": found == needed})
     output.facts({"schema": found or "none", "this program needs": needed})
     if found != needed:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from application.demo import DemoResult
 from application.queries.asset_codes import shown_asset
 from domain.money import parse_positive_amount, text
 from entrypoints.cli import options, paper_terms
 from entrypoints.cli.app import app
 from entrypoints.cli.output import Output, plain
 from entrypoints.cli.session import command_settings
-from entrypoints.demo_run import DemoOrder, run_demo
 from entrypoints.problems import CheckFailed
+
+if TYPE_CHECKING:
+    from application.demo import DemoResult
 
 
 @app.command()
@@ -59,6 +60,8 @@ def demo(
     Examples: `evenkeel demo --candles binance_BTCUSDT_1h.csv.gz`,
     `evenkeel demo --candles candles.csv --symbol ETH/BTC --fill close --fee-asset received --json`
     """
+    from entrypoints.demo_run import DemoOrder, run_demo
+
     output = Output(as_json=as_json)
     terms = paper_terms.terms_as_text(
         fill=fill,

@@ -34,7 +34,7 @@ def tail(
     output = Output(as_json=as_json)
     with reading(database_url) as core:
         read = core.services.log
-        moment = parse_moment(at, read)
+        moment = parse_moment(at, read, clock=core.services.clock)
         end = moment.position if moment else read.head()
         found: list[RecordedEvent] = []
         if stream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,15 +33,22 @@ _as_json: ContextVar[bool] = ContextVar("as_json", default=False)
 Row = Mapping[str, Any]
 
 
+class _Screen(Console):
+    """Says when nobody reads any more, instead of ending the process itself."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 class Output:
     """One command's output. With `as_json`, standard output gets one JSON value and nothing else."""
 
     def __init__(self, *, as_json: bool) -> None:
-        _as_json.set(as_json)
+        answer_in_json(as_json)
         self.as_json = as_json
         # what is piped on is for other programs: lines are not broken there
         width = None if sys.stdout.isatty() else _PIPED_WIDTH
-        self.console = Console(file=sys.stdout, highlight=False, width=width)
+        self.console = _Screen(file=sys.stdout, highlight=False, width=width)
 
     def value(self, value: Any) -> None:
         """For machines only: people get what say() and table() show."""
@@ -93,6 +101,19 @@ class Output:
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(what, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total or None)
+
+
+def answer_in_json(wanted: bool) -> None:
+    """Whether what goes wrong is told as JSON too."""
+    _as_json.set(wanted)
+
+
+def leave_output() -> None:
+    """Where standard output takes no more, forget what is left: at its end Python would try, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def show_problem(problem: Problem) -> None:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from adapters.persistence.database import without_password
-from entrypoints import api as api_process
-from entrypoints import projector as projector_process
-from entrypoints import serve as serve_process
-from entrypoints import worker as worker_process
 from entrypoints.cli import options
 from entrypoints.cli.app import app
 from entrypoints.cli.output import Output
-from entrypoints.demo_account import DemoAccount
-from entrypoints.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from entrypoints.demo_account import DemoAccount
+    from entrypoints.settings import Settings
 
 Host = Annotated[str | None, typer.Option("--host", help="Address of the API. Default: 127.0.0.1")]
 Port = Annotated[
@@ -59,6 +55,9 @@ def serve(
 
     Examples: `evenkeel serve`, `evenkeel serve --demo --port 8080`
     """
+    from entrypoints.cli.banner import for_machines, for_people
+    from entrypoints.serve import run
+
     output = Output(as_json=as_json)
     if demo and log_format is None and "EVENKEEL_LOG_FORMAT" not in os.environ and sys.stderr.isatty():
         log_format = "console"
@@ -67,11 +66,11 @@ def serve(
         settings = settings.model_copy(update={"replay_speed": "10/s"})
 
     def banner(address: str, metrics: int, account: DemoAccount | None) -> None:
-        output.value(_banner_for_machines(address, metrics, settings, account))
-        for line in _banner(address, metrics, settings, account):
+        output.value(for_machines(address, metrics, settings, account))
+        for line in for_people(address, metrics, settings, account):
             output.say(line)
 
-    serve_process.run(settings, demo=demo, candles=candles, banner=banner)
+    run(settings, demo=demo, candles=candles, banner=banner)
     output.say("stopped; nothing is lost: start again and everything goes on where it was")
 
 
@@ -88,7 +87,9 @@ def api(
 
     Example: `evenkeel api --database-url postgresql://evenkeel@db/evenkeel --host 0.0.0.0`
     """
-    api_process.run(_settings(database_url, host, port, metrics_port, log_format, log_level))
+    from entrypoints.api import run
+
+    run(_settings(database_url, host, port, metrics_port, log_format, log_level))
 
 
 @app.command()
@@ -102,7 +103,9 @@ def worker(
 
     Example: `evenkeel worker --database-url postgresql://evenkeel@db/evenkeel`
     """
-    worker_process.run(_settings(database_url, None, None, metrics_port, log_format, log_level))
+    from entrypoints.worker import run
+
+    run(_settings(database_url, None, None, metrics_port, log_format, log_level))
 
 
 @app.command()
@@ -116,7 +119,9 @@ def projector(
 
     Example: `evenkeel projector --database-url postgresql://evenkeel@db/evenkeel`
     """
-    projector_process.run(_settings(database_url, None, None, metrics_port, log_format, log_level))
+    from entrypoints.projector import run
+
+    run(_settings(database_url, None, None, metrics_port, log_format, log_level))
 
 
 def _settings(
@@ -127,6 +132,8 @@ def _settings(
     log_format: str | None,
     log_level: str | None,
 ) -> Settings:
+    from entrypoints.settings import load_settings
+
     return load_settings(
         database_url=database_url,
         http_host=host,
@@ -135,66 +142,3 @@ def _settings(
         log_format=log_format,
         log_level=log_level,
     )
-
-
-def _program() -> str:
-    """How this command was called: `.venv/bin/evenkeel` where it is not on the PATH."""
-    return "evenkeel" if shutil.which("evenkeel") else os.path.relpath(sys.argv[0])
-
-
-def _banner(address: str, metrics: int, settings: Settings, account: DemoAccount | None) -> list[str]:
-    lines = [
-        "",
-        f"Evenkeel is running at     {address}",
-        f"  API in Swagger UI        {address}/schema",
-        f"  ready?                   {address}/readyz",
-        f"  metrics                  http://{settings.metrics_host}:{metrics}/metrics",
-        f"  database                 {without_password(settings.database)}",
-    ]
-    if account is None:
-        return [*lines, "", "Try: evenkeel users create you@example.org · evenkeel doctor · Ctrl-C stops", ""]
-    where = "" if settings.database == load_settings().database else f" --database-url {settings.database}"
-    synthetic = account.series.source == "synthetic"
-    pace = (
-        f"{settings.synthetic_candles_per_s:g} a second, generated: no market's" if synthetic else "replayed"
-    )
-    return [
-        *lines,
-        "",
-        "Sign in with",
-        f"  e-mail                   {account.email}",
-        f"  password                 {account.password}",
-        f"  (kept in                 {account.sign_in_file})",
-        "",
-        f"Its bot {account.bot_id} trades paper money on",
-        f"  {account.series.source} {account.series.symbol} {account.series.interval} candles, {pace}.",
-        "  The first trades come within a minute or so. In a second terminal, try:",
-        "",
-        f"  {_program()} bots performance {account.bot_id}{where}",
-        f"  {_program()} bots fills {account.bot_id}{where}",
-        f"  {_program()} ledger trial-balance{where}",
-        f"  {_program()} log verify{where}",
-        f'  {_program()} kill-switch engage --reason "just trying"{where}',
-        "",
-        "Ctrl-C stops; the next start goes on where it was.",
-        "",
-    ]
-
-
-def _banner_for_machines(
-    address: str, metrics: int, settings: Settings, account: DemoAccount | None
-) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "address": address,
-        "swagger_ui": f"{address}/schema",
-        "metrics": f"http://{settings.metrics_host}:{metrics}/metrics",
-        "database": without_password(settings.database),
-    }
-    if account is not None:
-        shown["demo"] = {
-            "email": account.email,
-            "password": account.password,
-            "bot_id": account.bot_id,
-            "source": account.series.source,
-        }
-    return shown

@@ -6,23 +6,18 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from adapters.observability.logs import configure_logging
-from adapters.persistence import migrations
-from adapters.persistence.database import DatabaseInUse
 from application.services import Services
 from application.views.rows import AccountRow
 from domain.errors import InvalidValue
 from entrypoints.cli.output import Output, plain
-from entrypoints.composition import Plan, opened
-from entrypoints.control import ask_server, operator_desk
-from entrypoints.maintenance import DatabaseMaintenance
-from entrypoints.operations import OPERATIONS
 from entrypoints.problems import UnknownUser, UserNotNamed
-from entrypoints.running import arm_failpoints
-from entrypoints.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from entrypoints.maintenance import DatabaseMaintenance
+    from entrypoints.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +31,8 @@ class Core:
 @contextmanager
 def reading(database_url: str | None) -> Iterator[Core]:
     """The platform, read only, beside whoever writes it."""
+    from entrypoints.composition import Plan, opened
+
     settings = command_settings(database_url)
     with opened(settings, Plan(role="reader", observed=False)) as container:
         yield Core(container.services(), container.maintenance())
@@ -45,10 +42,16 @@ def writing(
     name: str, arguments: dict[str, Any], database_url: str | None, output: Output, *, what: str = "working"
 ) -> dict[str, Any]:
     """Run an operation: here where nobody holds the database, else in the server that does."""
+    from adapters.persistence.database_errors import DatabaseInUse
+    from entrypoints.composition import Plan, opened
+    from entrypoints.control import ask_server, operator_desk
+    from entrypoints.operations import OPERATIONS
+    from entrypoints.schema import give_tables
+
     settings = command_settings(database_url)
     operation_id = f"cli-{uuid4().hex}"
     try:
-        prepare(settings)
+        give_tables(settings.database)
         with (
             opened(settings, Plan(inline=True)) as container,
             output.progress(what) as progress,
@@ -61,17 +64,15 @@ def writing(
     return shown
 
 
-def prepare(settings: Settings) -> None:
-    """Give an empty database its tables. An older schema is left alone: upgrading it is said, not done."""
-    if not migrations.current(settings.database):
-        migrations.upgrade(settings.database)
-
-
 def command_settings(database_url: str | None, **given: Any) -> Settings:
     """The settings of a command that ends: it logs warnings only, unless told otherwise.
 
     Errors: InvalidSettings, FailpointRefused.
     """
+    from adapters.observability.logs import configure_logging
+    from entrypoints.failpoints import arm_failpoints
+    from entrypoints.settings import load_settings
+
     if database_url is not None and not database_url.strip():
         raise InvalidValue("database-url", "is empty; name a database, or leave the option out")
     settings = load_settings(database_url=database_url, **given)

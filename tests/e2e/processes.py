@@ -25,7 +25,7 @@ PATIENCE_S = 90.0  # of a machine that has other things to do
 _LOOK_S = 0.005
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["entrypoints.cli", "tests.e2e.child"])
+_context.set_forkserver_preload(["entrypoints.cli.commands", "entrypoints.serve", "tests.e2e.child"])
 
 
 class Process:

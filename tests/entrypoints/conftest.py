@@ -19,7 +19,7 @@ import structlog
 from typer.testing import CliRunner
 
 from adapters.market_data.synthetic import generate
-from entrypoints.cli import app
+from entrypoints.cli.commands import app
 from tests.architecture.tree import program
 
 START_MS = 1_700_000_400_000

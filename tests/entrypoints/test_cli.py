@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from entrypoints.cli import app
+from entrypoints.cli.commands import app
 from tests.entrypoints.conftest import Cli
 
 
@@ -57,7 +57,10 @@ def test_a_person_is_registered_funded_and_gets_a_bot(cli: Cli) -> None:
     assert cli("bots", "fills", bot["bot_id"], "--json").json == []
     (account,) = cli("paper", "show", "--json").json
     assert account["terms"]["taker_fee_rate"] == "0.002"
-    assert account["wallets"][0]["total"] == "10500.5"
+    assert [(wallet["asset"], wallet["total"]) for wallet in account["wallets"]] == [
+        ("BTC.PAPER", "0"),  # of a bot that has not bought yet
+        ("USDT.PAPER", "10500.5"),
+    ]
     reset = cli("paper", "reset", "--balance", "7 USDT", "--json").json
     assert reset["previous_paper_account_id"] == opened["paper_account_id"]
 
@@ -129,7 +132,7 @@ def test_a_password_is_read_from_standard_input_and_never_shown(cli: Cli) -> Non
         (("log", "show", "0-99999"), 2, "there is no event at 0-99999"),
         (("bots", "create", "BTC/USDT", "-p", "fast"), 2, "parameter: 'fast' is not NAME=VALUE"),
         (("bots", "create", "BTCUSDT"), 2, "BTCUSDT"),
-        (("data", "import", "missing.csv"), 1, "missing.csv"),
+        (("data", "import", "missing.csv"), 2, "missing.csv"),
         (("db", "current", "--database-url", "foo:bar"), 2, "is not a database address"),
         (("bots", "list", "--database-url", "sqlite:///none.db"), 3, "evenkeel db upgrade"),
         (("log", "verify", "--database-url", "postgresql://nobody@127.0.0.1:1/none"), 3, "cannot open"),

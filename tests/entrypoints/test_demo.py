@@ -107,7 +107,7 @@ def test_ctrl_c_says_that_it_can_be_resumed(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("entrypoints.cli.demo.run_demo", interrupted)
+    monkeypatch.setattr("entrypoints.demo_run.run_demo", interrupted)
     ran = cli("demo", "--candles", str(candle_file))
     assert ran.code == 130
     assert "run the same command again to go on" in ran.err
