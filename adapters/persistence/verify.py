@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 import psycopg
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from adapters.persistence.database import Database
 from adapters.persistence.envelope import NO_EVENT, read_header
@@ -57,6 +57,74 @@ class VerifyReport:
     @property
     def ok(self) -> bool:
         return self.first_bad is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventLink:
+    """One event's place in its stream's hash chain, and what is wrong there; "" for nothing."""
+
+    stream: str
+    version: int
+    name: str
+    hash: str  # of its stored bytes
+    previous_hash: str  # of the event before it in the stream, as stored; zeros for none
+    problem: str
+
+
+def verify_event(db: Database, position: int) -> EventLink | None:
+    """Recompute one event's links, to the event before it and to what follows it: the next one, or the head."""
+    with db.reading() as connection:
+        row = connection.execute(_EVENT_AT, {"id": position}).one_or_none()
+        if row is None:
+            return None
+        stream, version, name, state = row
+        before = _hash_in(connection, stream, version - 1)
+        link = sha256(b"\x00" + state).digest()
+        last = None if before is None else (version - 1, before, 0, "")
+        problem = _fault(stream, version, name, state, last)
+        if problem is None:
+            problem = _broken_after(connection, stream, version, link)
+        previous = NO_EVENT if before is None else before
+        return EventLink(
+            stream=stream,
+            version=version,
+            name=name,
+            hash=link.hex(),
+            previous_hash=previous.hex(),
+            problem=problem or "",
+        )
+
+
+_EVENT_AT = text(
+    "SELECT originator_id, originator_version, topic, state FROM stored_events WHERE notification_id = :id"
+)
+_STATE_IN = text(
+    "SELECT state FROM stored_events WHERE originator_id = :stream AND originator_version = :version"
+)
+_HEAD_OF = text("SELECT version, hash FROM stream_heads WHERE stream = :stream")
+
+
+def _hash_in(connection: Connection, stream: str, version: int) -> bytes | None:
+    state = connection.execute(_STATE_IN, {"stream": stream, "version": version}).scalar_one_or_none()
+    return None if state is None else sha256(b"\x00" + state).digest()
+
+
+def _broken_after(connection: Connection, stream: str, version: int, link: bytes) -> str | None:
+    following = connection.execute(
+        _STATE_IN, {"stream": stream, "version": version + 1}
+    ).scalar_one_or_none()
+    if following is not None:
+        try:
+            holds = read_header(following).prev == link.hex()
+        except (msgspec.MsgspecError, ValueError):
+            return None  # the next event's own fault
+        return None if holds else "it was changed: the event after it was made from another one"
+    head = connection.execute(_HEAD_OF, {"stream": stream}).one_or_none()
+    if head is None:
+        return "the stream has no head"
+    if head.version != version:
+        return f"the stream ends here, its head says version {head.version}"
+    return None if bytes(head.hash) == link else "it was changed: it is not the event its head was made from"
 
 
 def verify_log(db: Database, progress: Progress = lambda _: None) -> VerifyReport:

@@ -6,15 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import psycopg
 from eventsourcing.persistence import PersistenceError, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
-from psycopg import Connection, Cursor, Pipeline
-from psycopg.abc import PQGen
+from psycopg import Connection, Cursor
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row, tuple_row
-from psycopg.waiting import Ready, Wait
 
 from adapters.persistence.database import Database
 from adapters.persistence.log_tables import APPENDS_IN_ORDER, LEASE_LOST, STALE_VERSION
@@ -29,6 +28,7 @@ from adapters.persistence.recorders.base import (
     StaleVersion,
     StoredKey,
 )
+from adapters.persistence.recorders.trip import Parameter, Trip
 from adapters.persistence.unavailable import is_unavailable
 from application.ports.commands import LeaseLost
 from application.ports.event_log import StoreUnavailable
@@ -81,7 +81,7 @@ DELETE FROM balances USING unnest(%b::text[], %b::text[], %b::text[]) AS gone(bo
  WHERE (balances.book_id, balances.account, balances.asset) = (gone.book_id, gone.account, gone.asset)"""
 
 _UPSERT_SNAPSHOT = """
-INSERT INTO snapshots (stream, version, hash, code_version, state) VALUES (%s, %s, %s, %s, %s)
+INSERT INTO snapshots (stream, version, hash, code_version, state) VALUES (%t, %t, %b, %t, %b)
     ON CONFLICT (stream) DO UPDATE SET version = excluded.version, hash = excluded.hash,
        code_version = excluded.code_version, state = excluded.state"""
 
@@ -180,59 +180,38 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
         PostgresReader.__init__(self, db)
         with _translated():
             PostgresApplicationRecorder.__init__(self, LogDatastore(db.dsn))
+        self._prepared: WeakKeyDictionary[Connection[Any], dict[str, bytes]] = WeakKeyDictionary()
 
     def append(self, append: Append) -> Sequence[int]:
         """All in one round trip, BEGIN to COMMIT, so that the appends' lock is held no longer than need be.
 
-        After a statement that fails the server skips the rest of the trip, COMMIT included. The library's
-        own insert_events waits for six answers, four of them about nothing.
+        The library's own insert_events waits for six answers, four of them about nothing.
         """
         with _translated(), self.datastore.get_connection() as connection:
-            ids: Sequence[int] = ()
-            problem: Exception | None = None
-            try:
-                with connection.pipeline() as pipeline:
-                    try:
-                        ids = self._in_one_trip(connection, pipeline, append)
-                    except Exception as e:  # noqa: BLE001 - raised below, once the pipeline has been left
-                        problem = e
-            except psycopg.Error as e:  # leaving it reads the answers of what was skipped
-                problem = problem or e
-            if problem is not None:
-                if not connection.broken:
-                    connection.rollback()
-                raise problem
-            return ids
-
-    def _in_one_trip(
-        self, connection: Connection[DictRow], pipeline: Pipeline, append: Append
-    ) -> Sequence[int]:
-        with connection.cursor() as rows, connection.cursor() as events:
-            rows.execute("BEGIN")
-            self._insert_events(rows, append.events, append=append)
-            if append.events:
-                self._insert_stored_events(events, append.events)
-            rows.execute("COMMIT")
-            pipeline.sync()
-            return [row["notification_id"] for row in events.fetchall()] if append.events else ()
+            prepared = self._prepared.setdefault(connection, {})
+            with Trip(connection, prepared) as trip:
+                trip.say("BEGIN")
+                trip.say(APPENDS_IN_ORDER)
+                _check(trip, append)
+                _insert_rows(trip, append)
+                if append.events:
+                    trip.say(_INSERT_EVENTS, _columns(append.events))
+                trip.say("COMMIT")
+                answers = trip.arrive()
+            ids = answers[-2] if append.events else None
+            return [int(ids.get_value(row, 0) or 0) for row in range(ids.ntuples)] if ids else ()
 
     def _insert_events(
         self,
         curs: Cursor[DictRow],
         stored_events: Sequence[StoredEvent],  # noqa: ARG002 - the library's signature
-        *,
-        append: Append | None = None,
         **_: Any,
     ) -> None:
-        """Everything but the events, in the same pipeline: the server refuses here, before the commit.
+        """Where the library itself inserts, its events take their turn among the appends.
 
-        Where the library itself inserts, an exception of ours in a later hook is raised after its commit.
+        An exception of ours in one of its later hooks would be raised after its commit.
         """
         curs.execute(APPENDS_IN_ORDER, prepare=True)
-        if append is not None:
-            _check(curs, append)
-            _insert_rows(curs, append)
-            _send_all(curs.connection)
 
     def _insert_stored_events(
         self, curs: Cursor[DictRow], stored_events: Sequence[StoredEvent], **_: Any
@@ -241,14 +220,7 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
 
         No NOTIFY: it takes an instance-wide lock for the length of the commit.
         """
-        columns = (
-            texts(str(e.originator_id) for e in stored_events),
-            numbers(e.originator_version for e in stored_events),
-            texts(e.topic for e in stored_events),
-            blobs(e.state for e in stored_events),
-        )
-        curs.execute(_INSERT_EVENTS, columns, prepare=True)
-        _send_all(curs.connection)
+        curs.execute(_INSERT_EVENTS, _columns(stored_events), prepare=True)
 
     def _select(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         with _translated(), self.datastore.get_connection() as connection:
@@ -263,25 +235,9 @@ def _fetch(connection: Connection[Any], statement: str, parameters: Sequence[Any
         return cursor.execute(statement, parameters, prepare=True).fetchall()
 
 
-def _send_all(connection: Connection[Any]) -> None:
-    """Wait until everything that was said has left for the server.
-
-    psycopg's pipeline flushes once and then waits for answers, whether all went out or not. A batch larger
-    than the socket's buffer would wait for ever for a server that waits for the rest of it, and no time
-    limit of the server's runs while a statement is still arriving.
-    """
-
-    def flushed() -> PQGen[None]:
-        while connection.pgconn.flush():
-            if (yield Wait.RW) & Ready.R:
-                connection.pgconn.consume_input()  # or the server, its own buffer full, would not read on
-
-    connection.wait(flushed())
-
-
-def _check(curs: Cursor[DictRow], append: Append) -> None:
+def _check(trip: Trip, append: Append) -> None:
     fences = sorted(append.fences)
-    curs.execute(
+    trip.say(
         _CHECK,
         (
             texts(append.expected),
@@ -289,32 +245,39 @@ def _check(curs: Cursor[DictRow], append: Append) -> None:
             texts(name for name, _ in fences),
             numbers(token for _, token in fences),
         ),
-        prepare=True,
     )
 
 
-def _insert_rows(curs: Cursor[DictRow], append: Append) -> None:
+def _insert_rows(trip: Trip, append: Append) -> None:
     if append.keys:
         *columns, nths = zip(*append.keys, strict=True)
         recorded_at = append.recorded_at.isoformat() if append.recorded_at else None
-        parameters = (recorded_at, *map(texts, columns), numbers(nths))
-        curs.execute(_INSERT_KEYS, parameters, prepare=True)
+        trip.say(_INSERT_KEYS, (recorded_at, *map(texts, columns), numbers(nths)))
     if append.outbox:
         *columns, nths = zip(*append.outbox, strict=True)
-        curs.execute(_INSERT_OUTBOX, (*map(texts, columns), numbers(nths)), prepare=True)
+        trip.say(_INSERT_OUTBOX, (*map(texts, columns), numbers(nths)))
     if append.heads:
         versions, hashes = zip(*append.heads.values(), strict=True)
-        curs.execute(_UPSERT_HEADS, (texts(append.heads), numbers(versions), blobs(hashes)), prepare=True)
+        trip.say(_UPSERT_HEADS, (texts(append.heads), numbers(versions), blobs(hashes)))
     if append.balances:
         kept = {key: amount for key, amount in append.balances.items() if amount}
         gone = [key for key, amount in append.balances.items() if not amount]
         if kept:
             keys = map(texts, zip(*kept, strict=True))
-            curs.execute(_UPSERT_BALANCES, (*keys, _amounts(kept.values())), prepare=True)
+            trip.say(_UPSERT_BALANCES, (*keys, _amounts(kept.values())))
         if gone:
-            curs.execute(_DELETE_BALANCES, tuple(map(texts, zip(*gone, strict=True))), prepare=True)
+            trip.say(_DELETE_BALANCES, tuple(map(texts, zip(*gone, strict=True))))
     for snapshot in append.snapshots:
-        curs.execute(_UPSERT_SNAPSHOT, snapshot, prepare=True)
+        trip.say(_UPSERT_SNAPSHOT, snapshot)
+
+
+def _columns(events: Sequence[StoredEvent]) -> tuple[Parameter, ...]:
+    return (
+        texts(str(e.originator_id) for e in events),
+        numbers(e.originator_version for e in events),
+        texts(e.topic for e in events),
+        blobs(e.state for e in events),
+    )
 
 
 def _amounts(amounts: Iterable[Decimal]) -> str:
