@@ -8,8 +8,8 @@ from typing import Any
 from adapters.persistence import rebuild as rebuilding
 from adapters.persistence.database import Database
 from adapters.persistence.projector import Projector
-from adapters.persistence.verify import verify_log
-from application.ports.event_log import ReadOnlyLog
+from adapters.persistence.verify import EventLink, verify_event, verify_log
+from application.ports.event_log import Position, ReadOnlyLog
 from application.ports.maintenance import ChainVerdict, Progress, RebuildVerdict
 
 
@@ -29,6 +29,10 @@ class DatabaseMaintenance:
         tell = progress or _silent
         report = verify_log(self._database, lambda done: tell(done, 0))
         return ChainVerdict(report.events, "" if report.ok else str(report.first_bad))
+
+    def link(self, position: Position) -> EventLink | None:
+        """One event's place in its stream's hash chain; None where there is no such event."""
+        return verify_event(self._database, position.id)
 
     def rebuild(self, progress: Progress | None = None) -> RebuildVerdict:
         self._writing().catch_up()

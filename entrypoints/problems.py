@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -14,14 +14,19 @@ from application.ports.commands import QueueFull
 from application.ports.event_log import StoreUnavailable
 from domain.errors import DomainError
 
+if TYPE_CHECKING:
+    from adapters.persistence.explained import Explanation
+
 OK, REFUSED, USAGE, UNAVAILABLE = 0, 1, 2, 3
 OUR_FAULT, INTERRUPTED, NOBODY_READS = 70, 130, 141
 
 _UNAVAILABLE_CODES = frozenset(
     {
         "candle_source_unavailable",
+        "database_error",
         "database_in_use",
         "database_unreachable",
+        "log_too_new",
         "os_error",
         "queue_full",
         "read_only",
@@ -90,17 +95,19 @@ class RemoteRefusal(DomainError, code="refused"):
         return dict(self._data)
 
 
+def exit_code_of(code: str) -> int:
+    """Of a refusal, also one that a server sent."""
+    if code in _UNAVAILABLE_CODES:
+        return UNAVAILABLE
+    if code in _USAGE_CODES:
+        return USAGE
+    return OUR_FAULT if code == _INTERNAL else REFUSED
+
+
 def problem_of(error: BaseException) -> Problem:
     """How an error is told. What nobody foresaw is logged with its traceback at debug level, never shown."""
     if isinstance(error, DomainError):
-        code, exit_code = error.code, REFUSED
-        if code in _UNAVAILABLE_CODES:
-            exit_code = UNAVAILABLE
-        elif code in _USAGE_CODES:
-            exit_code = USAGE
-        elif code == _INTERNAL:  # of the server that was asked
-            exit_code = OUR_FAULT
-        return Problem(code, str(error), exit_code, error.data)
+        return Problem(error.code, str(error), exit_code_of(error.code), error.data)
     if isinstance(error, typer.TyperException):
         context: Any = getattr(error, "ctx", None)
         words = error.format_message().rstrip(". ")
@@ -119,9 +126,17 @@ def problem_of(error: BaseException) -> Problem:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return Problem("os_error", f"{where}{error.strerror}", UNAVAILABLE)
+    if known := _explained(error):
+        return Problem(known.code, known.message, exit_code_of(known.code))
     log.debug("a command failed in a way nobody foresaw", exc_info=error)
     message = f"internal error ({type(error).__name__}); EVENKEEL_LOG_LEVEL=debug shows where"
     return Problem(_INTERNAL, message, OUR_FAULT)
+
+
+def _explained(error: BaseException) -> Explanation | None:
+    from adapters.persistence.explained import explained  # not for the sake of --help
+
+    return explained(error)
 
 
 def is_usual_exit(error: BaseException) -> bool:

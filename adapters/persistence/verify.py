@@ -72,7 +72,7 @@ class EventLink:
 
 
 def verify_event(db: Database, position: int) -> EventLink | None:
-    """Recompute one event's links, to the event before it and to what follows it: the next one, or the head."""
+    """Recompute one event's links: to the event before it, and to what follows, the next one or the head."""
     with db.reading() as connection:
         row = connection.execute(_EVENT_AT, {"id": position}).one_or_none()
         if row is None:
@@ -110,9 +110,7 @@ def _hash_in(connection: Connection, stream: str, version: int) -> bytes | None:
 
 
 def _broken_after(connection: Connection, stream: str, version: int, link: bytes) -> str | None:
-    following = connection.execute(
-        _STATE_IN, {"stream": stream, "version": version + 1}
-    ).scalar_one_or_none()
+    following = connection.execute(_STATE_IN, {"stream": stream, "version": version + 1}).scalar_one_or_none()
     if following is not None:
         try:
             holds = read_header(following).prev == link.hex()

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from application.ports.event_log import EventLog, Position, RecordedEvent
+from application.queries.moments import iso_utc
 from application.streams import PLATFORM
 from domain.accounts.events import AccountFrozen, AccountUnfrozen
 from domain.bots.events import BotPaused, BotStopped, GuardrailTripped
@@ -114,7 +115,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return text(value)
     if isinstance(value, datetime):
-        return value.isoformat()
+        return iso_utc(value)
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

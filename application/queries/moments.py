@@ -68,6 +68,11 @@ def _parse_time(raw: str, field: str) -> datetime:
     )
 
 
+def iso_utc(moment: datetime) -> str:
+    """As it can be given for `at`: 2026-03-01T12:00:00Z."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def events_until(log: EventLog, stream: str, moment: Moment | None) -> Iterator[RecordedEvent]:
     """A stream's events up to a moment, oldest first."""
     for recorded in log.stream(stream):

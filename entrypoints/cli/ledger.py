@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 from typing import Annotated, Any
 
 import typer
@@ -51,7 +53,12 @@ def balances(
         for (account, asset), amount in sorted(book.balances.items())
     ]
     output.value({"at": str(moment.position) if moment else None, "balances": rows})
-    output.table(rows, ("book", "account", "asset", "amount"), empty="the books are empty")
+    for book_id, lines in groupby(rows, key=itemgetter("book")):
+        output.say(book_id)
+        output.table(list(lines), ("account", "asset", "amount"), empty="")
+        output.say()
+    if not rows:
+        output.say("the books are empty")
 
 
 @ledger.command("trial-balance")

@@ -59,22 +59,35 @@ def show(
     database_url: options.DatabaseUrl = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show one event whole, with who caused it and by which command.
+    """Show one event whole: who caused it, by which command, and whether the hash chain holds there.
+
+    Exit code 1 where it does not; `evenkeel log verify` looks at all events.
 
     Example: `evenkeel log show 0-42`
     """
     output = Output(as_json=as_json)
     wanted = Position.parse(position)
     with reading(database_url) as core:
+        link = core.maintenance.link(wanted)
+        if link is None:
+            raise InvalidValue(
+                "position",
+                f"there is no event at {wanted}, the log ends at {core.services.log.head()}; "
+                "`evenkeel log tail` shows the newest",
+            )
         before = Position(wanted.shard, max(wanted.id - 1, 0))
-        event = next(iter(core.services.log.read(after=before, until=wanted)), None)
-    if event is None:
-        raise InvalidValue("position", f"there is no event at {wanted}; `evenkeel log tail` shows the newest")
-    row = _row(event)
-    output.value(row)
-    output.facts({name: value for name, value in row.items() if name != "data"})
-    output.say()
-    output.facts(row["data"])
+        event = None if link.problem else next(core.services.log.read(after=before, until=wanted))
+    row: dict[str, Any] = {"position": str(wanted), "stream": link.stream, "version": link.version}
+    row |= {"name": link.name, **(_row(event) if event else {})}
+    data = row.pop("data", None)
+    row |= {"hash": link.hash, "previous_hash": link.previous_hash, "chain": link.problem or "holds"}
+    output.value({**row, "data": data})
+    output.facts(row)
+    if data is not None:
+        output.say()
+        output.tree(data)
+    if link.problem:
+        raise CheckFailed
 
 
 @log.command()

@@ -25,10 +25,11 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from application.queries.moments import iso_utc
 from domain.money import text
 from entrypoints.problems import Problem
 
-_PIPED_WIDTH = 400
+_PIPED_WIDTH, _UNLIMITED = 400, 10_000
 _as_json: ContextVar[bool] = ContextVar("as_json", default=False)
 Row = Mapping[str, Any]
 
@@ -69,21 +70,52 @@ class Output:
             self.say(empty)
             return
         table = Table(box=None, header_style="bold", pad_edge=False)
-        for column in columns:
-            table.add_column(column.replace("_", " "), overflow="fold")
-        for row in rows:
-            cells = plain(row)
-            table.add_row(*(escape(_cell(cells.get(column))) for column in columns))
-        self.console.print(table)
+        lines = [[_cell(plain(row).get(column)) for column in columns] for row in rows]
+        for number, column in enumerate(columns):
+            prose = any(" " in line[number] for line in lines)
+            table.add_column(_words(column), overflow="fold", no_wrap=not prose)
+        for line in lines:
+            table.add_row(*map(escape, line))
+        if self._fits(table):
+            self.console.print(table)
+        else:
+            for line in lines:
+                self._block(columns, line)
 
     def facts(self, facts: Mapping[str, Any]) -> None:
         """For people: one fact a line."""
         if self.as_json:
             return
         table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_column(overflow="fold")
+        table.add_column(overflow="fold")
         for name, value in plain(facts).items():
-            table.add_row(escape(name.replace("_", " ")), escape(_cell(value)))
+            table.add_row(escape(_words(name)), escape(_cell(value)))
         self.console.print(table)
+
+    def tree(self, value: Mapping[str, Any]) -> None:
+        """For people: what may hold lists and mappings, as indented lines."""
+        if not self.as_json:
+            for line in _tree(plain(value), ""):
+                self.console.print(escape(line), soft_wrap=True)
+
+    def _fits(self, table: Table) -> bool:
+        """Whether no word has to be broken: an id that is cannot be copied."""
+        unlimited = self.console.options.update(max_width=_UNLIMITED)
+        return self.console.measure(table, options=unlimited).minimum <= self.console.width
+
+    def _block(self, columns: Sequence[str], cells: Sequence[str]) -> None:
+        """One row of a table that is wider than the terminal: its first cell, and beneath it the others."""
+        self.console.print(escape(cells[0]), style="bold", soft_wrap=True)
+        line = ""
+        for column, cell in zip(columns[1:], cells[1:], strict=True):
+            part = f"  {_words(column)} {cell}"
+            if line and len(line) + len(part) > self.console.width:
+                self.console.print(escape(line), soft_wrap=True)
+                line = ""
+            line += part
+        if line:
+            self.console.print(escape(line), soft_wrap=True)
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
@@ -144,17 +176,38 @@ def plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return text(value)
     if isinstance(value, datetime):
-        return value.isoformat()
+        return iso_utc(value)
     return value
 
 
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
 def _cell(value: Any) -> str:
+    """On one line, whatever it is."""
     if value is None or value == "":
         return "–"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {inner}" for name, inner in value.items()) or "–"
+        if set(value) == {"amount", "asset"}:
+            return f"{value['amount']} {value['asset']}"
+        return ", ".join(f"{name} {_cell(inner)}" for name, inner in value.items()) or "–"
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "–"
+        return ", ".join(map(_cell, value)) or "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
+
+
+def _tree(value: Mapping[str, Any], indent: str) -> Iterator[str]:
+    width = max((len(name) for name in value), default=0)
+    for name, inner in value.items():
+        if isinstance(inner, list) and any(isinstance(one, Mapping) for one in inner):
+            yield f"{indent}{_words(name)}"
+            for one in inner:
+                yield f"{indent}  - {_cell(one)}"
+        elif isinstance(inner, Mapping) and inner and set(inner) != {"amount", "asset"}:
+            yield f"{indent}{_words(name)}"
+            yield from _tree(inner, indent + "  ")
+        else:
+            yield f"{indent}{_words(name):{width}}  {_cell(inner)}"

@@ -132,7 +132,7 @@ def show(
             ("asset", "available", "allocated", "held", "due", "total"),
             empty="nothing in it",
         )
-        output.facts({"terms": account["terms"]})
+        output.tree({"terms": account["terms"]})
         output.say()
     if not accounts:
         output.say("there is none; `evenkeel paper open` opens one")
