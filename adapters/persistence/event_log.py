@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,6 +47,9 @@ class StoredEventLog(EventLog):
 
     def stream(self, stream: str, *, after_version: int = 0) -> Sequence[RecordedEvent]:
         return [self._recorded(row) for row in self._reader.stream(stream, after_version)]
+
+    def newer(self, versions: Mapping[str, int]) -> Sequence[RecordedEvent]:
+        return [self._recorded(row) for row in self._reader.newer(versions)]
 
     def read(
         self, *, after: Position = _START, until: Position | None = None, names: Sequence[str] = ()

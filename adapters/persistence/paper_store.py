@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -124,8 +124,9 @@ _FILLS = (
     .where(paper_fills.c.venue_account == _ACCOUNT, paper_fills.c.client_order_id == bindparam("order_id"))
     .order_by(paper_fills.c.number)
 )
-_DEPOSIT = select(paper_deposits.c.amount, paper_deposits.c.asset).where(
-    paper_deposits.c.venue_account == _ACCOUNT, paper_deposits.c.deposit_id == bindparam("deposit_id")
+_DEPOSITS = select(paper_deposits).where(
+    paper_deposits.c.venue_account.in_(bindparam("accounts", expanding=True)),
+    paper_deposits.c.deposit_id.in_(bindparam("deposit_ids", expanding=True)),
 )
 _ACCOUNTS_AT_WORK = (
     select(paper_orders.c.venue_account).where(_OPEN, paper_orders.c.symbol == bindparam("symbol")).distinct()
@@ -136,13 +137,14 @@ _ALL = (
     select(paper_orders).where(_OPEN).order_by(paper_orders.c.venue_account, paper_orders.c.number),
     select(paper_fills).join(paper_orders, _FILL_OF_ORDER).where(_OPEN).order_by(paper_fills.c.number),
 )
-_ONE = (
-    _ALL[0].where(paper_accounts.c.venue_account == _ACCOUNT),
-    _ALL[1].where(paper_balances.c.venue_account == _ACCOUNT),
-    _ALL[2].where(paper_orders.c.venue_account == _ACCOUNT),
-    _ALL[3].where(paper_orders.c.venue_account == _ACCOUNT),
+_ACCOUNTS: BindParameter[Sequence[str]] = bindparam("accounts", expanding=True)
+_SOME = (
+    _ALL[0].where(paper_accounts.c.venue_account.in_(_ACCOUNTS)),
+    _ALL[1].where(paper_balances.c.venue_account.in_(_ACCOUNTS)),
+    _ALL[2].where(paper_orders.c.venue_account.in_(_ACCOUNTS)),
+    _ALL[3].where(paper_orders.c.venue_account.in_(_ACCOUNTS)),
 )
-"""Accounts, balances, open orders and their fills: of every account, of one."""
+"""Accounts, balances, open orders and their fills: of every account, of some."""
 
 
 class SqlPaperStore(PaperStore):
@@ -166,8 +168,11 @@ class SqlPaperStore(PaperStore):
         return True
 
     def load(self, venue_account: str) -> AccountState | None:
+        return self.load_all([venue_account]).get(venue_account)
+
+    def load_all(self, venue_accounts: Iterable[str]) -> Mapping[str, AccountState]:
         with _translated(), self._database.reading() as connection:
-            return next(iter(_states(connection, venue_account)), None)
+            return {state.venue_account: state for state in _states(connection, list(venue_accounts))}
 
     def accounts(self) -> Sequence[AccountState]:
         with _translated(), self._database.reading() as connection:
@@ -181,43 +186,24 @@ class SqlPaperStore(PaperStore):
                 return None
             return _order(row, [_fill(f) for f in connection.execute(_FILLS, wanted).mappings()])
 
-    def deposit(self, venue_account: str, deposit_id: str) -> Money | None:
-        wanted = {"account": venue_account, "deposit_id": deposit_id}
+    def deposits(self, wanted: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Money]:
+        keys = set(wanted)
+        names = {"accounts": sorted({a for a, _ in keys}), "deposit_ids": sorted({id for _, id in keys})}
         with _translated(), self._database.reading() as connection:
-            row = connection.execute(_DEPOSIT, wanted).first()
-        return None if row is None else Money(Decimal(row.amount), row.asset)
+            found = {
+                (row.venue_account, row.deposit_id): Money(Decimal(row.amount), row.asset)
+                for row in connection.execute(_DEPOSITS, names)
+            }
+        return {key: found[key] for key in keys if key in found}
 
     def accounts_with_open_orders(self, symbol: str) -> Sequence[str]:
         with _translated(), self._database.reading() as connection:
             return sorted(connection.execute(_ACCOUNTS_AT_WORK, {"symbol": symbol}).scalars())
 
-    def save(self, change: AccountChange) -> None:
-        after = change.after
-        account = after.venue_account
-        versions = {"account": account, "decided_on": after.version - 1, "next": after.version}
+    def save(self, *changes: AccountChange) -> None:
         with _translated(), self._writing() as session:
-            # First, so that on PostgreSQL it takes the account's row and a second writer waits here.
-            if _ADVANCE.run(session, versions) != 1:
-                raise StaleAccount(account)
-            for order in change.new_orders:
-                try:
-                    _NEW_ORDER.run(session, _new_order(account, order))
-                except (exc.IntegrityError, sqlite3.IntegrityError) as e:
-                    raise OrderIdTaken(order.client_order_id) from e
-            for order in change.updated_orders:
-                _UPDATE_ORDER.run(session, _changes_of(account, order))
-            for client_order_id, number, fill in change.new_fills:
-                _NEW_FILL.run(session, _new_fill(account, client_order_id, number, fill))
-            for asset in change.updated_balances:
-                row = _balance(after.balances[asset])
-                _UPDATE_BALANCE.run(session, {"account": account, "of": asset, **row})
-            for asset in change.new_balances:
-                row = _balance(after.balances[asset])
-                _NEW_BALANCE.run(session, {"venue_account": account, "asset": asset, **row})
-            if change.deposit is not None:
-                deposit_id, amount = change.deposit
-                row = {"asset": amount.asset, "amount": text(amount.amount)}
-                _NEW_DEPOSIT.run(session, {"venue_account": account, "deposit_id": deposit_id, **row})
+            for change in sorted(changes, key=_account_of):  # in one order: no two savers wait for each other
+                _save(session, change)
 
     @contextmanager
     def _writing(self) -> Iterator[_Session]:
@@ -228,6 +214,37 @@ class SqlPaperStore(PaperStore):
                 yield _Session(connection.exec_driver_sql, connection.dialect)
 
 
+def _account_of(change: AccountChange) -> str:
+    return change.after.venue_account
+
+
+def _save(session: _Session, change: AccountChange) -> None:
+    after = change.after
+    account = after.venue_account
+    versions = {"account": account, "decided_on": after.version - 1, "next": after.version}
+    # First, so that on PostgreSQL it takes the account's row and a second writer waits here.
+    if _ADVANCE.run(session, versions) != 1:
+        raise StaleAccount(account)
+    for order in change.new_orders:
+        try:
+            _NEW_ORDER.run(session, _new_order(account, order))
+        except (exc.IntegrityError, sqlite3.IntegrityError) as e:
+            raise OrderIdTaken(order.client_order_id) from e
+    for order in change.updated_orders:
+        _UPDATE_ORDER.run(session, _changes_of(account, order))
+    for client_order_id, number, fill in change.new_fills:
+        _NEW_FILL.run(session, _new_fill(account, client_order_id, number, fill))
+    for asset in change.updated_balances:
+        row = _balance(after.balances[asset])
+        _UPDATE_BALANCE.run(session, {"account": account, "of": asset, **row})
+    for asset in change.new_balances:
+        row = _balance(after.balances[asset])
+        _NEW_BALANCE.run(session, {"venue_account": account, "asset": asset, **row})
+    for deposit_id, amount in change.deposits:
+        row = {"asset": amount.asset, "amount": text(amount.amount)}
+        _NEW_DEPOSIT.run(session, {"venue_account": account, "deposit_id": deposit_id, **row})
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
@@ -236,10 +253,10 @@ def _translated() -> Iterator[None]:
         raise PaperStoreUnavailable(str(e)) from e
 
 
-def _states(connection: Connection, account: str | None) -> Iterator[AccountState]:
+def _states(connection: Connection, of: Sequence[str] | None) -> Iterator[AccountState]:
     """Accounts by id. The version is read first: what was committed later than it makes a save stale."""
-    accounts, balances, orders, fills = _ALL if account is None else _ONE
-    wanted = {} if account is None else {"account": account}
+    accounts, balances, orders, fills = _ALL if of is None else _SOME
+    wanted = {} if of is None else {"accounts": of}
     rows = connection.execute(accounts, wanted).mappings().all()
     if not rows:
         return

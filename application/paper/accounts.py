@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from application.paper.terms import require_valid, terms_from_text, terms_to_text
 from application.ports.commands import Caller, CommandBus, Outcome, Result
 from application.ports.event_log import EventLog
-from application.ports.paper_accounts import PaperAccounts, PaperTerms
+from application.ports.paper_accounts import PaperAccounts, PaperTerms, VenueDeposit
 from application.streams import book_stream
 from application.work import Work
 from domain.errors import DomainError, InvalidValue
@@ -101,6 +101,7 @@ class ResetPaperBook:
 class _Followed:
     """A book whose account is open at the venue, and the version up to which its deposits are made there."""
 
+    book_id: str
     venue_account: str
     custody: str
     version: int = 0
@@ -127,24 +128,29 @@ class PaperAccountService:
     def reset(self, command: ResetPaperBook, caller: Caller) -> Outcome:
         return self._run(command, command.new_book_id, caller)
 
-    def make_venue_follow(self, book_id: str) -> None:
-        """Open the book's account at the paper venue and make its deposits, as far as they are missing.
+    def make_venue_follow(self, *book_ids: str) -> None:
+        """Open the books' accounts at the paper venue and make their deposits, as far as they are missing.
 
-        The first time in this process the whole book is gone through, later only what it has got since.
+        The first time in this process a whole book is gone through, later only what it has got since. The
+        deposits of all these books are made together: all or none.
         """
-        known = self._followed.get(book_id) or self._open_at_venue(book_id)
-        if known is None:
-            return
-        version = known.version
-        for recorded in self.log.stream(book_stream(book_id), after_version=version):
-            entry = recorded.event
+        known = {}
+        for book_id in book_ids:
+            if followed := self._followed.get(book_id) or self._open_at_venue(book_id):
+                known[book_stream(book_id)] = followed
+        deposits = []
+        for recorded in self.log.newer({stream: followed.version for stream, followed in known.items()}):
+            followed, entry = known[recorded.stream], recorded.event
             if isinstance(entry, EntryPosted) and entry.kind == FUNDING:
-                custody = next(leg for leg in entry.postings if leg.account == known.custody)
-                self.venue.deposit(known.venue_account, entry.entry_id, Money(custody.amount, custody.asset))
-            version = recorded.version
+                custody = next(leg for leg in entry.postings if leg.account == followed.custody)
+                amount = Money(custody.amount, custody.asset)
+                deposits.append(VenueDeposit(followed.venue_account, entry.entry_id, amount))
+            known[recorded.stream] = replace(followed, version=recorded.version)
+        self.venue.deposit(deposits)
         # another thread may have got further, or less far: a deposit is made once, however often it is asked
-        self._followed[book_id] = replace(known, version=version)
-        if len(self._followed) > BOOKS_REMEMBERED:
+        for followed in known.values():
+            self._followed[followed.book_id] = followed
+        while len(self._followed) > BOOKS_REMEMBERED:
             self._followed.popitem(last=False)
 
     def _open_at_venue(self, book_id: str) -> _Followed | None:
@@ -152,7 +158,7 @@ class PaperAccountService:
         if book.purse != PAPER:
             return None
         self.venue.open_account(book.venue_account, terms_from_text(book.venue_terms))
-        return _Followed(book.venue_account, book.custody)
+        return _Followed(book_id, book.venue_account, book.custody)
 
     def _run(
         self, command: OpenPaperBook | FundPaperBook | ResetPaperBook, book_id: str, caller: Caller

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -81,6 +81,10 @@ class EventLog(Protocol):
 
     def stream(self, stream: str, *, after_version: int = 0) -> Sequence[RecordedEvent]:
         """One stream's events, oldest first; empty when there is no such stream."""
+        ...
+
+    def newer(self, versions: Mapping[str, int]) -> Sequence[RecordedEvent]:
+        """What was appended to each of these streams after the version given with it, in log order."""
         ...
 
     def read(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from domain.money import DEFAULT_SCALE, ZERO, Money
 
@@ -48,6 +48,14 @@ class PaperAccount:
     locked: Mapping[str, Decimal] = field(default_factory=dict)
 
 
+class VenueDeposit(NamedTuple):
+    """Paper money for one account at the venue. The account and the id name it for ever."""
+
+    venue_account: str
+    deposit_id: str
+    amount: Money
+
+
 class PaperAccounts(Protocol):
     """Opening and funding accounts at the paper venue. Idempotent by venue_account and deposit_id.
 
@@ -56,7 +64,12 @@ class PaperAccounts(Protocol):
 
     def open_account(self, venue_account: str, terms: PaperTerms) -> None: ...
 
-    def deposit(self, venue_account: str, deposit_id: str, amount: Money) -> None: ...
+    def deposit(self, deposits: Sequence[VenueDeposit]) -> None:
+        """Make them, in one commit; those that were made before are not made again.
+
+        Errors, and then none is made: InvalidValue, UnknownVenueAccount, DepositDiffers.
+        """
+        ...
 
     def account(self, venue_account: str) -> PaperAccount: ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
@@ -92,7 +92,7 @@ class AccountChange:
     new_orders: tuple[PaperOrder, ...] = ()
     updated_orders: tuple[PaperOrder, ...] = ()
     new_fills: tuple[tuple[str, int, Fill], ...] = ()  # client order id, number from 1, fill
-    deposit: tuple[str, Money] | None = None
+    deposits: tuple[tuple[str, Money], ...] = ()  # id, amount
 
 
 class StaleAccount(Exception):
@@ -126,6 +126,10 @@ class PaperStore(Protocol):
         """The account, its balances and its open orders with their fills."""
         ...
 
+    def load_all(self, venue_accounts: Iterable[str]) -> Mapping[str, AccountState]:
+        """As load, by id; those that do not exist are left out."""
+        ...
+
     def accounts(self) -> Sequence[AccountState]:
         """Every account, by id."""
         ...
@@ -134,14 +138,14 @@ class PaperStore(Protocol):
         """One order with its fills, oldest first, whether it has ended or not."""
         ...
 
-    def deposit(self, venue_account: str, deposit_id: str) -> Money | None:
-        """The amount of one deposit."""
+    def deposits(self, wanted: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Money]:
+        """The amounts of those deposits, by account and id, that were made."""
         ...
 
     def accounts_with_open_orders(self, symbol: str) -> Sequence[str]:
         """Ids of the accounts that have an open order of that symbol, in order."""
         ...
 
-    def save(self, change: AccountChange) -> None:
-        """Commit. Errors: StaleAccount, OrderIdTaken."""
+    def save(self, *changes: AccountChange) -> None:
+        """Commit changes of different accounts, all or none. Errors: StaleAccount, OrderIdTaken."""
         ...

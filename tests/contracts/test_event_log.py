@@ -84,6 +84,17 @@ def test_one_stream_is_read_from_a_version_on(store: EventStore) -> None:
     assert [event.version for event in store.log.stream("book:b", after_version=2)] == [3, 4]
 
 
+def test_what_is_newer_in_several_streams_is_read_in_log_order(store: EventStore) -> None:
+    newer = store.log.newer({"book:b": 2, "book:a": 3, "book:none": 0})
+
+    assert [(event.stream, event.version) for event in newer] == [
+        ("book:b", 3),
+        ("book:a", 4),
+        ("book:b", 4),
+    ]
+    assert store.log.newer({}) == []
+
+
 @pytest.mark.parametrize(
     ("minutes", "position"), [(-1, 0), (0, 2), (0.5, 2), (1, 4), (2, 5), (5.9, 8), (6, 9), (99, 9)]
 )

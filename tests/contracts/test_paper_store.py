@@ -151,8 +151,42 @@ def test_two_accounts_may_use_the_same_order_id(store: PaperStore) -> None:
 def test_a_deposit_is_found_by_its_id(store: PaperStore) -> None:
     store.create("a", TERMS)
     amount = Money(Decimal("0.000000000000000001"), "BTC")
-    store.save(changed(loaded(store), {"BTC": Balance(amount.amount)}, {}, deposit=("d-1", amount)))
+    store.save(changed(loaded(store), {"BTC": Balance(amount.amount)}, {}, deposits=(("d-1", amount),)))
+    store.create("b", TERMS)
 
-    assert store.deposit("a", "d-1") == amount
-    assert store.deposit("a", "d-2") is None
+    assert store.deposits([("a", "d-1"), ("a", "d-2"), ("b", "d-1")]) == {("a", "d-1"): amount}
+    assert store.deposits([]) == {}
     assert loaded(store).balances == {"BTC": Balance(amount.amount)}
+
+
+def test_changes_of_several_accounts_are_saved_together(store: PaperStore) -> None:
+    with_open_order(store)
+    store.create("b", TERMS)
+    one, other = loaded(store), loaded(store, "b")
+    amount = Money(Decimal(3), "BTC")
+    credit = {"BTC": Balance(amount.amount)}
+
+    store.save(
+        changed(other, credit, {}, deposits=(("d-1", amount), ("d-2", amount))),
+        changed(one, {**one.balances, **credit}, one.orders, deposits=(("d-1", amount),)),
+    )
+
+    assert set(store.load_all(["a", "b", "c"])) == {"a", "b"}
+    assert store.load_all(["b"]) == {"b": loaded(store, "b")}
+    assert loaded(store).orders == one.orders
+    assert loaded(store, "b").balances == credit
+    assert len(store.deposits([("a", "d-1"), ("b", "d-1"), ("b", "d-2")])) == 3
+
+
+def test_one_stale_account_keeps_the_others_from_being_saved(store: PaperStore) -> None:
+    stale = with_open_order(store)
+    store.save(changed(stale, stale.balances, stale.orders))
+    store.create("b", TERMS)
+    other = loaded(store, "b")
+
+    with pytest.raises(StaleAccount):
+        store.save(
+            changed(other, {"BTC": Balance(Decimal(1))}, {}), changed(stale, stale.balances, stale.orders)
+        )
+
+    assert loaded(store, "b") == other

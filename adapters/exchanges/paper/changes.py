@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from adapters.exchanges.paper.matching import Matched
 from application.ports.exchange import OrderReport, OrderRequest, VenueRefused
 from application.ports.paper_accounts import PaperAccount
 from application.ports.paper_store import OPEN, AccountChange, AccountState, Balance, PaperOrder
-from domain.money import Money
+from domain.money import Money, add
 from domain.orders.order import Fill
 
 
@@ -21,7 +22,7 @@ def changed(
     new_orders: tuple[PaperOrder, ...] = (),
     updated_orders: tuple[PaperOrder, ...] = (),
     new_fills: tuple[tuple[str, int, Fill], ...] = (),
-    deposit: tuple[str, Money] | None = None,
+    deposits: tuple[tuple[str, Money], ...] = (),
 ) -> AccountChange:
     """The commit that takes an account from `state` to these balances and open orders."""
     before = state.balances
@@ -38,8 +39,17 @@ def changed(
         new_orders=new_orders,
         updated_orders=updated_orders,
         new_fills=new_fills,
-        deposit=deposit,
+        deposits=deposits,
     )
+
+
+def credited(state: AccountState, deposits: Mapping[str, Money]) -> AccountChange:
+    """The commit of these deposits, by id, to one account."""
+    balances = dict(state.balances)
+    for amount in deposits.values():
+        balance = balances.get(amount.asset, Balance())
+        balances[amount.asset] = replace(balance, free=add(balance.free, amount.amount))
+    return changed(state, balances, state.orders, deposits=tuple(deposits.items()))
 
 
 def put(orders: dict[str, PaperOrder], order: PaperOrder) -> None:

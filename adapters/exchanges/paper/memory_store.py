@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from application.ports.paper_accounts import PaperTerms
 from application.ports.paper_store import (
@@ -41,14 +41,17 @@ class MemoryPaperStore(PaperStore):
     def load(self, venue_account: str) -> AccountState | None:
         return self._states.get(venue_account)
 
+    def load_all(self, venue_accounts: Iterable[str]) -> Mapping[str, AccountState]:
+        return {account: self._states[account] for account in venue_accounts if account in self._states}
+
     def accounts(self) -> Sequence[AccountState]:
         return [state for _, state in sorted(self._states.items())]
 
     def order(self, venue_account: str, client_order_id: str) -> PaperOrder | None:
         return self._orders.get((venue_account, client_order_id))
 
-    def deposit(self, venue_account: str, deposit_id: str) -> Money | None:
-        return self._deposits.get((venue_account, deposit_id))
+    def deposits(self, wanted: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Money]:
+        return {key: self._deposits[key] for key in wanted if key in self._deposits}
 
     def accounts_with_open_orders(self, symbol: str) -> Sequence[str]:
         with self._lock:
@@ -61,18 +64,23 @@ class MemoryPaperStore(PaperStore):
                 }
             )
 
-    def save(self, change: AccountChange) -> None:
-        account = change.after.venue_account
+    def save(self, *changes: AccountChange) -> None:
         with self._lock:
-            stored = self._states.get(account)
-            if stored is None or stored.version != change.after.version - 1:
-                raise StaleAccount(account)
-            for order in change.new_orders:
-                if (account, order.client_order_id) in self._orders:
-                    raise OrderIdTaken(order.client_order_id)
-            for order in (*change.new_orders, *change.updated_orders):
-                self._orders[account, order.client_order_id] = order
-            if change.deposit is not None:
-                deposit_id, amount = change.deposit
-                self._deposits[account, deposit_id] = amount
-            self._states[account] = change.after
+            for change in changes:
+                self._require_possible(change)
+            for change in changes:
+                account = change.after.venue_account
+                for order in (*change.new_orders, *change.updated_orders):
+                    self._orders[account, order.client_order_id] = order
+                for deposit_id, amount in change.deposits:
+                    self._deposits[account, deposit_id] = amount
+                self._states[account] = change.after
+
+    def _require_possible(self, change: AccountChange) -> None:
+        account = change.after.venue_account
+        stored = self._states.get(account)
+        if stored is None or stored.version != change.after.version - 1:
+            raise StaleAccount(account)
+        for order in change.new_orders:
+            if (account, order.client_order_id) in self._orders:
+                raise OrderIdTaken(order.client_order_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -11,6 +11,7 @@ from decimal import Decimal
 from adapters.exchanges.paper import intake
 from adapters.exchanges.paper.changes import (
     changed,
+    credited,
     numbered,
     put,
     reported,
@@ -38,7 +39,7 @@ from application.ports.exchange import (
     VenueRefused,
     price_series,
 )
-from application.ports.paper_accounts import CLOSE, PaperAccount, PaperAccounts, PaperTerms
+from application.ports.paper_accounts import CLOSE, PaperAccount, PaperAccounts, PaperTerms, VenueDeposit
 from application.ports.paper_store import (
     CANCELED,
     OPEN,
@@ -266,28 +267,35 @@ class PaperExchange(Exchange, CandleDriven, PaperAccounts):
                     venue_account=venue_account, differing=differing_terms(state.terms, terms)
                 )
 
-    def deposit(self, venue_account: str, deposit_id: str, amount: Money) -> None:
-        """As PaperAccounts. Errors: InvalidValue, UnknownVenueAccount, DepositDiffers."""
-        parse_asset(amount.asset)
-        if not fits(amount.amount) or amount.amount <= 0:
-            raise InvalidValue(
-                "amount", "must be above zero, with at most 18 digits before and after the point"
-            )
-        with self._lock, _unknown_when_unavailable(f"deposit {deposit_id}"):
-            while True:
-                state = self._load(venue_account)
-                if state is None:
-                    raise UnknownVenueAccount(venue_account=venue_account)
-                made = self._store.deposit(venue_account, deposit_id)
-                if made == amount:
-                    return
-                if made is not None:
-                    raise DepositDiffers(deposit_id=deposit_id, made=made, requested=amount)
-                balances = dict(state.balances)
-                balance = balances.get(amount.asset, Balance())
-                balances[amount.asset] = replace(balance, free=add(balance.free, amount.amount))
-                if self._save(changed(state, balances, state.orders, deposit=(deposit_id, amount))):
-                    return
+    def deposit(self, deposits: Sequence[VenueDeposit]) -> None:
+        """As PaperAccounts."""
+        for one in deposits:
+            parse_asset(one.amount.asset)
+            if not fits(one.amount.amount) or one.amount.amount <= 0:
+                raise InvalidValue(
+                    "amount", "must be above zero, with at most 18 digits before and after the point"
+                )
+        if not deposits:
+            return
+        with self._lock, _unknown_when_unavailable(f"{len(deposits)} deposits"):
+            while not self._save(*self._deposited(deposits)):
+                pass  # another process committed to one of the accounts: decide again on what it left
+
+    def _deposited(self, deposits: Sequence[VenueDeposit]) -> Sequence[AccountChange]:
+        """One change an account, of the deposits that were not made before."""
+        states = self._load_all({one.venue_account for one in deposits})
+        # after the states: what was made in between is seen here, what is made later makes the save stale
+        made = self._store.deposits((one.venue_account, one.deposit_id) for one in deposits)
+        missing: dict[str, dict[str, Money]] = {}
+        for account, deposit_id, amount in deposits:
+            if account not in states:
+                raise UnknownVenueAccount(venue_account=account)
+            stands = made.get((account, deposit_id))
+            if stands is None:
+                stands = missing.setdefault(account, {}).setdefault(deposit_id, amount)
+            if stands != amount:
+                raise DepositDiffers(deposit_id=deposit_id, made=stands, requested=amount)
+        return [credited(states[account], some) for account, some in missing.items()]
 
     def account(self, venue_account: str) -> PaperAccount:
         """As PaperAccounts. Errors: UnknownVenueAccount."""
@@ -318,6 +326,15 @@ class PaperExchange(Exchange, CandleDriven, PaperAccounts):
                 self._states[account] = state
         return state
 
+    def _load_all(self, accounts: Iterable[str]) -> Mapping[str, AccountState]:
+        states = {account: self._states[account] for account in accounts if account in self._states}
+        if unknown := [account for account in accounts if account not in states]:
+            loaded = self._store.load_all(unknown)
+            states.update(loaded)
+            if self._store.exclusive:
+                self._states.update(loaded)
+        return states
+
     def _accounts_working_on(self, symbol: str) -> set[str]:
         working = self._working.get(symbol)
         if working is None:
@@ -326,17 +343,22 @@ class PaperExchange(Exchange, CandleDriven, PaperAccounts):
                 self._working[symbol] = working
         return working
 
-    def _save(self, change: AccountChange) -> bool:
-        """Commit, then remember; False when the account has moved on and the caller must decide again."""
-        account = change.after.venue_account
+    def _save(self, *changes: AccountChange) -> bool:
+        """Commit, then remember; False when an account has moved on and the caller must decide again."""
         try:
-            self._store.save(change)
+            self._store.save(*changes)
         except StaleAccount:
-            self._forget(account)
+            self._forget(changes)
             return False
         except BaseException:  # it may have been committed: what is remembered may be wrong
-            self._forget(account)
+            self._forget(changes)
             raise
+        for change in changes:
+            self._remember(change)
+        return True
+
+    def _remember(self, change: AccountChange) -> None:
+        account = change.after.venue_account
         for order in (*change.new_orders, *change.updated_orders):
             if order.status != OPEN:
                 self._ended[account, order.client_order_id] = order
@@ -346,7 +368,6 @@ class PaperExchange(Exchange, CandleDriven, PaperAccounts):
             self._states[account] = change.after
             for order in (*change.new_orders, *change.updated_orders):
                 self._index(account, order.terms.symbol, change.after)
-        return True
 
     def _index(self, account: str, symbol: str, state: AccountState) -> None:
         working = self._working.get(symbol)
@@ -357,8 +378,9 @@ class PaperExchange(Exchange, CandleDriven, PaperAccounts):
         else:
             working.discard(account)
 
-    def _forget(self, account: str) -> None:
-        self._states.pop(account, None)
+    def _forget(self, changes: Sequence[AccountChange]) -> None:
+        for change in changes:
+            self._states.pop(change.after.venue_account, None)
         self._working.clear()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, cast
@@ -21,7 +21,7 @@ from application.paper.accounts import (
 from application.paper.terms import terms_from_text, terms_to_text
 from application.ports.commands import Command
 from application.ports.event_log import EventLog, RecordedEvent
-from application.ports.paper_accounts import CLOSE, FEE_IN_RECEIVED, PaperTerms
+from application.ports.paper_accounts import CLOSE, FEE_IN_RECEIVED, PaperTerms, VenueDeposit
 from application.work import Versioned
 from domain.ledger.book import PAPER
 from domain.money import Money
@@ -57,9 +57,9 @@ class DyingVenue(PaperExchange):
         self._count()
         super().open_account(venue_account, terms)
 
-    def deposit(self, venue_account: str, deposit_id: str, amount: Money) -> None:
+    def deposit(self, deposits: Sequence[VenueDeposit]) -> None:
         self._count()
-        super().deposit(venue_account, deposit_id, amount)
+        super().deposit(deposits)
 
 
 def service(store: Store, venue: PaperExchange) -> PaperAccountService:
@@ -76,9 +76,10 @@ class Reading:
     def load(self, stream: str) -> Versioned:
         return self.log.load(stream)
 
-    def stream(self, stream: str, *, after_version: int = 0) -> Sequence[RecordedEvent]:
-        events = self.log.stream(stream, after_version=after_version)
-        self.read.append((stream, after_version, len(events)))
+    def newer(self, versions: Mapping[str, int]) -> Sequence[RecordedEvent]:
+        events = self.log.newer(versions)
+        for stream, version in versions.items():
+            self.read.append((stream, version, sum(event.stream == stream for event in events)))
         return events
 
 
@@ -98,7 +99,7 @@ def test_opening_books_every_balance_and_the_venue_has_the_same() -> None:
     assert store.book().purse == PAPER
 
 
-@pytest.mark.parametrize("nth", [1, 2, 3])
+@pytest.mark.parametrize("nth", [1, 2])
 def test_a_crash_between_log_and_venue_is_caught_up_by_the_next_use(nth: int) -> None:
     store, at_venue = with_account(), MemoryPaperStore()
     with pytest.raises(Away):
@@ -142,8 +143,8 @@ def test_what_another_process_left_half_done_is_made_up_for_by_the_next_deposit(
     store, at_venue = with_account(), MemoryPaperStore()
     here = service(store, PaperExchange(at_venue))
     here.open(opening(usdt("1000")), caller("k"))
-    with pytest.raises(Away):  # elsewhere: at the account, the opening, then this deposit
-        service(store, DyingVenue(at_venue, 3)).fund(
+    with pytest.raises(Away):  # elsewhere: at the account, then at all deposits, this one among them
+        service(store, DyingVenue(at_venue, 2)).fund(
             FundPaperBook("book-1", "acc-1", usdt("50"), "d-1"), caller("f")
         )
 

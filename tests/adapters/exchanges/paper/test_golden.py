@@ -14,7 +14,14 @@ from adapters.exchanges.paper.matching import EPOCH
 from adapters.exchanges.paper.memory_store import MemoryPaperStore
 from adapters.exchanges.paper.venue import PaperExchange
 from application.ports.exchange import OrderRequest
-from application.ports.paper_accounts import CLOSE, FEE_IN_QUOTE, FEE_IN_RECEIVED, NEXT_OPEN, PaperTerms
+from application.ports.paper_accounts import (
+    CLOSE,
+    FEE_IN_QUOTE,
+    FEE_IN_RECEIVED,
+    NEXT_OPEN,
+    PaperTerms,
+    VenueDeposit,
+)
 from domain.market import Candle
 from domain.money import Money
 from domain.orders.events import OrderTerms
@@ -100,7 +107,7 @@ def test_the_reference_s_final_equity_to_the_cent(
 ) -> None:
     venue = PaperExchange(MemoryPaperStore())
     venue.open_account(ACCOUNT, PaperTerms(fill_convention=convention, fee_asset=fee_asset))
-    venue.deposit(ACCOUNT, "cash", Money(Decimal(10_000), "USDT"))
+    venue.deposit([VenueDeposit(ACCOUNT, "cash", Money(Decimal(10_000), "USDT"))])
     trader = Trader(venue)
 
     trader.run(candles)

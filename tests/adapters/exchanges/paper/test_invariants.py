@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from adapters.exchanges.paper.memory_store import MemoryPaperStore
 from adapters.exchanges.paper.venue import PaperExchange
 from application.ports.exchange import OrderReport, VenueOrderNotFound, VenueRefused
-from application.ports.paper_accounts import CLOSE, FEE_IN_QUOTE, FEE_IN_RECEIVED, NEXT_OPEN, PaperTerms
+from application.ports.paper_accounts import (
+    CLOSE,
+    FEE_IN_QUOTE,
+    FEE_IN_RECEIVED,
+    NEXT_OPEN,
+    PaperTerms,
+    VenueDeposit,
+)
 from application.ports.paper_store import AccountState
 from domain.market import Candle
 from domain.money import Money
@@ -112,7 +119,7 @@ def opened(terms: PaperTerms, store: MemoryPaperStore) -> PaperExchange:
     venue = PaperExchange(store)
     venue.open_account(ACCOUNT, terms)
     for asset, amount in DEPOSITS.items():
-        venue.deposit(ACCOUNT, f"deposit-{asset}", Money(amount, asset))
+        venue.deposit([VenueDeposit(ACCOUNT, f"deposit-{asset}", Money(amount, asset))])
     return venue
 
 

@@ -15,6 +15,7 @@ from adapters.persistence.database import open_database
 from adapters.persistence.paper_store import SqlPaperStore
 from adapters.persistence.paper_tables import metadata
 from application.ports.exchange import VenueRefused
+from application.ports.paper_accounts import VenueDeposit
 from domain.money import Money
 from tests.adapters.exchanges.paper.venues import (
     ACCOUNT,
@@ -100,6 +101,6 @@ def test_one_deposit_made_through_both_counts_once(two_venues: tuple[PaperExchan
     amount = Money(Decimal(5), "USDT")
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda n: two_venues[n % 2].deposit(ACCOUNT, "d-2", amount), range(8)))
+        list(pool.map(lambda n: two_venues[n % 2].deposit([VenueDeposit(ACCOUNT, "d-2", amount)]), range(8)))
 
     assert balances(two_venues[0]) == {"USDT": ("1005", "0")}

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from application.ports.paper_accounts import PaperTerms
+from application.ports.paper_accounts import PaperTerms, VenueDeposit
 from application.ports.paper_store import AccountTermsDiffer, DepositDiffers, UnknownVenueAccount
 from domain.errors import InvalidValue
 from domain.money import Money
@@ -80,18 +80,35 @@ def test_opening_again_with_other_terms_says_which_differ() -> None:
 def test_a_deposit_counts_once() -> None:
     venue = funded()
 
-    venue.deposit(ACCOUNT, "deposit-USDT", Money(Decimal("1000.0"), "USDT"))
+    venue.deposit([VenueDeposit(ACCOUNT, "deposit-USDT", Money(Decimal("1000.0"), "USDT"))])
 
     assert balances(venue) == {"USDT": ("1000", "0")}
     with pytest.raises(DepositDiffers):
-        venue.deposit(ACCOUNT, "deposit-USDT", Money(Decimal(1001), "USDT"))
+        venue.deposit([VenueDeposit(ACCOUNT, "deposit-USDT", Money(Decimal(1001), "USDT"))])
+
+
+def test_deposits_made_together_count_once_each_and_all_or_none() -> None:
+    venue = funded()
+    venue.open_account("other", PaperTerms())
+    one, btc = Money(Decimal(1), "USDT"), Money(Decimal(2), "BTC")
+    mine, its = VenueDeposit(ACCOUNT, "d-1", one), VenueDeposit("other", "d-1", btc)
+
+    venue.deposit([mine, its, mine, VenueDeposit(ACCOUNT, "d-2", one), VenueDeposit(ACCOUNT, "d-3", btc)])
+    venue.deposit([its, mine])
+    with pytest.raises(UnknownVenueAccount):
+        venue.deposit([VenueDeposit(ACCOUNT, "d-4", one), VenueDeposit("nobody", "d-4", one)])
+    with pytest.raises(DepositDiffers):
+        venue.deposit([VenueDeposit(ACCOUNT, "d-4", one), VenueDeposit(ACCOUNT, "d-4", btc)])
+
+    assert balances(venue) == {"USDT": ("1002", "0"), "BTC": ("2", "0")}
+    assert venue.account("other").free == {"BTC": Decimal(2)}
 
 
 @pytest.mark.parametrize("amount", ["0", "-1", "1E-19", "1E+18", "NaN"])
 def test_a_deposit_must_be_an_amount_above_zero(amount: str) -> None:
     """Safety #17, #18."""
     with pytest.raises(InvalidValue):
-        funded().deposit(ACCOUNT, "d-2", Money(Decimal(amount), "USDT"))
+        funded().deposit([VenueDeposit(ACCOUNT, "d-2", Money(Decimal(amount), "USDT"))])
 
 
 def test_an_account_that_was_never_opened_is_named() -> None:
@@ -100,5 +117,5 @@ def test_an_account_that_was_never_opened_is_named() -> None:
     with pytest.raises(UnknownVenueAccount):
         venue.account("nobody")
     with pytest.raises(UnknownVenueAccount):
-        venue.deposit("nobody", "d-1", Money(Decimal(1), "USDT"))
+        venue.deposit([VenueDeposit("nobody", "d-1", Money(Decimal(1), "USDT"))])
     assert [account.venue_account for account in venue.accounts()] == [ACCOUNT]

@@ -16,7 +16,7 @@ from adapters.persistence.database import open_database
 from adapters.persistence.paper_store import SqlPaperStore
 from adapters.persistence.paper_tables import metadata
 from application.ports.exchange import OrderReport, OrderRequest
-from application.ports.paper_accounts import PaperTerms
+from application.ports.paper_accounts import PaperTerms, VenueDeposit
 from application.ports.paper_store import PaperStore
 from domain.market import Candle
 from domain.money import Money
@@ -97,7 +97,7 @@ def funded(
     venue.open_account(ACCOUNT, terms or PaperTerms())
     for asset, amount in (("USDT", usdt), ("BTC", btc)):
         if amount:
-            venue.deposit(ACCOUNT, f"deposit-{asset}", Money(Decimal(amount), asset))
+            venue.deposit([VenueDeposit(ACCOUNT, f"deposit-{asset}", Money(Decimal(amount), asset))])
     return venue
 
 
