@@ -29,6 +29,7 @@ CSRF_HEADER = "x-evenkeel-csrf"
 REMEMBERED = timedelta(seconds=1)
 MOST_REMEMBERED = 10_000
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_REFUSED_BY: dict[object, tuple[str, ...]] = {}
 security_log = logging.getLogger("evenkeel.security")
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -88,11 +89,28 @@ class Seen:
         self._known.pop(session.token_sha256, None)
 
 
+def refuses(*codes: str) -> Callable[[Guard], Guard]:
+    """Mark a guard as one that decides who gets in, and with which codes it turns the others away."""
+
+    def marked(guard: Guard) -> Guard:
+        _REFUSED_BY[guard] = codes
+        return guard
+
+    return marked
+
+
+def refused_by(guard: object) -> tuple[str, ...]:
+    """Raises KeyError for what is no guard of ours."""
+    return _REFUSED_BY[guard]
+
+
+@refuses("cross_site_request")
 async def public(connection: Connection, _: BaseRouteHandler) -> None:
     """Open to everyone; another site's page may still not post here on a visitor's behalf."""
     _refuse_cross_site(connection, by_cookie=False)
 
 
+@refuses("not_signed_in", "cross_site_request")
 async def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
     """Any account with a session."""
     await _principal(connection)
@@ -101,6 +119,7 @@ async def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
 def roles(*allowed: str) -> Guard:
     """Accounts that have at least one of these roles."""
 
+    @refuses("not_signed_in", "cross_site_request", "forbidden")
     async def has_role(connection: Connection, _: BaseRouteHandler) -> None:
         principal = await _principal(connection, fresh=True)
         if principal.roles.isdisjoint(allowed):
@@ -110,11 +129,7 @@ def roles(*allowed: str) -> Guard:
             )
             raise Problem("forbidden", f"this needs the role {' or '.join(allowed)}")
 
-    has_role.declares_access = True  # type: ignore[attr-defined]
     return has_role
-
-
-public.declares_access = signed_in.declares_access = True  # type: ignore[attr-defined]
 
 
 def principal_of(connection: Connection) -> Principal:

@@ -62,7 +62,7 @@ class AccountsController(Controller):
     path = "/v1/accounts"
     tags = ("Accounts",)
 
-    @post(guards=[public], summary="Register")
+    @post(guards=[public], summary="Register", refuses=["email_taken"])
     async def register(
         self,
         request: AnyRequest,
@@ -99,7 +99,13 @@ class AccountsController(Controller):
 
         return await desk.read(look)
 
-    @post("/{account_id:str}/freezes", guards=[roles(OPERATOR, ADMIN)], summary="Freeze an account")
+    @post(
+        "/{account_id:str}/freezes",
+        status_code=200,
+        guards=[roles(OPERATOR, ADMIN)],
+        refuses=["not_yourself"],
+        summary="Freeze an account",
+    )
     async def freeze(
         self,
         request: AnyRequest,
@@ -110,7 +116,13 @@ class AccountsController(Controller):
     ) -> Response[AccountStatus]:
         return await _change(request, desk, data, idempotency_key, account_id, FreezeAccount)
 
-    @post("/{account_id:str}/unfreezes", guards=[roles(OPERATOR, ADMIN)], summary="Unfreeze an account")
+    @post(
+        "/{account_id:str}/unfreezes",
+        status_code=200,
+        guards=[roles(OPERATOR, ADMIN)],
+        refuses=["not_yourself"],
+        summary="Unfreeze an account",
+    )
     async def unfreeze(
         self,
         request: AnyRequest,

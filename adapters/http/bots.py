@@ -141,7 +141,7 @@ class BotsController(Controller):
     path = "/v1/bots"
     tags = ("Bots",)
 
-    @post(guards=[signed_in], summary="Create a bot")
+    @post(guards=[signed_in], summary="Create a bot", refuses=["unknown_paper_account", "unknown_strategy"])
     async def create(
         self,
         request: AnyRequest,
@@ -192,12 +192,13 @@ class BotsController(Controller):
         bot_id: FromPath[str],
         desk: NamedDependency[Desk],
         if_none_match: IfNoneMatch = None,
-    ) -> Response[BotDetails | None]:
+    ) -> Response[BotDetails]:
         owner_id = principal_of(request).account_id
         view = await desk.read(bot_with_warnings, desk.services.log, desk.warnings, bot_id, owner_id)
         tag = etag(view.version)
         if matches(if_none_match, tag):
-            return Response(None, status_code=304, headers={"ETag": tag})
+            unchanged: Response[Any] = Response(None, status_code=304, headers={"ETag": tag})
+            return unchanged
         return Response(view, headers={"ETag": tag})
 
     @post("/{bot_id:str}/starts", guards=[signed_in], status_code=200, summary="Start a run")

@@ -100,6 +100,7 @@ IdempotencyKey = Annotated[
     str | None,
     HeaderParameter(
         name="Idempotency-Key",
+        format="uuid",
         description="Required: a new UUID for each new request, the same one to repeat a request",
         required=True,
     ),

@@ -41,7 +41,7 @@ class EventsController(Controller):
             "an id, which may repeat after a reconnect. `session_ended` is a revoked session's last frame."
         ),
         media_type="text/event-stream",
-        raises=[],
+        refuses=["too_many_streams"],
     )
     async def watch(
         self,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
 
 from adapters.http.access import public
 from adapters.http.desk import Desk
@@ -37,7 +38,13 @@ async def healthz() -> Alive:
     return Alive(status="alive")
 
 
-@get("/readyz", guards=[public], tags=["Health"], summary="The process can serve")
+@get(
+    "/readyz",
+    guards=[public],
+    tags=["Health"],
+    summary="The process can serve",
+    responses={503: ResponseSpec(Ready, description="Not ready, or `busy`", generate_examples=False)},
+)
 async def readyz(desk: NamedDependency[Desk]) -> Response[Ready]:
     checks: Sequence[Check] = await desk.read(desk.services.health.ready)
     failed = any(check.status == "failed" for check in checks)

@@ -13,6 +13,7 @@ from litestar.params import FromPath
 
 from adapters.http.access import PLAIN_COOKIE, SECURE_COOKIE, public
 from adapters.http.problems import Problem
+from adapters.http.schema_answers import document_answers
 
 _FILES = {
     "swagger-ui.css": "text/css",
@@ -75,12 +76,17 @@ async def _as_problem(response: Response[Any]) -> Response[Any]:
 class _QuietJson(JsonRenderPlugin):
     """The schema as JSON; Swagger UI is not this plugin's business."""
 
+    _rendered = b""  # made when it is first asked for: it takes longer than the rest of a start
+
     def has_path(self, path: str) -> bool:
         # "/" is the Swagger page's: without this the default plugin would claim it
         return path == "/" or super().has_path(path)
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        return super().render(request, openapi_schema)
+        if not self._rendered:
+            document_answers(openapi_schema, request.app.routes)
+            self._rendered = super().render(request, openapi_schema)
+        return self._rendered
 
 
 def openapi_config(version: str, *, insecure_cookies: bool) -> OpenAPIConfig:

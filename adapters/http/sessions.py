@@ -53,7 +53,9 @@ class SessionsController(Controller):
     path = "/v1/sessions"
     tags = ("Sessions",)
 
-    @post(guards=[public], summary="Sign in")
+    @post(
+        guards=[public], summary="Sign in", refuses=["bad_credentials", "too_many_sign_ins"], sets_cookie=True
+    )
     async def sign_in(
         self, request: AnyRequest, data: JSONBody[Credentials], desk: NamedDependency[Desk]
     ) -> Response[SignedIn]:
@@ -102,7 +104,7 @@ class SessionsController(Controller):
         ]
         return PageOf(sorted(items, key=lambda item: item.created_at, reverse=True))
 
-    @delete("/current", guards=[signed_in], status_code=204, summary="Sign out here")
+    @delete("/current", guards=[signed_in], status_code=204, summary="Sign out here", sets_cookie=True)
     async def sign_out(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[None]:
         session = principal_of(request).session
         await desk.read(desk.services.sessions.end, session.token_sha256)

@@ -38,6 +38,7 @@ from application.ports.identities import Identities, Sessions
 from application.ports.paper_store import PaperStore
 from application.ports.read_models import Page, ReadModels
 from application.services import Check, Services
+from tests.adapters.http.documented import documented
 
 BASE_URL = "https://evenkeel.test"
 PASSWORD = "a calm sea and a steady hand"
@@ -274,7 +275,16 @@ async def _serving(
     app = create_app(services, options=fast, observer=observer)
     # not Litestar's test client: it runs the application in another loop, and streams live in one
     transport = ASGITransport(app)  # type: ignore[arg-type]
-    async with _running(app), AsyncClient(transport=transport, base_url=base_url) as client:
+
+    async def is_documented(response: Response) -> None:
+        await response.aread()
+        (await documented(transport, base_url)).check(response)
+
+    hooks = {"response": [is_documented]}
+    async with (
+        _running(app),
+        AsyncClient(transport=transport, base_url=base_url, event_hooks=hooks) as client,
+    ):
         yield Stack(services, app, client, clock, venue, parts.candles, health, observer, sessions, hasher)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from litestar.routes import HTTPRoute
 
+from adapters.http.access import refused_by
 from adapters.http.options import HttpOptions
 from application.accounts.commands import GrantRole
 from application.accounts.sign_in import token_hash
@@ -34,7 +35,7 @@ async def test_every_route_declares_who_may_use_it(stack: Stack) -> None:
     for method, path, handler in served(stack):
         guards = list(handler.resolve_guards())
         assert guards, f"{method} {path} declares no guard"
-        assert all(getattr(guard, "declares_access", False) for guard in guards), (method, path)
+        assert all(refused_by(guard) for guard in guards), (method, path)
         if all(guard.__name__ == "public" for guard in guards) and not path.startswith("/schema"):
             open_to_all.add(f"{method} {path}")
     assert open_to_all == {"POST /v1/accounts", "POST /v1/sessions", "GET /healthz", "GET /readyz"}

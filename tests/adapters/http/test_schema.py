@@ -2,17 +2,91 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Any
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from litestar.routes import HTTPRoute
 
-from tests.adapters.http.stack import Stack
+from adapters.http.problems import MEDIA_TYPE
+from adapters.http.schema_answers import UNKNOWN
+from tests.adapters.http.documented import PROBLEM
+from tests.adapters.http.stack import BOT, PASSWORD, Stack, new_key
+from tests.adapters.http.test_problems import is_problem
 
 MONEY_FIELDS = re.compile(
     r"amount|available|allocat|held|due|total|price|fee|cost|equity|profit|realised|notional|budget|quantity"
     r"|filled_|_rate$|open$|high|low|close$|volume"
 )
+
+
+BODIES: dict[str, dict[str, Any]] = {
+    "Because": {"reason": "a test"},
+    "Credentials": {"email": "nobody@example.org", "password": PASSWORD},
+    "KillSwitchChange": {"action": "engage", "reason": "a test"},
+    "NewAccount": {"email": "somebody@example.org", "password": PASSWORD},
+    "NewBot": BOT,
+    "NewPaperAccount": {},
+    "Nothing": {},
+    "PaperMoney": {"amount": "1", "asset": "USDT"},
+    "Reset": {},
+    "Start": {},
+    "Why": {},
+}
+"""A body of each kind that is in order."""
+
+
+class Provoked(NamedTuple):
+    """A request that is refused."""
+
+    status: int
+    code: str
+    headers: Mapping[str, str] = MappingProxyType({})
+    query: str = ""
+    body: bytes = b""
+
+
+def operations(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """ "GET /v1/bots" and what is documented of it."""
+    for path, item in schema["paths"].items():
+        for method, operation in item.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def provocations(operation: dict[str, Any]) -> Iterator[Provoked]:
+    """Every way to be refused that an operation's parameters and body offer."""
+    named = {kind: set[str]() for kind in ("path", "query", "header")}
+    for parameter in operation.get("parameters", ()):
+        named[parameter["in"]].add(parameter["name"])
+    json_body = {"Content-Type": "application/json"}
+    needs: dict[str, Any] = {"query": "?interval=1h"} if "interval" in named["query"] else {}
+    yield Provoked(400, "malformed_request", query="?x=%00")
+    if operation.get("security") != []:
+        yield Provoked(401, "not_signed_in", {"Authorization": ""})
+        yield Provoked(401, "not_signed_in", {"Authorization": "Bearer made-up"})
+    if "requestBody" in operation:
+        elsewhere = {**json_body, "Authorization": "", "Sec-Fetch-Site": "cross-site"}
+        if operation.get("security") == []:
+            yield Provoked(403, "cross_site_request", elsewhere, body=b"{}")
+        yield Provoked(400, "malformed_request", json_body, body=b"{")
+        yield Provoked(413, "body_too_large", json_body, body=b" " * 300_000)
+        yield Provoked(415, "unsupported_media_type", {"Content-Type": "text/plain"}, body=b"{}")
+        yield Provoked(422, "invalid_fields", json_body, body=b'{"no such field": 1}')
+        yield Provoked(422, "invalid_fields", json_body)
+        name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        needs = {"headers": json_body, "body": json.dumps(BODIES[name]).encode()}
+        if "Idempotency-Key" in named["header"]:
+            without_key = {**json_body, "Idempotency-Key": ""}
+            yield Provoked(400, "idempotency_key_missing", without_key, body=needs["body"])
+    for name in named["path"] & UNKNOWN.keys():
+        yield Provoked(404, UNKNOWN[name], **needs)
+    for name in {"cursor", "min_position", "at", "from", "until"} & named["query"]:
+        if name != "min_position" or "bot_id" not in named["path"]:  # there, the bot is looked for first
+            yield Provoked(422, "invalid_value", query=f"?interval=1h&{name}=garbage")
+    if "limit" in named["query"]:
+        yield Provoked(422, "invalid_fields", query="?limit=1000000")
 
 
 async def test_what_is_served_is_in_the_schema_and_the_reverse(stack: Stack) -> None:
@@ -56,6 +130,70 @@ async def test_every_operation_has_a_summary_and_commands_document_their_key(sta
             if method == "post" and path != "/v1/sessions":
                 names = {parameter["name"] for parameter in operation["parameters"]}
                 assert "Idempotency-Key" in names, path
+
+
+async def test_every_error_is_documented_as_a_problem(stack: Stack) -> None:
+    answer = await stack.client.get("/schema/openapi.json")
+    for asked, operation in operations(answer.json()):
+        errors = {status: said for status, said in operation["responses"].items() if int(status) >= 400}
+        assert {"400", "500"} <= errors.keys(), asked
+        for status, said in errors.items():
+            besides = {"application/json"} if (asked, status) == ("GET /readyz", "503") else set()
+            assert said["content"].keys() - besides == {MEDIA_TYPE}, (asked, status)
+            assert said["content"][MEDIA_TYPE]["schema"] == PROBLEM, (asked, status)
+            assert re.match("[A-Z]", said["description"]), (asked, status)
+    assert "status_code" not in answer.text  # of the framework's own errors
+
+
+async def test_the_headers_that_matter_are_documented(stack: Stack) -> None:
+    schema = (await stack.client.get("/schema/openapi.json")).json()
+    for asked, operation in operations(schema):
+        sent = {p["name"]: p for p in operation.get("parameters", ()) if p["in"] == "header"}
+        told = {status: said["headers"].keys() for status, said in operation["responses"].items()}
+        if "Idempotency-Key" in sent:
+            key = sent["Idempotency-Key"]
+            assert (key["required"], key["schema"]["format"]) == (True, "uuid"), asked
+            for status in {"200", "201", "403", "404", "409", "412", "422"} & told.keys():
+                assert "Idempotent-Replayed" in told[status], (asked, status)
+            assert "Retry-After" in told["409"], asked
+        assert ("If-Match" in sent) == ("412" in told), asked
+        assert ("If-None-Match" in sent) == ("304" in told), asked
+        for status, names in told.items():
+            assert ("Location" in names) == (status == "201"), (asked, status)
+            assert ("Retry-After" in names) == (status in {"429", "503"} or status == "409"), (asked, status)
+            assert ("WWW-Authenticate" in names) == (status == "401"), (asked, status)
+    bot = schema["paths"]["/v1/bots/{bot_id}"]["get"]["responses"]
+    assert "ETag" in bot["200"]["headers"]
+    assert "ETag" in bot["304"]["headers"]
+    assert "content" not in bot["304"]
+
+
+async def test_what_is_open_to_all_is_documented_so(stack: Stack) -> None:
+    schema = (await stack.client.get("/schema/openapi.json")).json()
+    open_to_all = {asked for asked, operation in operations(schema) if operation.get("security") == []}
+    assert open_to_all == {"POST /v1/accounts", "POST /v1/sessions", "GET /healthz", "GET /readyz"}
+
+
+async def test_errors_come_as_they_are_documented(stack: Stack) -> None:
+    """Every route is provoked in every way that fits it. That each answer is documented with its status, body
+    and headers is asserted by the client that all tests of this folder ask with: see documented.py."""
+    person = await stack.person("everyone@example.org", "operator", "admin", "auditor")
+    schema = (await stack.client.get("/schema/openapi.json")).json()
+    seen = set()
+    for asked, operation in operations(schema):
+        for provoked in provocations(operation):
+            method, _, template = asked.partition(" ")
+            path = re.sub(r"\{symbol\}", "BTC%2FUSDT", template)
+            path = re.sub(r"\{\w+\}", "nothing", path)
+            headers = {"Authorization": f"Bearer {person.token}", "Idempotency-Key": new_key()}
+            headers = {name: sent for name, sent in {**headers, **provoked.headers}.items() if sent}
+            answer = await stack.client.request(
+                method, path + provoked.query, headers=headers, content=provoked.body
+            )
+            assert is_problem(answer, provoked.status, provoked.code), (asked, provoked)
+            assert str(provoked.status) in operation["responses"], (asked, provoked)
+            seen.add(provoked.status)
+    assert seen == {400, 401, 403, 404, 413, 415, 422}
 
 
 async def test_the_page_and_its_files_come_from_here(stack: Stack) -> None:
