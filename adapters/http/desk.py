@@ -16,6 +16,7 @@ from adapters.http.options import HttpOptions
 from adapters.http.problems import Problem, problem_response, request_id_of
 from adapters.http.sign_in_limits import SignInLimits
 from adapters.http.stream_hub import StreamHub
+from adapters.http.together import Together
 from adapters.http.workers import Workers
 from application.ports.commands import Caller, Command, Outcome, StillRunning, fingerprint
 from application.ports.event_log import Position
@@ -46,6 +47,7 @@ class Desk:
         self.seen = Seen()
         self.warnings = BotWarnings(services.candles, services.live_sources)
         self.streams = StreamHub(services.log, self.readers, options)
+        self._venue_follows = Together(self._make_venue_follow)
 
     async def aclose(self) -> None:
         """End the streams, then the threads; work that has begun is finished."""
@@ -56,6 +58,13 @@ class Desk:
     async def read(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """A blocking read, off the loop."""
         return await self.readers.run(work, *args, **kwargs)
+
+    async def venue_follows(self, book_id: str) -> None:
+        """Have the paper venue stand where the book stands; books that ask meanwhile share its commit."""
+        await self._venue_follows.do(book_id)
+
+    async def _make_venue_follow(self, book_ids: list[str]) -> None:
+        await self.read(self.services.paper_accounts.make_venue_follow, *book_ids)
 
     async def moment(self, at: str | None) -> Moment | None:
         """`at` of a query; None is now."""

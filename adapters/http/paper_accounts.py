@@ -223,7 +223,7 @@ async def run_on_paper(desk: Desk, command: Command, caller: Caller, book_id: st
     """As PaperAccountService: the log first, then the venue follows; both are idempotent."""
     outcome = await desk.submit(command, caller)
     if outcome.refusal is None:
-        await desk.read(desk.services.paper_accounts.make_venue_follow, book_id)
+        await desk.venue_follows(book_id)
     return outcome
 
 
