@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +25,9 @@ from domain.ledger.book import Book
 
 MAX_BYTES = 1_000_000
 """Events of about this size go into one append; what does not fit goes into the next."""
+
+NEVER = datetime.min.replace(tzinfo=UTC)
+"""Before all that was ever recorded."""
 
 _to_json = msgspec.json.Encoder().encode
 _from_json = msgspec.json.decode
@@ -71,13 +74,21 @@ class Batch:
     only if what they read still stands when the append commits.
     """
 
-    def __init__(self, states: States, envelopes: Envelopes, clock: Clock, facts: Iterable[str]) -> None:
+    def __init__(
+        self,
+        states: States,
+        envelopes: Envelopes,
+        clock: Clock,
+        facts: Iterable[str],
+        latest: datetime,
+    ) -> None:
         self.overlay = Overlay(states)
         self.append = Append()
         self._states, self._envelopes, self._clock = states, envelopes, clock
         self._facts = set(facts)  # claimed: in the log, or by an earlier command of this batch
         self._decided: list[_Decided] = []
         self.size = 0  # bytes of events
+        self.latest = latest  # when the newest event was recorded: times in the log never go back
 
     def decide(self, asked: Asked) -> None:
         """Run one command. A refusal is an outcome; any other exception is the command's error.
@@ -85,6 +96,7 @@ class Batch:
         Raises StoreUnavailable when a state could not be loaded.
         """
         now = self._clock.now()
+        self.latest = max(self.latest, now)
         work = Work(self.overlay.load, now)
         refusal = None
         try:
@@ -94,7 +106,7 @@ class Batch:
                 if fact in self._facts:
                     raise FactClaimed(natural_key=fact)
             outcome = _to_json({"result": result})
-            staged = self._stage(work, asked.caller, now)
+            staged = self._stage(work, asked.caller)
         except DomainError as e:
             refusal = Refused.of(e)
             data = {"code": refusal.code, "message": str(refusal), "data": refusal.data}
@@ -105,15 +117,13 @@ class Batch:
         except Exception as e:  # noqa: BLE001 - whatever it is, it is this command's own fault
             asked.error = e
             return
-        self._take(asked, work, staged, outcome, refusal, now)
+        self._take(asked, work, staged, outcome, refusal)
 
-    def _stage(
-        self, work: Work, caller: Caller, now: datetime
-    ) -> dict[str, tuple[Loaded, list[StoredEvent]]]:
+    def _stage(self, work: Work, caller: Caller) -> dict[str, tuple[Loaded, list[StoredEvent]]]:
         """The command's events as stored bytes, by stream, and where that leaves each stream."""
         staged = {}
         metadata = Metadata(
-            recorded_at_utc=now,
+            recorded_at_utc=self.latest,
             actor=caller.actor,
             command_id=caller.command_id,
             correlation_id=caller.correlation_id,
@@ -138,7 +148,6 @@ class Batch:
         staged: dict[str, tuple[Loaded, list[StoredEvent]]],
         outcome: bytes,
         refusal: Refused | None,
-        now: datetime,
     ) -> None:
         append, caller = self.append, asked.caller
         for stream, (loaded, stored) in staged.items():
@@ -159,7 +168,7 @@ class Batch:
             append.keys.append(KeyRow(*asked.key, caller.fingerprint, outcome.decode(), nth))
             if caller.fence is not None:
                 append.fences.add((caller.fence.name, caller.fence.token))
-        append.recorded_at = now
+        append.recorded_at = self.latest
         result = None if refusal else _from_json(outcome)["result"]
         self._decided.append(_Decided(asked, result, refusal, nth))
 

@@ -50,7 +50,17 @@ class Header(msgspec.Struct, gc=False):
     prev: str
 
 
+class _Recorded(msgspec.Struct, gc=False):
+    recorded_at: datetime
+
+
 read_header: Callable[[bytes], Header] = msgspec.json.Decoder(Header).decode
+_read_recorded: Callable[[bytes], _Recorded] = msgspec.json.Decoder(_Recorded).decode
+
+
+def recorded_at(state: bytes) -> datetime:
+    """When an event was recorded, whatever event it is."""
+    return _read_recorded(state).recorded_at
 
 
 def event_hash(state: bytes) -> bytes:

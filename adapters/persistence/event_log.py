@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adapters.persistence.database import Database
-from adapters.persistence.envelope import Envelopes
+from adapters.persistence.envelope import Envelopes, recorded_at
 from adapters.persistence.recorders.base import Reader, Recorder, Row
 from adapters.persistence.recorders.memory import MemoryRecorder
 from adapters.persistence.recorders.postgres import PostgresReader, PostgresRecorder
@@ -69,7 +69,10 @@ class StoredEventLog(EventLog):
         return Position(id=newest.id if newest else 0)
 
     def position_at(self, moment: datetime) -> Position:
-        """By bisection: recorded times grow with ids, as far as the clocks of writing processes agree."""
+        """By bisection: no process records a time before the newest that it knows of.
+
+        Only processes that append to the same database at once may differ, by as much as their clocks do.
+        """
         newest = self._reader.newest()
         if newest is None:
             return Position()
@@ -79,7 +82,7 @@ class StoredEventLog(EventLog):
             row = self._reader.newest(middle)
             if row is None or row.id <= low:
                 low = middle  # no event between: nothing here is too late
-            elif self._envelopes.read(row.name, row.state).recorded_at <= moment:
+            elif recorded_at(row.state) <= moment:
                 low = middle
             else:
                 high = row.id - 1

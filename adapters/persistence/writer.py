@@ -12,10 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from datetime import datetime
 from typing import Protocol
 
-from adapters.persistence.batch import MAX_BYTES, Asked, Batch
-from adapters.persistence.envelope import Envelopes
+from adapters.persistence.batch import MAX_BYTES, NEVER, Asked, Batch
+from adapters.persistence.envelope import Envelopes, recorded_at
 from adapters.persistence.recorders.base import FACTS, DuplicateKey, Key, Recorder, StaleVersion
 from adapters.persistence.states import States
 from application.failpoints import failpoint
@@ -64,6 +65,7 @@ class GroupCommitWriter:
         self._deciding = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._latest: datetime | None = None  # when the newest event was recorded, as far as we know
         self.states = States(recorder, envelopes)
         self.listeners: list[Callable[[int], None]] = []
         """Called with the newest id after each commit that appended events, on the writer's thread."""
@@ -165,6 +167,7 @@ class GroupCommitWriter:
         while waiting:
             try:
                 waiting = self._unanswered_by_log(waiting, set())
+                self._latest = self._latest or self._newest_time()
             except StoreUnavailable as e:
                 for asked in waiting:
                     asked.error = e
@@ -186,7 +189,7 @@ class GroupCommitWriter:
         problem: Exception = StoreUnavailable("other processes keep changing what this command reads")
         outages = 0
         for attempt in range(2 if len(batch) > 1 else TRIES_ALONE):
-            decided = Batch(self.states, self._envelopes, self._clock, facts)
+            decided = Batch(self.states, self._envelopes, self._clock, facts, self._latest or NEVER)
             try:
                 ids = self._append(decided, batch)
             except (StaleVersion, DuplicateKey):
@@ -206,10 +209,12 @@ class GroupCommitWriter:
                 self.states.evict(decided.overlay.base)
                 break
             else:
+                self._latest = decided.latest
                 self._tell(decided.committed(ids), ids)
                 return
             try:
                 batch = self._unanswered_by_log([a for a in batch if a.error is None], facts)
+                self._latest = self._newest_time()
                 if attempt:
                     self.states.evict(decided.overlay.base)
                 else:
@@ -227,6 +232,11 @@ class GroupCommitWriter:
         else:
             for asked in batch:
                 self._commit([asked])
+
+    def _newest_time(self) -> datetime:
+        """When the newest event was recorded, whoever wrote it."""
+        row = self._recorder.newest()
+        return recorded_at(row.state) if row else NEVER
 
     def _append(self, decided: Batch, batch: list[Asked]) -> Sequence[int]:
         for asked in batch:

@@ -112,6 +112,32 @@ def test_a_moment_has_a_position_where_ids_have_holes(log: Engine, store: EventS
     assert store.log.position_at(START + timedelta(minutes=9)) == Position(0, 1009)
 
 
+def test_recorded_times_do_not_go_back_with_the_clock(log: Engine, store: EventStore) -> None:
+    """Safety #29, §4 row 23: a moment's position is found though the clock was set back or replays the past.
+
+    What happened keeps the time it happened at.
+    """
+    newest = list(store.log.read())[-1].metadata.recorded_at_utc
+    log.clock.move_to(START - timedelta(days=400))
+    store.bus.execute(OpenBook("past", usdt("1")), caller("open-past"))
+    if log.kind != "memory":  # whose log ends with it
+        store.close()
+        store = log.open()
+    store.bus.execute(OpenBook("past-2", usdt("1")), caller("open-past-2"))
+    log.clock.move_to(newest + timedelta(minutes=1))
+    store.bus.execute(OpenBook("now", usdt("1")), caller("open-now"))
+
+    added = [event for event in store.log.read() if event.stream in ("book:past", "book:past-2", "book:now")]
+
+    assert [event.metadata.recorded_at_utc - newest for event in added] == [
+        *[timedelta(0)] * 4,
+        *[timedelta(minutes=1)] * 2,
+    ]
+    assert added[0].event.opened_at_utc == START - timedelta(days=400)
+    assert store.log.position_at(newest) == added[3].position
+    assert store.log.position_at(START - timedelta(days=1)) == Position()
+
+
 def test_loading_folds_the_whole_stream(store: EventStore) -> None:
     loaded = store.log.load("book:a")
 
