@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
 
 from adapters.http.problems import MEDIA_TYPE, problem_body
@@ -21,6 +22,7 @@ RequestContext = Callable[[str], AbstractContextManager[Any]]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}", re.ASCII)
 SLOW_S = 1.0
+CLIENT_GONE = 499  # counted where nobody is there to be answered
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _QUIET = frozenset({"/healthz", "/readyz"})
 _HEADERS = (
@@ -121,13 +123,13 @@ class _Exchange:
         self._request_id, self._path = request_id, str(scope.get("path", ""))
         self._received = 0
         self._status = 0
-        self._too_large = False
+        self._too_large = self._body_ended = self._cut_off = False
 
     async def run(self) -> None:
         began = time.perf_counter()
         scope: Any = self._scope
         scope["evenkeel_request_id"] = self._request_id
-        scope["evenkeel_report"] = lambda error: self._outer.report(error, self._request_id)
+        scope["evenkeel_report"] = self._report
         try:
             if self._declared_length() > self._outer.max_body_bytes:
                 await self._answer("body_too_large", self._limit_words())
@@ -138,11 +140,11 @@ class _Exchange:
         except _TooLarge:
             await self._answer("body_too_large", self._limit_words())
         except Exception as error:  # noqa: BLE001  the last resort (safety §2.70): the process survives
-            self._outer.report(error, self._request_id)
+            self._report(error)
             await self._answer("unexpected_error", "something went wrong on our side")
         finally:
             self._outer.finished(
-                self._scope, self._status or 499, time.perf_counter() - began, self._request_id
+                self._scope, self._status or CLIENT_GONE, time.perf_counter() - began, self._request_id
             )
 
     async def _limited_receive(self) -> HTTPReceiveMessage | Any:
@@ -152,13 +154,21 @@ class _Exchange:
             if self._received > self._outer.max_body_bytes:
                 self._too_large = True
                 raise _TooLarge
+            self._body_ended = not message.get("more_body", False)
+        elif not self._body_ended:
+            self._cut_off = True
         return message
+
+    def _report(self, error: BaseException) -> None:
+        """What is not our mistake is none to be told of: a body that is too large, or a client that left."""
+        if not self._too_large and not (self._cut_off and isinstance(error, HTTPException)):
+            self._outer.report(error, self._request_id)
 
     async def _guarded_send(self, message: Message) -> None:
         if self._too_large and self._status == 0:
             raise _TooLarge  # whatever the application made of it, 413 is the answer
         if message["type"] == "http.response.start":
-            self._status = message["status"]
+            self._status = CLIENT_GONE if self._cut_off else message["status"]
             headers = list(message.get("headers", []))
             present = frozenset(name.lower() for name, _ in headers)
             message["headers"] = [*headers, *self._outer.headers(self._path, self._request_id, present)]

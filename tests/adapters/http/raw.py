@@ -56,14 +56,15 @@ async def exchange(
     *,
     headers: Mapping[str, str],
     body: Sequence[bytes] = (b"",),
+    complete: bool = True,
 ) -> AsyncIterator[Exchange]:
-    """A request that its client gives up when the block is left."""
+    """A request that its client gives up when the block is left; without `complete`, before its body is over."""
     gone, messages, pieces = asyncio.Event(), asyncio.Queue[dict[str, Any]](), list(body)
 
     async def receive() -> dict[str, Any]:
         if pieces:
             piece = pieces.pop(0)
-            return {"type": "http.request", "body": piece, "more_body": bool(pieces)}
+            return {"type": "http.request", "body": piece, "more_body": bool(pieces) or not complete}
         await gone.wait()
         return {"type": "http.disconnect"}
 

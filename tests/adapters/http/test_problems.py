@@ -114,6 +114,16 @@ async def test_a_body_too_large_without_a_declared_length_is_refused(stack: Stac
     async with exchange(stack.app, "POST", path, headers=headers, body=body) as answer:
         await answer.to_the_end()
         assert (answer.status, json.loads(answer.text)["code"]) == (413, "body_too_large")
+    assert stack.observer.errors == []
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error_of_ours(stack: Stack) -> None:
+    headers, path = {"Content-Type": "application/json"}, "/v1/sessions"
+    async with exchange(stack.app, "POST", path, headers=headers, body=[b"{"], complete=False) as left:
+        left.gone.set()
+        await left.to_the_end()
+    assert stack.observer.errors == []
+    assert stack.observer.finished[-1] == ("POST", path, 499)
 
 
 async def test_what_is_missing_is_named(stack: Stack, alice: Person) -> None:
