@@ -58,7 +58,7 @@ async def exchange(
     body: Sequence[bytes] = (b"",),
     complete: bool = True,
 ) -> AsyncIterator[Exchange]:
-    """A request that its client gives up when the block is left; without `complete`, before its body is over."""
+    """A request that its client gives up when the block is left; if not `complete`, within its body."""
     gone, messages, pieces = asyncio.Event(), asyncio.Queue[dict[str, Any]](), list(body)
 
     async def receive() -> dict[str, Any]:
