@@ -34,9 +34,13 @@ class BotObservers:
         for observer in self._observers:
             observer.order_reported(bot_id, client_order_id, status, new_fills)
 
-    def bot_failed(self, bot_id: str, problem: str) -> None:
+    def bot_failed(self, bot_id: str, problem: Exception) -> None:
         for observer in self._observers:
             observer.bot_failed(bot_id, problem)
+
+    def worker_failed(self, problem: Exception) -> None:
+        for observer in self._observers:
+            observer.worker_failed(problem)
 
 
 class HttpObservers:

@@ -92,6 +92,11 @@ class Metrics:
         )
         self._fills = Counter("evenkeel_fills", "Fills recorded", registry=registry)
         self._bot_failures = Counter("evenkeel_bot_failures", "Runs that broke off", registry=registry)
+        self._worker_failures = Counter(
+            "evenkeel_worker_failures",
+            "Outages of the worker as a whole, each counted once",
+            registry=registry,
+        )
         self._heartbeats = _Heartbeats()
         registry.register(self._heartbeats)
 
@@ -144,8 +149,11 @@ class Metrics:
         if new_fills:
             self._fills.inc(new_fills)
 
-    def bot_failed(self, bot_id: str, problem: str) -> None:
+    def bot_failed(self, bot_id: str, problem: Exception) -> None:
         self._bot_failures.inc()
+
+    def worker_failed(self, problem: Exception) -> None:
+        self._worker_failures.inc()
 
     def bot_ages_seconds(self) -> Mapping[str, float]:
         """Seconds since each bot that runs here last worked through a candle."""

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+
 import structlog
 
+from application.ports.commands import QueueFull
+from application.ports.event_log import StoreUnavailable
+from application.ports.exchange import VenueOutcomeUnknown
+from domain.errors import DomainError
+
+_FORESEEN = (DomainError, StoreUnavailable, QueueFull, VenueOutcomeUnknown)
+"""Refusals and outages: their words say all, and where in the code they arose says nothing."""
+
 _log = structlog.stdlib.get_logger("evenkeel.bots")
+# not structlog's: before it is configured, that would print every local variable
+_failures = logging.getLogger("evenkeel.bots")
 
 
 class BotLog:
@@ -27,5 +39,25 @@ class BotLog:
             "order reported", bot_id=bot_id, correlation_id=client_order_id, status=status, fills=new_fills
         )
 
-    def bot_failed(self, bot_id: str, problem: str) -> None:
-        _log.error("bot failed, to be taken up again from the log", bot_id=bot_id, problem=problem)
+    def bot_failed(self, bot_id: str, problem: Exception) -> None:
+        _failures.error(
+            "bot failed, to be taken up again from the log",
+            exc_info=_unforeseen(problem),
+            extra={"bot_id": bot_id, "problem": _in_words(problem)},
+        )
+
+    def worker_failed(self, problem: Exception) -> None:
+        _failures.error(
+            "worker failed, to be tried again",
+            exc_info=_unforeseen(problem),
+            extra={"problem": _in_words(problem)},
+        )
+
+
+def _in_words(problem: Exception) -> str:
+    return f"{type(problem).__name__}: {problem}"
+
+
+def _unforeseen(problem: Exception) -> Exception | None:
+    """The error whose traceback is wanted, in the log and as an error report."""
+    return None if isinstance(problem, _FORESEEN) else problem

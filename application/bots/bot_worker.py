@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +17,7 @@ from application.ports.candle_feed import CandleFeed
 from application.ports.candle_store import Series
 from application.ports.clock import Clock
 from application.ports.commands import CommandBus, Fence
-from application.ports.event_log import EventLog
+from application.ports.event_log import EventLog, StoreUnavailable
 from application.ports.exchange import CandleDriven, Exchange
 from application.ports.leases import Leases
 from application.ports.read_models import ReadModels
@@ -96,19 +97,19 @@ class BotWorker:
     def run(self) -> None:
         """Tick until stopped, then close the feeds and give the leases back.
 
-        A tick that fails (the database is away) is told in `problems` and tried again.
+        A tick that fails (the database is away) is told to the observer and in `problems`, and tried again.
         """
         while not self._stopping.is_set():
             try:
                 self.tick()
                 self._outage = ""
             except Exception as problem:  # noqa: BLE001 - the worker outlives an outage of what it reads
-                self._outage = str(problem) or type(problem).__name__
+                self._tell_outage(problem)
             self._stopping.wait(TICK_S)
         for followed in list(self._followed.values()):
             self._leave_market(followed)
         for hosted in self._hosted.values():
-            self._leases.release(hosted.fence)
+            self._give_back(hosted.fence)
 
     def stop(self) -> None:
         """Ask run() to end; the candle being worked on is finished."""
@@ -145,65 +146,80 @@ class BotWorker:
                 self._runs[row.bot_id] = row.run
                 self._drop(row.bot_id)  # stopped and started between two looks: the run before is over
                 self._not_before.pop(row.bot_id, None)  # now, not when its pause ends
-        fresh: list[_Followed] = []
-        for row in (*running.values(), *self._left_with_an_order(running, now)):
-            if row.bot_id not in self._hosted and self._may_try(row.bot_id, now):
-                self._take_up(row, now, fresh)
-        for followed in fresh:
-            followed.thread.start()
+        try:
+            for row in (*running.values(), *self._left_with_an_order(running, now)):
+                if row.bot_id not in self._hosted and self._may_try(row.bot_id, now):
+                    self._take_up(row, now)
+        finally:  # whatever broke the look off: the bots that were taken up run
+            self._start_markets()
         self.last_tick_at = now
 
     # -- inside --------------------------------------------------------------------------------------------
 
-    def _take_up(self, row: BotRow, now: datetime, fresh: list[_Followed]) -> None:
-        series = Series(row.source, row.symbol, row.interval)
+    def _take_up(self, row: BotRow, now: datetime) -> None:
+        """Host the bot if its lease is to be had; one bot's failure must not keep the others from running."""
         fence = self._leases.acquire(f"bot:{row.bot_id}", holder=self.worker_id, lasts=LEASE)
         if fence is None:
             return
         try:
-            self._paper_accounts.make_venue_follow(row.book_id)
-            runner = BotRunner(
-                row.bot_id,
-                log=self._log,
-                bus=self._bus,
-                exchange=self._exchange,
-                observer=self._observer,
-                feed_now_ms=self._feed_clock(series),
-                fence=fence,
-                actor=f"system:worker:{self.worker_id}",
-            )
-        except Exception as problem:  # noqa: BLE001 - one bot's failure must not keep the others from running
-            self._leases.release(fence)
+            is_hosted = self._host(row, fence, now)
+        except Exception as problem:  # noqa: BLE001 - told to the observer, and tried again after a pause
+            is_hosted = False
             self._put_off(row.bot_id, problem)
-            return
+        if not is_hosted:
+            self._give_back(fence)
+
+    def _host(self, row: BotRow, fence: Fence, now: datetime) -> bool:
+        """False while another worker has the series, and so its bots."""
+        series = Series(row.source, row.symbol, row.interval)
+        self._paper_accounts.make_venue_follow(row.book_id)
+        runner = BotRunner(
+            row.bot_id,
+            log=self._log,
+            bus=self._bus,
+            exchange=self._exchange,
+            observer=self._observer,
+            feed_now_ms=self._feed_clock(series),
+            fence=fence,
+            actor=f"system:worker:{self.worker_id}",
+        )
         followed = self._followed.get(series)
         if followed is None or followed.market.has_ended:
             followed = self._follow(series, now)
-            if followed is None:  # another worker has the series, and so its bots
-                self._leases.release(fence)
-                return
-            fresh.append(followed)
+        if followed is None:
+            return False
         with self._lock:
             self._hosted[row.bot_id] = _Hosted(runner, followed.market, fence, now)
         followed.market.join(runner)
+        return True
 
     def _follow(self, series: Series, now: datetime) -> _Followed | None:
-        """A market for the series, not yet running; None while another worker has it."""
+        """A market for the series, which this look starts at its end; None while another worker has it."""
         name = f"series:{series.source}:{series.symbol}:{series.interval}"
         fence = self._leases.acquire(name, holder=self.worker_id, lasts=LEASE)
         if fence is None:
             return None
-        feed = self._open_feed(series)
+        try:
+            feed = self._open_feed(series)
+        except BaseException:
+            self._give_back(fence)
+            raise
         market = MarketRunner(
             series, feed=feed, venue=self._venue, failed=self._failed, wait=self._stopping.wait
         )
         thread = threading.Thread(
-            target=self._run_market, args=(market,), name=f"market {series.symbol}", daemon=True
+            target=self._run_market, args=(market, feed), name=f"market {series.symbol}", daemon=True
         )
         followed = _Followed(market, feed, thread, fence, now)
         with self._lock:
             self._followed[series] = followed
         return followed
+
+    def _start_markets(self) -> None:
+        """Only now, so that all bots that were taken up in one look begin with the same candle."""
+        for followed in self._followed.values():
+            if followed.thread.ident is None:
+                followed.thread.start()
 
     def _renew_market(self, followed: _Followed, now: datetime) -> None:
         """Keep the series, and let go of it when another worker took it."""
@@ -223,7 +239,7 @@ class BotWorker:
         followed.feed.close()
         if followed.thread.is_alive():
             followed.thread.join(timeout=10)
-        self._leases.release(followed.fence)
+        self._give_back(followed.fence)
         with self._lock:
             if self._followed.get(followed.market.series) is followed:
                 del self._followed[followed.market.series]
@@ -253,16 +269,20 @@ class BotWorker:
         rows = (self._views.get(BotRow, bot_id) for bot_id in sorted(bot_ids - running.keys()))
         return [row for row in rows if row is not None]
 
-    def _run_market(self, market: MarketRunner) -> None:
+    def _run_market(self, market: MarketRunner, feed: CandleFeed) -> None:
         try:
-            market.run()
+            with closing(feed):
+                market.run()
             if not self._stopping.is_set():
                 self._pause_until_more_candles(market)
         except Exception as problem:  # noqa: BLE001 - told to the observer; the next tick opens the market again
-            market.problem = str(problem) or type(problem).__name__
-            for bot_id in self._bots_of(market):
+            market.problem = _in_words(problem)
+            bot_ids = self._bots_of(market)
+            for bot_id in bot_ids:
                 self._drop(bot_id)
                 self._put_off(bot_id, problem)
+            if not bot_ids:  # else each of them tells
+                self._observer.worker_failed(problem)
 
     def _pause_until_more_candles(self, market: MarketRunner) -> None:
         """A replay came to its end: its bots are taken up again now and then, in case more was imported."""
@@ -289,7 +309,14 @@ class BotWorker:
         pause_s = min(pause_s * 2, 60.0)
         self._not_before[bot_id] = (now + timedelta(seconds=pause_s), pause_s)
         if not (isinstance(problem, DomainError) and problem.code == "bot_not_running"):
-            self._observer.bot_failed(bot_id, f"{type(problem).__name__}: {problem}")
+            self._observer.bot_failed(bot_id, problem)
+
+    def _tell_outage(self, problem: Exception) -> None:
+        """Once, not at every look that it lasts."""
+        words = _in_words(problem)
+        if words != self._outage:
+            self._observer.worker_failed(problem)
+        self._outage = words
 
     def _may_try(self, bot_id: str, now: datetime) -> bool:
         not_before, _ = self._not_before.get(bot_id, (now, 0.0))
@@ -311,10 +338,19 @@ class BotWorker:
             hosted = self._hosted.pop(bot_id, None)
         if hosted is not None:
             hosted.market.leave(bot_id)
-            self._leases.release(hosted.fence)
+            self._give_back(hosted.fence)
+
+    def _give_back(self, fence: Fence) -> None:
+        """Early, for the next holder; while the store is away the lease runs out by itself."""
+        with suppress(StoreUnavailable):
+            self._leases.release(fence)
 
     def _feed_clock(self, series: Series) -> Callable[[Candle], int]:
         if series.source in self._wall_clock_sources:
             return lambda _: (self._clock.now() - _EPOCH) // timedelta(milliseconds=1)
         length = interval_ms(series.interval)
         return lambda candle: candle.open_time_ms + length
+
+
+def _in_words(problem: Exception) -> str:
+    return str(problem) or type(problem).__name__

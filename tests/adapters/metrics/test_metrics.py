@@ -50,7 +50,8 @@ def test_the_life_of_a_bot_is_counted() -> None:
     observer.order_reported("bot-1", "o-1", "open", 0)
     observer.order_reported("bot-1", "o-1", "filled", 2)
     observer.guardrail_tripped("bot-1", "stale_data")
-    observer.bot_failed("bot-1", "gone")
+    observer.bot_failed("bot-1", ValueError("gone"))
+    observer.worker_failed(ValueError("gone"))
     shown = scraped(metrics)
     assert 'evenkeel_bot_heartbeat_age_seconds{bot_id="bot-1"}' in shown
     assert 'evenkeel_signals_total{side="buy"} 1.0' in shown
@@ -60,6 +61,7 @@ def test_the_life_of_a_bot_is_counted() -> None:
     assert "evenkeel_fills_total 2.0" in shown
     assert 'evenkeel_guardrails_tripped_total{code="stale_data"} 1.0' in shown
     assert "evenkeel_bot_failures_total 1.0" in shown
+    assert "evenkeel_worker_failures_total 1.0" in shown
     assert 0 <= metrics.bot_ages_seconds()["bot-1"] < 60
 
 

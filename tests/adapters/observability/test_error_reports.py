@@ -16,8 +16,11 @@ from litestar.testing import TestClient
 from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 
+from adapters.observability.bot_log import BotLog
 from adapters.observability.context import logged_as
 from adapters.observability.error_reports import start_error_reports, stop_error_reports
+from application.ports.event_log import StoreUnavailable
+from application.ports.exchange import VenueOutcomeUnknown
 from domain.errors import InvalidValue
 
 # made at run time: a report that carried source lines would show a literal
@@ -104,6 +107,27 @@ def test_no_planted_secret_is_in_a_report(reports: InMemory) -> None:
         if value in sent
     ]
     assert leaked == []
+
+
+def test_what_nobody_foresaw_of_a_bot_or_the_worker_is_reported(reports: InMemory) -> None:
+    for failed in (lambda error: BotLog().bot_failed("bot-1", error), BotLog().worker_failed):
+        try:
+            raise KeyError(MESSAGE)
+        except KeyError as error:
+            failed(error)
+    for _, event in reports.items:
+        (exception,) = event["exception"]["values"]
+        assert exception["type"] == "KeyError"
+        assert exception["stacktrace"]["frames"][-1]["function"].startswith("test_what_nobody_foresaw")
+    assert len(reports.items) == 2
+    assert MESSAGE not in json.dumps(reports.items)
+
+
+def test_refusals_and_outages_of_a_bot_are_not_reported(reports: InMemory) -> None:
+    for problem in (InvalidValue("fast", "below slow"), StoreUnavailable("away"), VenueOutcomeUnknown("o-1")):
+        BotLog().bot_failed("bot-1", problem)
+        BotLog().worker_failed(problem)
+    assert reports.items == []
 
 
 def test_a_refusal_is_not_reported(reports: InMemory) -> None:

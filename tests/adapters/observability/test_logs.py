@@ -14,11 +14,14 @@ from typing import Any
 import pytest
 import structlog
 
+from adapters.observability.bot_log import BotLog
 from adapters.observability.command_log import LoggedBus
 from adapters.observability.context import logged_as
 from adapters.observability.logs import configure_logging, log_what_nobody_caught
 from application.accounts.commands import FreezeAccount
 from application.ports.commands import Caller, Command, Outcome, Refused
+from application.ports.event_log import StoreUnavailable
+from domain.errors import InvalidValue
 
 
 class Terminal(io.StringIO):
@@ -100,6 +103,30 @@ def test_a_traceback_shows_no_local_variable(stream: io.StringIO) -> None:
     for line in (ours, theirs):
         assert line["exception"][0]["exc_type"] == "RuntimeError"
         assert line["exception"][0]["frames"][-1]["name"] == "fails"
+    assert "PLANTED-LOCAL" not in stream.getvalue()
+
+
+def test_a_bots_unforeseen_failure_has_its_traceback_and_a_refusal_has_none(stream: io.StringIO) -> None:
+    def fails() -> None:
+        exchange_key = "PLANTED" + "-LOCAL"
+        raise RuntimeError(f"cannot open postgresql://evenkeel:S4@db, {len(exchange_key)} characters")
+
+    try:
+        fails()
+    except RuntimeError as error:
+        BotLog().bot_failed("bot-1", error)
+        BotLog().worker_failed(error)
+    BotLog().bot_failed("bot-1", InvalidValue("fast", "below slow"))
+    BotLog().worker_failed(StoreUnavailable("away"))
+    *unforeseen, refused, away = lines(stream)
+    for line in unforeseen:
+        assert line["level"] == "error"
+        assert line["exception"][0]["frames"][-1]["name"] == "fails"
+        assert line["problem"].startswith("RuntimeError: cannot open postgresql://evenkeel:***@db")
+    assert refused["problem"].startswith("InvalidValue: ")
+    assert away["problem"] == "StoreUnavailable: away"
+    assert "exception" not in refused | away
+    assert "S4" not in stream.getvalue()
     assert "PLANTED-LOCAL" not in stream.getvalue()
 
 

@@ -17,6 +17,7 @@ from application.bots.bot_worker import LEASE, BotWorker
 from application.bots.manage_bots import CreateBot, PauseBot, ResumeBot, StartBot, StopBot
 from application.paper.accounts import PaperAccountService
 from application.ports.bot_observer import SilentObserver
+from application.ports.candle_source import UnknownExchange
 from application.ports.candle_store import Series
 from application.ports.commands import Fence
 from application.ports.event_log import StoreUnavailable
@@ -38,13 +39,17 @@ class Notes(SilentObserver):
 
     def __init__(self) -> None:
         self.failed: list[tuple[str, str]] = []
+        self.outages: list[str] = []
         self.seen = threading.Semaphore(0)
 
     def candle_seen(self, bot_id: str) -> None:
         self.seen.release()
 
-    def bot_failed(self, bot_id: str, problem: str) -> None:
-        self.failed.append((bot_id, problem))
+    def bot_failed(self, bot_id: str, problem: Exception) -> None:
+        self.failed.append((bot_id, f"{type(problem).__name__}: {problem}"))
+
+    def worker_failed(self, problem: Exception) -> None:
+        self.outages.append(f"{type(problem).__name__}: {problem}")
 
     def wait_for(self, candles: int) -> None:
         for _ in range(candles):
@@ -108,7 +113,7 @@ class Desk:
         self.venue = PaperExchange(MemoryPaperStore())
         self.notes = Notes()
         self.feeds: list[HandFedFeed] = []
-        self.threads: list[threading.Thread] = []
+        self.cannot_open = ""  # a feed of candles of this interval
         self.worker = self.new_worker("w-1")
 
     def new_worker(self, worker_id: str) -> BotWorker:
@@ -128,6 +133,8 @@ class Desk:
         )
 
     def open_feed(self, series: Series) -> HandFedFeed:
+        if series.interval == self.cannot_open:
+            raise UnknownExchange(exchange=series.source, did_you_mean=["kraken"])
         self.feeds.append(HandFedFeed())
         return self.feeds[-1]
 
@@ -368,6 +375,62 @@ def test_one_bot_that_cannot_run_does_not_keep_the_others_from_running(desk: Des
     assert desk.notes.failed == []  # that it is not running is its own state, no failure
 
 
+@pytest.mark.parametrize("broken", ["1h", "4h"])  # taken up first, and second
+def test_a_series_that_cannot_be_opened_keeps_no_other_bot_from_trading(desk: Desk, broken: str) -> None:
+    desk.second_bot("4h")
+    desk.cannot_open = broken
+
+    (bot_id,) = desk.tick()
+
+    desk.feeds[0].give(len(CANDLES))
+    desk.notes.wait_for(len(CANDLES))
+    (failed,) = desk.notes.failed
+    assert failed[0] != bot_id
+    assert failed[1].startswith("UnknownExchange: no exchange is called 'file'; did you mean kraken?")
+    for name in (f"bot:{failed[0]}", f"series:file:BTC/USDT:{broken}"):  # another worker may know it
+        assert desk.leases.acquire(name, holder="w-2", lasts=timedelta(0)) is not None
+
+    desk.cannot_open = ""
+    assert desk.tick(seconds=1) == ["bot-1", "bot-2"]
+
+
+def test_bots_that_were_taken_up_before_a_look_broke_off_trade(desk: Desk) -> None:
+    desk.second_bot("4h")
+    acquire, asked = desk.leases.acquire, []
+
+    def away(name: str, *, holder: str, lasts: timedelta) -> Fence | None:
+        asked.append(name)
+        if name == "bot:bot-2":
+            raise StoreUnavailable("the database is away")
+        return acquire(name, holder=holder, lasts=lasts)
+
+    desk.leases.acquire = away  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        desk.tick()
+
+    assert asked[-1] == "bot:bot-2"
+    desk.feeds[0].give(1)
+    desk.notes.wait_for(1)
+
+
+def test_a_market_closes_its_feed_when_it_ends(desk: Desk) -> None:
+    desk.tick()
+    desk.feeds[0].break_off()
+    _join_markets()
+    assert desk.feeds[0].closed
+
+
+def test_a_market_that_breaks_without_bots_is_told_all_the_same(desk: Desk) -> None:
+    desk.tick()
+    desk.store.do(StopBot("bot-1", "acc-1", "done"))
+    assert desk.tick() == []
+
+    desk.feeds[0].break_off()
+    _join_markets()
+
+    assert desk.notes.outages == ["ValueError: the feed broke"]
+
+
 def test_a_market_that_breaks_is_told_and_opened_again(desk: Desk) -> None:
     desk.tick()
     desk.feeds[0].give(5)
@@ -390,7 +453,7 @@ def test_a_worker_outlives_an_outage_of_what_it_reads(desk: Desk) -> None:
     class Flaky(MemoryReadModels):
         def where(self, kind: type[R], **equal: Any) -> Sequence[R]:
             calls.append(1)
-            if len(calls) == 1:
+            if len(calls) < 3:
                 raise StoreUnavailable("the database is away")
             worker.stop()
             raise StoreUnavailable("still away")
@@ -399,8 +462,12 @@ def test_a_worker_outlives_an_outage_of_what_it_reads(desk: Desk) -> None:
     worker = desk.new_worker("w-9")
     worker.run()
 
-    assert len(calls) == 2
+    assert len(calls) == 3
     assert worker.problems() == {"worker": "still away"}
+    assert desk.notes.outages == [  # each once, however often it was looked
+        "StoreUnavailable: the database is away",
+        "StoreUnavailable: still away",
+    ]
 
 
 class Lagging(MemoryReadModels):
