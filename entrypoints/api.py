@@ -18,7 +18,7 @@ from adapters.http.app import close_streams, create_app
 from adapters.http.options import HttpOptions
 from adapters.http.problems import MEDIA_TYPE, problem_body
 from adapters.observability.context import logged_as
-from entrypoints.composition import Container, Plan, opened
+from entrypoints.composition import Container, Plan, opened, require_live_venues
 from entrypoints.running import Stop, a_worker_is_alive, listening, metrics_served, observed, settle_memory
 from entrypoints.settings import Settings
 
@@ -108,6 +108,7 @@ def serve_api(
 
 def run(settings: Settings) -> None:
     """`evenkeel api`: the API alone, on a database that other processes share. Ends at SIGTERM or SIGINT."""
+    require_live_venues(settings)
     stop = Stop()
     with (
         observed(settings, "api"),

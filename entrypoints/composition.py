@@ -42,11 +42,12 @@ from application.ports.candle_store import CandleStore, Series
 from application.ports.clock import Clock
 from application.ports.commands import CommandBus
 from application.services import Services
+from domain.errors import DomainError
 from entrypoints.clock import SystemClock
 from entrypoints.health import PlatformHealth
 from entrypoints.maintenance import DatabaseMaintenance
 from entrypoints.observers import BotObservers, HttpObservers
-from entrypoints.settings import Settings
+from entrypoints.settings import PREFIX, InvalidSettings, Settings
 from entrypoints.synthetic_feed import SyntheticFeed
 
 
@@ -146,6 +147,19 @@ def _venue_candles(venue: str, clock: Clock) -> CandleSource:
     from adapters.exchanges.ccxt_candles import CcxtCandles  # takes a second: only who needs a venue waits
 
     return CcxtCandles(venue, clock)
+
+
+def require_live_venues(settings: Settings) -> None:
+    """Raises InvalidSettings where one of them is none, before a bot waits for its candles in vain."""
+    if not settings.venues_followed_live:
+        return
+    from adapters.exchanges.ccxt_candles import require_candles_of
+
+    for venue in sorted(settings.venues_followed_live):
+        try:
+            require_candles_of(venue)
+        except DomainError as problem:
+            raise InvalidSettings(f"{PREFIX}LIVE_VENUES: {problem}") from None
 
 
 class Container(containers.DeclarativeContainer):

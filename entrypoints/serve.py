@@ -10,7 +10,7 @@ from pathlib import Path
 
 from application.bots.bot_worker import BotWorker
 from entrypoints.api import Asgi, serve_api
-from entrypoints.composition import Container, Plan, opened
+from entrypoints.composition import Container, Plan, opened, require_live_venues
 from entrypoints.control import OperatorDoor, ServerAddress, address_file, operator_desk
 from entrypoints.demo_account import DemoAccount, ensure_demo
 from entrypoints.running import (
@@ -33,6 +33,7 @@ Banner = Callable[[str, int, DemoAccount | None], None]
 
 def run(settings: Settings, *, demo: bool, candles: Path | None, banner: Banner) -> None:
     """`evenkeel serve`: until SIGTERM or SIGINT, then every part stops in reverse order."""
+    require_live_venues(settings)
     stop = Stop()
     give_tables(settings.database)
     with (

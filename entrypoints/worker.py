@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from entrypoints.composition import Plan, opened
+from entrypoints.composition import Plan, opened, require_live_venues
 from entrypoints.running import (
     Stop,
     metrics_served,
@@ -16,6 +16,7 @@ from entrypoints.settings import Settings
 
 def run(settings: Settings) -> None:
     """`evenkeel worker`: runs bots and delivers messages until SIGTERM or SIGINT; any number may run."""
+    require_live_venues(settings)
     stop = Stop()
     with (
         observed(settings, "worker"),

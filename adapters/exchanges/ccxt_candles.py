@@ -54,6 +54,20 @@ def open_client(exchange: str, *, timeout_ms: int = 10_000) -> Any:
     return client
 
 
+def require_candles_of(exchange: str) -> None:
+    """Raises UnknownExchange, or InvalidValue where ccxt cannot get candles of that exchange."""
+    client = open_client(exchange)
+    try:
+        _require_candles(client, exchange)
+    finally:
+        client.session.close()
+
+
+def _require_candles(client: Any, exchange: str) -> None:
+    if not client.has.get("fetchOHLCV"):
+        raise InvalidValue("exchange", f"{exchange} offers no candles")
+
+
 class CcxtCandles:
     """Candles of one venue; see CandleSource. Translates words, decides nothing.
 
@@ -101,8 +115,7 @@ class CcxtCandles:
     def _prepare(self, symbol: str, interval: str) -> int:
         """Loads the venue's markets once; candles a page."""
         client = self._client
-        if not client.has.get("fetchOHLCV"):
-            raise InvalidValue("exchange", f"{self._name} offers no candles")
+        _require_candles(client, self._name)
         if interval not in client.timeframes:
             known = ", ".join(client.timeframes)
             raise InvalidValue("interval", f"{self._name} has no candles of {interval}; it has {known}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from entrypoints.settings import FILE_VARIABLE, InvalidSettings, Settings, load_settings, unknown_variables
+from tests.entrypoints.conftest import Cli
 
 
 def test_every_setting_says_what_it_means() -> None:
@@ -59,6 +60,17 @@ def test_a_missing_file_is_named(data_dir: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv(FILE_VARIABLE, "nowhere.toml")
     with pytest.raises(InvalidSettings, match=r"nowhere\.toml"):
         load_settings()
+
+
+@pytest.mark.parametrize("role", ["serve", "api", "worker"])
+def test_a_live_venue_that_is_none_is_refused_before_anything_starts(
+    cli: Cli, data_dir: Path, monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    monkeypatch.setenv("EVENKEEL_LIVE_VENUES", "kraken, krakn")
+    ran = cli(role)
+    assert ran.code != 0
+    assert "EVENKEEL_LIVE_VENUES: no exchange is called 'krakn'; did you mean kraken?" in ran.err
+    assert not data_dir.exists()
 
 
 def test_production_refuses_insecure_cookies(data_dir: Path) -> None:

@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import ccxt  # type: ignore[import-untyped]  # ships no py.typed
 import pytest
 import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
-from adapters.exchanges.ccxt_candles import CcxtCandles, open_client
+from adapters.exchanges.ccxt_candles import CcxtCandles, open_client, require_candles_of
 from adapters.market_data.memory_candle_store import MemoryCandleStore
 from application.market_data.candle_rules import ImpossibleCandle
 from application.market_data.download_candles import DownloadCandles
@@ -219,6 +220,15 @@ def test_an_unknown_exchange_is_refused_with_the_nearest_names() -> None:
     with pytest.raises(UnknownExchange, match="did you mean binance") as refused:
         open_client("binnance")
     assert refused.value.code == "unknown_exchange"
+
+
+def test_an_exchange_of_which_there_are_no_candles_is_refused() -> None:
+    require_candles_of("kraken")
+    with pytest.raises(UnknownExchange, match="did you mean kraken"):
+        require_candles_of("krakn")
+    without = next(name for name in ccxt.exchanges if not getattr(ccxt, name)().has.get("fetchOHLCV"))
+    with pytest.raises(InvalidValue, match=f"{without} offers no candles"):
+        require_candles_of(without)
 
 
 def test_an_unknown_pair_is_refused(source: CcxtCandles) -> None:
