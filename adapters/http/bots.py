@@ -157,7 +157,7 @@ class BotsController(Controller):
         outcome = await desk.submit(Warned(command, tuple(warnings)) if warnings else command, caller)
         if outcome.refusal is None:
             follow = str((outcome.result or {}).get("paper_account_id", book_id))
-            await desk.read(desk.services.paper_accounts.make_venue_follow, follow)
+            await desk.venue_follows(follow)
         return answer(
             outcome,
             caller,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Context, Decimal
 from typing import Any
 
 from domain.accounts.events import AccountFrozen, AccountRegistered, AccountUnfrozen, RoleGranted
@@ -32,6 +33,15 @@ from domain.orders.events import (
     OutcomeUnknown,
 )
 from domain.platform.events import KillSwitchEngaged, KillSwitchReleased
+
+_AMOUNTS = Context(prec=60)
+
+
+def _with_quote_amount(fill: dict[str, Any]) -> dict[str, Any]:
+    """Before venues' own amounts were kept, what a fill moved was quantity × price."""
+    quantity, price = Decimal(fill["base_quantity"]), Decimal(fill["price_quote_per_base"])
+    return {**fill, "quote_amount": format(_AMOUNTS.multiply(quantity, price), "f")}
+
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 """From one schema's data to the next one's; it may change the dict it is given."""
@@ -72,8 +82,8 @@ REGISTRY = (
     EventType("ledger.book_closed", BookClosed),
     EventType("orders.order_intended", OrderIntended),
     EventType("orders.order_accepted", OrderAccepted),
-    EventType("orders.order_partially_filled", OrderPartiallyFilled),
-    EventType("orders.order_filled", OrderFilled),
+    EventType("orders.order_partially_filled", OrderPartiallyFilled, 2, {1: _with_quote_amount}),
+    EventType("orders.order_filled", OrderFilled, 2, {1: _with_quote_amount}),
     EventType("orders.order_canceled", OrderCanceled),
     EventType("orders.order_refused", OrderRefused),
     EventType("orders.outcome_unknown", OutcomeUnknown),

@@ -13,14 +13,14 @@ from application.ports.read_models import ReadModels
 from application.queries.asset_codes import shown_asset
 from application.queries.moments import Moment, state_at
 from application.streams import book_stream, bot_stream
-from application.views.rows import EntryRow, FillRow, OrderRow, PostingRow
+from application.views.positions import after_fill, no_position
+from application.views.rows import EntryRow, FillRow, OrderRow, PositionRow, PostingRow
 from domain.bots.bot import Bot
 from domain.bots.errors import UnknownBot
 from domain.ledger.book import Book
 from domain.ledger.postings import bot_account, held_account
 from domain.market import interval_ms
 from domain.money import DEFAULT_SCALE, ZERO, add, divide_down, multiply_down, subtract, text
-from domain.orders.order import BUY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,37 +48,6 @@ class Performance:
     sells: int
 
 
-@dataclass(slots=True)
-class Holding:
-    """A position at average cost, one fill after the other."""
-
-    base: Decimal = ZERO
-    cost: Decimal = ZERO
-    realised: Decimal = ZERO
-    buys: int = 0
-    sells: int = 0
-
-    def take(self, fill: FillRow) -> None:
-        base_asset, _, quote_asset = fill.symbol.partition("/")
-        quote = multiply_down(fill.base_quantity, fill.price_quote_per_base, DEFAULT_SCALE)
-        base_fee = fill.fee_amount if fill.fee_asset == base_asset else ZERO
-        quote_fee = fill.fee_amount if fill.fee_asset == quote_asset else ZERO
-        if fill.side == BUY:
-            self.buys += 1
-            self.base = add(self.base, subtract(fill.base_quantity, base_fee))
-            self.cost = add(self.cost, add(quote, quote_fee))
-            return
-        self.sells += 1
-        sold = add(fill.base_quantity, base_fee)
-        share = self.cost
-        if self.base > sold:
-            average = divide_down(self.cost, self.base, 2 * DEFAULT_SCALE)
-            share = multiply_down(average, sold, DEFAULT_SCALE)
-        self.base = subtract(self.base, sold) if self.base > sold else ZERO
-        self.cost = subtract(self.cost, share)
-        self.realised = add(self.realised, subtract(subtract(quote, quote_fee), share))
-
-
 @dataclass(frozen=True, slots=True)
 class BotPerformance:
     """Reads one bot's performance. Errors: UnknownBot, foreign ones included."""
@@ -94,9 +63,8 @@ class BotPerformance:
         symbol = bot.terms.symbol
         base, _, quote = symbol.partition("/")
         fills = self._fills(bot_id, moment)
-        holding = Holding()
-        for fill in fills:
-            holding.take(fill)
+        position = self._position(bot_id, symbol, fills, moment)
+        held, cost = (position.base_quantity, position.cost_quote) if position else (ZERO, ZERO)
         book: Book = state_at(self.log, book_stream(bot.book_id), moment)
         orders = [row.client_order_id for row in self.views.where(OrderRow, bot_id=bot_id)]
         in_base, in_quote = (owed_to_bot(book, bot_id, orders, asset) for asset in (base, quote))
@@ -105,7 +73,7 @@ class BotPerformance:
         unrealised = equity = profit = None
         allocated = given_quote
         if price is not None:
-            unrealised = text(subtract(_worth(holding.base, price), holding.cost))
+            unrealised = text(subtract(_worth(held, price), cost))
             allocated = add(given_quote, _worth(given_base, price))
             worth = add(in_quote, _worth(in_base, price))
             equity, profit = text(worth), text(subtract(worth, allocated))
@@ -116,9 +84,9 @@ class BotPerformance:
             symbol=symbol,
             quote_asset=shown_asset(quote, book.purse),
             allocated=text(allocated),
-            position_base=text(holding.base),
-            average_cost=text(divide_down(holding.cost, holding.base, 8)) if holding.base else None,
-            realised=text(holding.realised),
+            position_base=text(held),
+            average_cost=text(divide_down(cost, held, 8)) if held else None,
+            realised=text(position.realised_quote) if position else "0",
             mark_price=None if price is None else text(price),
             mark_from=mark_from,
             mark_candle_open_time_ms=opened_ms,
@@ -126,8 +94,8 @@ class BotPerformance:
             equity=equity,
             profit=profit,
             fees={shown_asset(asset, book.purse): text(fee) for asset, fee in sorted(_fees(fills).items())},
-            buys=holding.buys,
-            sells=holding.sells,
+            buys=position.buys if position else 0,
+            sells=position.sells if position else 0,
         )
 
     def _fills(self, bot_id: str, moment: Moment | None) -> list[FillRow]:
@@ -136,6 +104,17 @@ class BotPerformance:
         return sorted(
             (row for row in rows if until is None or row.position <= until), key=lambda row: row.position
         )
+
+    def _position(
+        self, bot_id: str, symbol: str, fills: list[FillRow], moment: Moment | None
+    ) -> PositionRow | None:
+        """As it stands, or as it stood once these fills were booked; None before the first."""
+        if moment is None:
+            return self.views.get(PositionRow, bot_id, symbol)
+        position = None
+        for fill in fills:
+            position = after_fill(position or no_position(fill), fill)
+        return position
 
     def _given(self, bot: Bot, asset: str, moment: Moment | None) -> Decimal:
         """What was allocated to the bot of an asset, less what it gave back."""

@@ -8,7 +8,7 @@ from application.ports.event_log import RecordedEvent
 from application.ports.read_models import Rows
 from application.views.changed import changed
 from application.views.missing import the
-from application.views.positions import after_fill, no_position, notional
+from application.views.positions import after_fill, no_position
 from application.views.rows import FillRow, OrderRow, PositionRow
 from domain.money import ZERO, add
 from domain.orders.events import (
@@ -149,7 +149,7 @@ def _filled(
             version=recorded.version,
             status=FILLED if isinstance(event, OrderFilled) else partly,
             filled_base=add(order.filled_base, event.base_quantity),
-            filled_quote=add(order.filled_quote, notional(event.base_quantity, event.price_quote_per_base)),
+            filled_quote=add(order.filled_quote, event.quote_amount),
             fills=order.fills + 1,
             updated_at_utc=event.traded_at_utc,
         )
@@ -166,6 +166,7 @@ def _filled(
         side=order.side,
         base_quantity=event.base_quantity,
         price_quote_per_base=event.price_quote_per_base,
+        quote_amount=event.quote_amount,
         fee_asset=event.fee.asset,
         fee_amount=event.fee.amount,
         slippage_bps=event.slippage_bps,

@@ -29,7 +29,7 @@ def no_position(fill: FillRow) -> PositionRow:
     )
 
 
-def notional(base_quantity: Decimal, price_quote_per_base: Decimal) -> Decimal:
+def _notional(base_quantity: Decimal, price_quote_per_base: Decimal) -> Decimal:
     """Quantity × price, exact: two amounts of 18 places have a product of at most 36."""
     try:
         return EXACT.multiply(base_quantity, price_quote_per_base)
@@ -47,8 +47,8 @@ def after_fill(position: PositionRow, fill: FillRow) -> PositionRow:
     base, _, quote = fill.symbol.partition("/")
     base_fee = fill.fee_amount if fill.fee_asset == base else ZERO
     quote_fee = fill.fee_amount if fill.fee_asset == quote else ZERO
-    fees = add(position.fees_quote, add(quote_fee, notional(base_fee, fill.price_quote_per_base)))
-    value = notional(fill.base_quantity, fill.price_quote_per_base)
+    fees = add(position.fees_quote, add(quote_fee, _notional(base_fee, fill.price_quote_per_base)))
+    value = fill.quote_amount
     seen_at: datetime = max(position.updated_at_utc, fill.traded_at_utc)
     if fill.side == BUY:
         return changed(

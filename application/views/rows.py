@@ -166,7 +166,7 @@ class OrderRow:
     status: str
     status_reason: str
     filled_base: Decimal
-    filled_quote: Decimal  # Σ quantity × price of its fills
+    filled_quote: Decimal  # Σ quote_amount of its fills
     fills: int
     intended_at_utc: datetime
     updated_at_utc: datetime
@@ -187,6 +187,7 @@ class FillRow:
     side: str
     base_quantity: Decimal
     price_quote_per_base: Decimal
+    quote_amount: Decimal  # as the venue booked it
     fee_asset: str
     fee_amount: Decimal
     slippage_bps: Decimal

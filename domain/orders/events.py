@@ -55,6 +55,7 @@ class OrderPartiallyFilled:
     venue_trade_id: str  # what makes a fill reported twice harmless
     base_quantity: Decimal
     price_quote_per_base: Decimal
+    quote_amount: Decimal  # quantity × price as the venue booked it, in whole units of the quote asset
     fee: Money  # in whatever asset the venue charged; a rebate is negative
     slippage_bps: Decimal  # against the decision price; positive cost us
     traded_at_utc: datetime
@@ -68,6 +69,7 @@ class OrderFilled:
     venue_trade_id: str
     base_quantity: Decimal
     price_quote_per_base: Decimal
+    quote_amount: Decimal  # quantity × price as the venue booked it, in whole units of the quote asset
     fee: Money
     slippage_bps: Decimal
     traded_at_utc: datetime

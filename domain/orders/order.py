@@ -86,6 +86,7 @@ class Order:
     filled_base: Decimal = ZERO
     trade_ids: frozenset[str] = frozenset()
     last_fill_at_utc: datetime | None = None
+    doubts_resolved: int = 0  # unknown outcomes that were cleared up: what tells a new doubt from the last
 
     @property
     def exists(self) -> bool:
@@ -174,6 +175,7 @@ class Order:
             venue_trade_id=fill.venue_trade_id,
             base_quantity=fill.base_quantity,
             price_quote_per_base=fill.price_quote_per_base,
+            quote_amount=fill.quote_amount,
             fee=fill.fee,
             slippage_bps=self._slippage_bps(fill.price_quote_per_base),
             traded_at_utc=fill.traded_at_utc,
@@ -231,9 +233,12 @@ class Order:
             case OutcomeUnknown():
                 return replace(self, status=UNKNOWN)
             case OutcomeResolved():
-                if event.outcome == FILLED:
-                    return replace(self, status=FILLED)
-                return replace(self, status=status_once_open(self.venue_order_id, self.filled_base))
+                status = status_once_open(self.venue_order_id, self.filled_base)
+                return replace(
+                    self,
+                    status=FILLED if event.outcome == FILLED else status,
+                    doubts_resolved=self.doubts_resolved + 1,
+                )
             case _:
                 assert_never(event)
 

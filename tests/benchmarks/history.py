@@ -217,6 +217,7 @@ def _bought(owner: int, number: int, at: datetime) -> Iterator[tuple[str, Any, d
             venue_trade_id=f"t-{number}",
             base_quantity=QUANTITY,
             price_quote_per_base=PRICE,
+            quote_amount=COST,
             fee=fee,
             slippage_bps=Decimal("0.5"),
             traded_at_utc=at,

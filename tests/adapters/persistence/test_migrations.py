@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, inspect, text
@@ -21,7 +23,11 @@ from adapters.persistence.database import (
     open_database,
 )
 from adapters.persistence.log_tables import APPENDS_IN_ORDER
+from adapters.persistence.projector import Projector
+from adapters.persistence.read_models import SqlReadModels
+from application.views.rows import FillRow
 
+SAMPLES = Path(__file__).parents[2] / "samples"
 METADATA = (tables.metadata, log_tables.metadata, candle_tables.metadata, paper_tables.metadata)
 
 
@@ -84,6 +90,34 @@ def test_a_migration_that_dies_midway_leaves_nothing(
                 migrations.upgrade(url)
         assert migrations.current(url) == ""
         assert migrations.upgrade(url) == SCHEMA_VERSION
+
+
+def test_what_was_folded_before_a_migration_is_folded_again_after_it(
+    tmp_path: Path, empty_postgres_url: str
+) -> None:
+    """Safety #37: fills of the first schema, whose events have no quote amount."""
+    names = ("orders.order_intended", "orders.order_accepted", "orders.order_filled")
+    for url in (f"sqlite:///{tmp_path / 'a.db'}", empty_postgres_url):
+        with open_database(url, check_schema=False) as db, db.transaction() as connection:
+            command.upgrade(migrations._config(connection), "0001")
+            for version, name in enumerate(names, 1):
+                state = (SAMPLES / f"{name}.v1.json").read_bytes().removesuffix(b"\n")
+                stream = json.loads(state)["stream"]
+                statement = text(
+                    "INSERT INTO stored_events (originator_id, originator_version, topic, state) "
+                    "VALUES (:stream, :version, :name, :state)"
+                )
+                row = {"stream": stream, "version": version, "name": name, "state": state}
+                connection.execute(statement, row)
+            stale = "INSERT INTO projection_positions VALUES ('trading', 0, 3, 1, 'folding', '')"
+            connection.execute(text(stale))
+
+        migrations.upgrade(url)
+
+        with open_database(url) as db:
+            Projector(db).catch_up()
+            (fill,) = SqlReadModels(db).where(FillRow)
+        assert fill.quote_amount == fill.base_quantity * fill.price_quote_per_base
 
 
 def test_a_database_that_was_never_upgraded_says_what_to_do(tmp_path: Path, empty_postgres_url: str) -> None:

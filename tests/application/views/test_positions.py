@@ -9,7 +9,9 @@ from application.views.positions import after_fill, no_position
 from application.views.rows import FillRow, PositionRow
 
 
-def fill(side: str, quantity: str, price: str, fee: str = "0", fee_asset: str = "USDT") -> FillRow:
+def fill(
+    side: str, quantity: str, price: str, fee: str = "0", fee_asset: str = "USDT", *, quote: str = ""
+) -> FillRow:
     return FillRow(
         venue_account="paper-1",
         symbol="BTC/USDT",
@@ -22,6 +24,7 @@ def fill(side: str, quantity: str, price: str, fee: str = "0", fee_asset: str = 
         side=side,
         base_quantity=Decimal(quantity),
         price_quote_per_base=Decimal(price),
+        quote_amount=Decimal(quote) if quote else Decimal(quantity) * Decimal(price),
         fee_asset=fee_asset,
         fee_amount=Decimal(fee),
         slippage_bps=Decimal(0),
@@ -49,6 +52,14 @@ def test_two_buys_have_an_average_cost() -> None:
 def test_a_sale_realises_its_share() -> None:
     sold = position(fill("buy", "2", "100", "0.2"), fill("sell", "1", "150", "0.15"))
     assert figures(sold) == (Decimal(1), Decimal("100.1"), Decimal("49.75"), Decimal("0.35"))
+
+
+def test_what_the_venue_booked_counts_not_quantity_times_price() -> None:
+    """A venue that books whole cents: the owner's books have them, and so has the profit."""
+    bought = fill("buy", "0.0333", "100.07", quote="3.33")
+    sold = position(bought, fill("sell", "0.0333", "103.33", quote="3.44"))
+    assert figures(position(bought)) == (Decimal("0.0333"), Decimal("3.33"), Decimal(0), Decimal(0))
+    assert figures(sold) == (Decimal(0), Decimal(0), Decimal("0.11"), Decimal(0))
 
 
 def test_a_fee_in_base_is_quantity_that_is_gone() -> None:
