@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from application.views.positions import after_fill, no_position
 from application.views.rows import FillRow, PositionRow
 
@@ -60,6 +63,37 @@ def test_what_the_venue_booked_counts_not_quantity_times_price() -> None:
     sold = position(bought, fill("sell", "0.0333", "103.33", quote="3.44"))
     assert figures(position(bought)) == (Decimal("0.0333"), Decimal("3.33"), Decimal(0), Decimal(0))
     assert figures(sold) == (Decimal(0), Decimal(0), Decimal("0.11"), Decimal(0))
+
+
+cents = st.integers(0, 10**6).map(lambda n: Decimal(n).scaleb(-2))
+quantities = st.integers(1, 10**6).map(lambda n: Decimal(n).scaleb(-4))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(("buy", "sell")), quantities, cents, cents, st.sampled_from(("USDT", "BNB"))
+        )
+    )
+)
+def test_realised_and_unrealised_are_what_came_in_and_went_out(
+    trades: list[tuple[str, Decimal, Decimal, Decimal, str]],
+) -> None:
+    """Whatever rounding the venue does: to the last digit, as long as no more is sold than was bought."""
+    held, moved, fills, mark = Decimal(0), Decimal(0), [], Decimal("103.21")
+    for side, quantity, quote, fee, fee_asset in trades:
+        if side == "sell" and quantity > held:
+            continue
+        fills.append(fill(side, str(quantity), "100.07", str(fee), fee_asset, quote=str(quote)))
+        held += quantity if side == "buy" else -quantity
+        moved += (quote if side == "sell" else -quote) - (fee if fee_asset == "USDT" else 0)
+    if not fills:
+        return
+
+    standing = position(*fills)
+
+    assert standing.base_quantity == held
+    assert standing.realised_quote + (held * mark - standing.cost_quote) == moved + held * mark
 
 
 def test_a_fee_in_base_is_quantity_that_is_gone() -> None:
