@@ -26,7 +26,7 @@ from entrypoints.synthetic_feed import SyntheticFeed
 EMAIL = "demo@example.org"
 SIGN_IN_FILE = "demo-sign-in.json"
 SYNTHETIC_SERIES = Series("synthetic", "BTC/USDT", "1m")
-FUNDING, ALLOCATION = Decimal(10_000), Decimal(5_000)
+FUNDING, ALLOCATION = Decimal(10_000), Decimal(5_000)  # in the quote asset of the series
 _SCOPE = "system:demo"
 
 
@@ -52,14 +52,15 @@ def ensure_demo(container: Container, settings: Settings, *, candles: Path | Non
     password = _password(container, path)
     account_id = _account(container, password)
     services = container.services()
-    book_id = derived_id("paper", _SCOPE, account_id)
-    cash = _money(FUNDING)
-    opening = OpenPaperBook(book_id, account_id, (cash,), PaperTerms())
-    services.paper_accounts.open(opening, _caller("paper")).unwrap()
     series = _series(container, settings, candles)
-    bot_id = derived_id("bot", _SCOPE, series.source, series.symbol, series.interval)
+    quote = _quote(series)
+    # what trades in another asset than the first demo's has a paper account of its own, funded in that asset
+    own = () if quote == _quote(SYNTHETIC_SERIES) else (quote,)
+    book_id = derived_id("paper", _SCOPE, account_id, *own)
+    opening = OpenPaperBook(book_id, account_id, (Money(FUNDING, quote),), PaperTerms())
+    services.paper_accounts.open(opening, _caller(":".join(("paper", *own)))).unwrap()
+    bot_id = derived_id("bot", _SCOPE, series.source, series.symbol, series.interval, *own)
     parameters = {"fast": "5", "slow": "13"} if series == SYNTHETIC_SERIES else {"fast": "12", "slow": "26"}
-    quote = series.symbol.partition("/")[2]
     terms = BotTerms(
         name=f"EMA {parameters['fast']}/{parameters['slow']} on {series.source} {series.symbol}",
         strategy="ema_crossover",
@@ -123,5 +124,5 @@ def _caller(step: str) -> Caller:
     return Caller(actor=_SCOPE, command_id=f"demo:{step}", correlation_id=f"demo:{step}", scope=_SCOPE)
 
 
-def _money(amount: Decimal) -> Money:
-    return Money(amount, SYNTHETIC_SERIES.symbol.partition("/")[2])
+def _quote(series: Series) -> str:
+    return series.symbol.partition("/")[2]

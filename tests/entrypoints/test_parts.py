@@ -20,7 +20,12 @@ from application.ports.clock import ManualClock
 from application.ports.commands import Fence
 from application.ports.notifier import NotifierUnavailable
 from application.work import OutboxMessage
+from domain.bots.bot import Bot
+from domain.ledger.book import Book
+from domain.ledger.postings import bot_account
+from domain.money import Money
 from entrypoints.composition import Plan, opened
+from entrypoints.demo_account import ALLOCATION, ensure_demo
 from entrypoints.outbox_relay import OutboxRelay
 from entrypoints.private_files import read_private, write_private
 from entrypoints.settings import load_settings
@@ -170,6 +175,24 @@ def test_a_crash_of_a_handler_is_logged_and_counted_and_shows_no_secret(
     assert shown["evenkeel_unexpected_errors_total"] == 1
     assert any("nobody foresaw" in record.getMessage() for record in caplog.records)
     assert "planted-secret" not in caplog.text
+
+
+def test_each_demo_is_funded_in_what_its_pair_is_quoted_in_and_a_second_start_adds_nothing(
+    data_dir: Path, candle_file: Path
+) -> None:
+    eth = candle_file.with_name("binance_ETHBTC_1h_test.csv")
+    eth.write_bytes(candle_file.read_bytes())
+    settings = load_settings()
+    migrations.upgrade(settings.database)
+    with opened(settings, Plan(observed=False)) as container:
+        accounts = [ensure_demo(container, settings, candles=file) for file in (eth, candle_file)]
+        head = container.log().head()
+        for account, file, quote in zip(accounts, (eth, candle_file), ("BTC", "USDT"), strict=True):
+            bot: Bot = container.log().load(f"bot:{account.bot_id}").state
+            book: Book = container.log().load(f"book:{bot.book_id}").state
+            assert book.owed(bot_account(account.bot_id), quote) == Money(ALLOCATION, quote)
+            assert ensure_demo(container, settings, candles=file) == account
+        assert container.log().head() == head
 
 
 def test_a_private_file_is_its_owners_alone(tmp_path: Path) -> None:
