@@ -14,6 +14,8 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from domain.orders.order import ENDED
+
 _REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 _COMMIT_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
 _BATCH_COMMANDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -144,7 +146,7 @@ class Metrics:
         self._orders.labels("placed").inc()
 
     def order_reported(self, bot_id: str, client_order_id: str, status: str, new_fills: int) -> None:
-        if status != "open":
+        if status in ENDED:
             self._orders.labels(status).inc()
         if new_fills:
             self._fills.inc(new_fills)

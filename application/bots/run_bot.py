@@ -11,7 +11,7 @@ from application.orders.confirm_late_order import ConfirmLateOrder
 from application.orders.record_report import RecordReport, RecordUnknownOutcome, RecordVenueRefusal
 from application.orders.trade_signal import TradeSignal, sellable
 from application.ports.bot_observer import BotObserver
-from application.ports.commands import Caller, Command, CommandBus, Fence, Outcome, Result
+from application.ports.commands import Caller, Command, CommandBus, Fence, Outcome, fingerprint
 from application.ports.event_log import EventLog
 from application.ports.exchange import (
     Exchange,
@@ -43,8 +43,9 @@ class _OpenOrder:
 
     client_order_id: str
     terms: OrderTerms
-    sent: bool
+    status: str  # as told to the observer last
     decided_at_ms: int  # the close of the candle it was decided on, feed time
+    told: str = ""  # command id of the report recorded last: the same one again says nothing new
 
 
 class BotRunner:
@@ -131,7 +132,7 @@ class BotRunner:
         if self.resumes_at_ms is not None and candle.open_time_ms < self.resumes_at_ms:
             return
         if self._open is not None:
-            self._look_after(self._open, candle.open_time_ms)
+            self._look_after(self._open, candle.open_time_ms, self._feed_now_ms(candle))
         signal = self._strategy.on_candle(candle, in_position=self._in_position)
         if signal is not None and not self._winds_down:
             self._trade(signal, candle.open_time_ms, candle.close, self._feed_now_ms(candle))
@@ -144,7 +145,7 @@ class BotRunner:
         """
         opens_at = last.open_time_ms + self._interval_ms
         if self._open is not None:
-            self._look_after(self._open, opens_at)
+            self._look_after(self._open, opens_at, opens_at)
         if self._in_position and self._open is None:
             self._trade(Signal(SELL, "the candles end here"), opens_at, last.close, opens_at)
 
@@ -165,7 +166,7 @@ class BotRunner:
         outcome = self._execute(command, f"signal:{signal_id}", signal_id, signal_id)
         result = outcome.unwrap()
         if outcome.replayed:
-            self._take_back(result["client_order_id"], candle_open_time_ms)
+            self._take_back(result["client_order_id"], candle_open_time_ms, feed_now_ms)
             return
         self._observer.signal_raised(self.bot_id, signal.side)
         client_order_id = result["client_order_id"]
@@ -182,19 +183,19 @@ class BotRunner:
         )
         self._observer.order_placed(self.bot_id, client_order_id)
         self._open = _OpenOrder(
-            client_order_id, terms, sent=False, decided_at_ms=candle_open_time_ms + self._interval_ms
+            client_order_id, terms, INTENDED, decided_at_ms=candle_open_time_ms + self._interval_ms
         )
         self._send(self._open)
 
-    def _take_back(self, client_order_id: str, candle_open_time_ms: int) -> None:
+    def _take_back(self, client_order_id: str, candle_open_time_ms: int, feed_now_ms: int) -> None:
         """A signal was traded before, by this run or by a commit whose answer was lost: its order is ours."""
         if not client_order_id or self._open is not None:
             return
         self._open = self._unfinished(self._log.load(order_stream(client_order_id)).state)
         if self._open is not None:
-            self._look_after(self._open, candle_open_time_ms)
+            self._look_after(self._open, candle_open_time_ms, feed_now_ms)
 
-    def _look_after(self, order: _OpenOrder, candle_open_time_ms: int) -> None:
+    def _look_after(self, order: _OpenOrder, candle_open_time_ms: int, feed_now_ms: int) -> None:
         """Ask what became of an order; one that the venue proves it has not is sent, if that still may be.
 
         Sending it again is safe: the venue opens an id once, however late an earlier request arrives. Of what
@@ -204,30 +205,32 @@ class BotRunner:
         try:
             report = self._exchange.report(self._venue_account, order.client_order_id)
         except VenueOrderNotFound:
-            self._send_late(order, candle_open_time_ms)
+            self._send_late(order, candle_open_time_ms, feed_now_ms)
             return
         except VenueOutcomeUnknown:
             return  # asked in vain: the next candle asks again, the funds stay held
-        order.sent = True
         known = tuple(f for f in report.fills if self._known_with(f.traded_at_utc) <= candle_open_time_ms)
         if len(known) < len(report.fills):
             report = replace(report, status="open", fills=known)
         self._record(order, report)
 
-    def _send_late(self, order: _OpenOrder, candle_open_time_ms: int) -> None:
-        """Send an order that was decided on some time ago, unless a guardrail trips by now."""
+    def _send_late(self, order: _OpenOrder, candle_open_time_ms: int, feed_now_ms: int) -> None:
+        """Send an order that was decided on some time ago, unless a guardrail trips by now.
+
+        Its age is measured on the feed's clock, not by the candle at hand: a run that begins again after a
+        long time begins with the very candle that the order was decided on.
+        """
         command = ConfirmLateOrder(
             client_order_id=order.client_order_id,
             decided_on_candle_ms=order.decided_at_ms - self._interval_ms,
-            feed_now_ms=candle_open_time_ms + self._interval_ms,
+            feed_now_ms=feed_now_ms,
         )
         command_id = f"late:{order.client_order_id}:{candle_open_time_ms}"
         result = self._execute(command, command_id, order.client_order_id, order.client_order_id).unwrap()
         if result["send"]:
             self._send(order)
-        elif result["status"] in ENDED:
-            self._observer.order_reported(self.bot_id, order.client_order_id, result["status"], 0)
-            self._open = None
+        else:
+            self._stands(order, result["status"])
 
     def _known_with(self, traded_at_utc: datetime) -> int:
         """The candle with which a fill becomes known: the one that it opens or lies in, or closes."""
@@ -247,23 +250,19 @@ class BotRunner:
         except VenueRefused as refusal:
             self._end_refused(order, str(refusal))
         except VenueOutcomeUnknown as unknown:
-            order.sent = True
-            command = RecordUnknownOutcome(order.client_order_id, str(unknown) or "no answer")
-            self._execute_for(command, order, "unknown")
+            self._lose_track(order, str(unknown) or "no answer")
         else:
-            order.sent = True
             self._record(order, report)
 
     def _record(self, order: _OpenOrder, report: OrderReport) -> None:
-        command_id = f"report:{report.client_order_id}:{report.status}:{len(report.fills)}"
+        command_id = _report_id(report)
+        if command_id == order.told:
+            return
         correlation = report.client_order_id
         outcome = self._execute(RecordReport(report), command_id, correlation, report.client_order_id)
         result = outcome.unwrap()
-        self._observer.order_reported(
-            self.bot_id, report.client_order_id, result["status"], result["new_fills"]
-        )
-        if result["status"] in ENDED:
-            self._open = None
+        order.told = command_id
+        self._stands(order, result["status"], 0 if outcome.replayed else result["new_fills"])
         if self._open is None or order.terms.side == BUY:  # a sale under way still is a position
             base_owed = Decimal(result["base_owed"])
             lot = self._market.lot_size
@@ -271,14 +270,26 @@ class BotRunner:
 
     def _end_refused(self, order: _OpenOrder, reason: str) -> None:
         command = RecordVenueRefusal(order.client_order_id, reason)
-        status = self._execute_for(command, order, "refused")["status"]
-        self._observer.order_reported(self.bot_id, order.client_order_id, status, 0)
+        order_id = order.client_order_id
+        outcome = self._execute(command, f"refused:{order_id}", order_id, order_id)
+        self._stands(order, outcome.unwrap()["status"])
+
+    def _lose_track(self, order: _OpenOrder, problem: str) -> None:
+        """The venue did not say what it did. A doubt that comes after one was cleared up is a new one."""
+        order_id = order.client_order_id
+        known: Order = self._log.load(order_stream(order_id)).state
+        command_id = f"unknown:{order_id}:{known.doubts_resolved}"
+        command = RecordUnknownOutcome(order_id, problem)
+        outcome = self._execute(command, command_id, order_id, order_id)
+        self._stands(order, outcome.unwrap()["status"])
+
+    def _stands(self, order: _OpenOrder, status: str, new_fills: int = 0) -> None:
+        """Tell the observer what is new of an order, once, and let go of it when it has ended."""
+        if status != order.status or new_fills:
+            order.status = status
+            self._observer.order_reported(self.bot_id, order.client_order_id, status, new_fills)
         if status in ENDED:
             self._open = None
-
-    def _execute_for(self, command: Command, order: _OpenOrder, what: str) -> Result:
-        order_id = order.client_order_id
-        return self._execute(command, f"{what}:{order_id}", order_id, order_id).unwrap()
 
     def _execute(self, command: Command, command_id: str, correlation: str, causation: str) -> Outcome:
         caller = Caller(
@@ -311,10 +322,16 @@ class BotRunner:
         return _OpenOrder(
             order.client_order_id,
             order.terms,
-            sent=order.status != INTENDED,
+            order.status,
             decided_at_ms=decided_on_ms + self._interval_ms,
         )
 
 
 def _milliseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _report_id(report: OrderReport) -> str:
+    """The command id of a venue's report. What it says is in it, so that other news is no replay."""
+    said = (report.venue_order_id, report.status, report.reason, *(f.venue_trade_id for f in report.fills))
+    return f"report:{report.client_order_id}:{report.status}:{fingerprint(*said)[:24]}"

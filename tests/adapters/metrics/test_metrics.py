@@ -48,7 +48,8 @@ def test_the_life_of_a_bot_is_counted() -> None:
     observer.signal_raised("bot-1", "buy")
     observer.order_placed("bot-1", "o-1")
     observer.order_reported("bot-1", "o-1", "open", 0)
-    observer.order_reported("bot-1", "o-1", "filled", 2)
+    observer.order_reported("bot-1", "o-1", "partially_filled", 1)
+    observer.order_reported("bot-1", "o-1", "filled", 1)
     observer.guardrail_tripped("bot-1", "stale_data")
     observer.bot_failed("bot-1", ValueError("gone"))
     observer.worker_failed(ValueError("gone"))
@@ -58,6 +59,7 @@ def test_the_life_of_a_bot_is_counted() -> None:
     assert 'evenkeel_orders_total{status="placed"} 1.0' in shown
     assert 'evenkeel_orders_total{status="filled"} 1.0' in shown
     assert 'status="open"' not in shown
+    assert 'status="partially_filled"' not in shown
     assert "evenkeel_fills_total 2.0" in shown
     assert 'evenkeel_guardrails_tripped_total{code="stale_data"} 1.0' in shown
     assert "evenkeel_bot_failures_total 1.0" in shown

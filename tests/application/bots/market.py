@@ -15,7 +15,7 @@ from adapters.exchanges.paper.venue import PaperExchange
 from application.bots.run_bot import BotRunner
 from application.bots.run_market import MarketRunner
 from application.paper.accounts import PaperAccountService
-from application.ports.bot_observer import SilentObserver
+from application.ports.bot_observer import BotObserver, SilentObserver
 from application.ports.candle_feed import FeedUnavailable
 from application.ports.candle_store import Series
 from application.ports.commands import Caller, Command, CommandBus, Outcome
@@ -152,15 +152,21 @@ class World:
         return venue
 
     def runner(
-        self, *, bus: CommandBus | None = None, exchange: Exchange | None = None, bot_id: str = "bot-1"
+        self,
+        *,
+        bus: CommandBus | None = None,
+        exchange: Exchange | None = None,
+        bot_id: str = "bot-1",
+        observer: BotObserver | None = None,
+        feed_now_ms: Callable[[Candle], int] = lambda candle: candle.open_time_ms + HOUR_MS,
     ) -> BotRunner:
         return BotRunner(
             bot_id,
             log=self.store.log,
             bus=bus or self.store.bus,
             exchange=exchange or self.venue(),
-            observer=SilentObserver(),
-            feed_now_ms=lambda candle: candle.open_time_ms + HOUR_MS,
+            observer=observer or SilentObserver(),
+            feed_now_ms=feed_now_ms,
         )
 
     def feed(self, candles: Sequence[Candle]) -> ListFeed:

@@ -17,6 +17,7 @@ from domain.bots.bot import Bot
 from domain.orders.order import FILLED, INTENDED, REFUSED, Order
 from tests.application.bots.market import Crash, CrashingVenue, CrashPoint, World, walk
 from tests.application.harness import with_running_bot
+from tests.builders import HOUR_MS
 
 CANDLES = walk(3)
 
@@ -103,6 +104,20 @@ def test_it_is_not_sent_once_its_candle_is_stale() -> None:
 
     assert world.store.order(order_id).status == REFUSED
     assert not world.store.book().held_total("USDT").amount
+
+
+def test_its_age_is_told_by_the_feeds_clock_also_on_the_candle_it_was_decided_on() -> None:
+    """Safety #3: a run that begins again 100 hours later begins with that very candle."""
+    world, decided_on = world_with_an_unsent_order()
+    order_id = last_order(world).client_order_id
+    venue = world.venue()
+    market = world.market(world.feed(CANDLES[: decided_on + 1]), venue)
+    market.join(world.runner(exchange=venue, feed_now_ms=lambda candle: candle.open_time_ms + 101 * HOUR_MS))
+    market.run()
+
+    assert world.store.order(order_id).status == REFUSED
+    assert not world.store.book().held_total("USDT").amount
+    assert not world.venue().open_orders("book-1")
 
 
 class LosesTheRequest(CrashingVenue):
