@@ -56,3 +56,6 @@ class Services:
     paper_venue: PaperAccounts
     health: Health
     live_sources: frozenset[str] = frozenset()  # candle sources that grow while we run: synthetic, venues
+    wall_clock_sources: frozenset[str] = (
+        frozenset()
+    )  # of those, the ones whose time is the wall clock's: venues

@@ -112,6 +112,10 @@ def _health(
     )
 
 
+def _wall_clock_sources(settings: Settings) -> frozenset[str]:
+    return settings.venues_followed_live
+
+
 def _live_sources(settings: Settings) -> frozenset[str]:
     return settings.venues_followed_live | {SYNTHETIC}
 
@@ -202,6 +206,7 @@ class Container(containers.DeclarativeContainer):
     import_candles = providers.Singleton(ImportCandles, candles, providers.Object(_read_candles), monotonic)
     download_candles = providers.Singleton(_downloader, candles, clock)
     live_sources = providers.Singleton(_live_sources, settings)
+    wall_clock_sources = providers.Singleton(_wall_clock_sources, settings)
 
     services = providers.Singleton(
         Services,
@@ -219,6 +224,7 @@ class Container(containers.DeclarativeContainer):
         paper_venue=exchange,
         health=health,
         live_sources=live_sources,
+        wall_clock_sources=wall_clock_sources,
     )
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from application.accounts.sign_in import require_acceptable_password
 from application.bots.manage_bots import CreateBot, StartBot
-from application.bots.start_point import start_after
 from application.paper.accounts import OpenPaperBook
 from application.ports.candle_store import Series
 from application.ports.commands import Caller, derived_id
 from application.ports.paper_accounts import PaperTerms
+from application.queries.starting_points import after_candle
 from domain.accounts.account import AUDITOR, OPERATOR, TRADER
 from domain.bots.events import BotTerms
 from domain.errors import InvalidValue
@@ -73,7 +73,7 @@ def ensure_demo(container: Container, settings: Settings, *, candles: Path | Non
     )
     create = CreateBot(bot_id, account_id, book_id, book_is_new=False, terms=terms)
     services.bus.execute(create, _caller(f"create:{bot_id}")).unwrap()
-    begins = start_after(services.candles, terms, services.live_sources)
+    begins = after_candle(services, bot_id, None, resuming=False)
     services.bus.execute(StartBot(bot_id, account_id, begins), _caller(f"start:{bot_id}"))
     return DemoAccount(email=EMAIL, password=password, sign_in_file=path, series=series, bot_id=bot_id)
 

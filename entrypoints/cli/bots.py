@@ -107,18 +107,23 @@ def show(bot: BotId, database_url: options.DatabaseUrl = None, as_json: options.
 @bots.command()
 def start(
     bot: BotId,
+    start_from: Annotated[
+        str | None,
+        typer.Option(help="beginning or now; left out: now on a live series, else the beginning."),
+    ] = None,
     user: options.User = None,
     database_url: options.DatabaseUrl = None,
     as_json: options.Json = False,
 ) -> None:
-    """Start a bot: a live series is traded from now on, an imported one from its start.
+    """Start a bot: a live series is traded from now on, an imported one from its beginning.
 
     It trades while a worker runs (`evenkeel serve` or `evenkeel worker`).
 
-    Example: `evenkeel bots start bot-1a2b`
+    Examples: `evenkeel bots start bot-1a2b`, `evenkeel bots start bot-1a2b --start-from beginning`
     """
     output = Output(as_json=as_json)
-    _tell(output, writing("bots.start", {"bot_id": bot, "user": user}, database_url, output))
+    arguments = {"bot_id": bot, "user": user, "start_from": start_from}
+    _tell(output, writing("bots.start", arguments, database_url, output))
 
 
 @bots.command()
@@ -128,7 +133,7 @@ def resume(
     database_url: options.DatabaseUrl = None,
     as_json: options.Json = False,
 ) -> None:
-    """Let a paused bot trade again.
+    """Let a paused bot trade again: a live series from now on, an imported one from where its run stood.
 
     Example: `evenkeel bots resume bot-1a2b`
     """

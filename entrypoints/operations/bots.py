@@ -13,9 +13,9 @@ from application.bots.manage_bots import (
     StartBot,
     StopBot,
 )
-from application.bots.start_point import start_after
 from application.ports.commands import derived_id
 from application.queries.books import newest_open_paper_book
+from application.queries.starting_points import after_candle
 from application.streams import bot_stream
 from domain.bots.bot import Bot
 from domain.bots.errors import UnknownBot
@@ -58,12 +58,14 @@ def create(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
 
 def start(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
     bot = _bot(desk, arguments)
-    return desk.run(StartBot(bot.bot_id, bot.owner_id, _start_after(desk, bot)))
+    after = after_candle(desk.services, bot.bot_id, arguments.get("start_from"), resuming=False)
+    return desk.run(StartBot(bot.bot_id, bot.owner_id, after))
 
 
 def resume(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
     bot = _bot(desk, arguments)
-    return desk.run(ResumeBot(bot.bot_id, bot.owner_id, _start_after(desk, bot)))
+    after = after_candle(desk.services, bot.bot_id, None, resuming=True)
+    return desk.run(ResumeBot(bot.bot_id, bot.owner_id, after))
 
 
 def pause(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
@@ -90,12 +92,6 @@ def _bot(desk: OperatorDesk, arguments: Arguments) -> Bot:
     if not bot.exists or (arguments.get("user") and bot.owner_id != desk.user(arguments)):
         raise UnknownBot(bot_id=arguments["bot_id"])
     return bot
-
-
-def _start_after(desk: OperatorDesk, bot: Bot) -> int | None:
-    if bot.terms is None:
-        raise UnknownBot(bot_id=bot.bot_id)
-    return start_after(desk.services.candles, bot.terms, desk.services.live_sources)
 
 
 OPERATIONS: dict[str, Operation] = {

@@ -65,6 +65,24 @@ def test_a_person_is_registered_funded_and_gets_a_bot(cli: Cli) -> None:
     assert reset["previous_paper_account_id"] == opened["paper_account_id"]
 
 
+def test_a_start_says_which_candles_a_bot_trades_on(cli: Cli) -> None:
+    cli("users", "create", "ann@example.org")
+    bot = cli("bots", "create", "BTC/USDT", "--json").json["bot_id"]
+
+    def begins_after(start_from: str) -> int | None:
+        assert cli("bots", "start", bot, "--start-from", start_from).code == 0
+        position = cli("log", "tail", "-n", "1", "--json").json[-1]["position"]
+        started = cli("log", "show", position, "--json").json
+        assert started["name"] == "bots.bot_started"
+        assert cli("bots", "stop", bot).code == 0
+        after: int | None = started["data"]["after_candle_ms"]
+        return after
+
+    assert begins_after("beginning") is None
+    assert begins_after("now")
+    assert "beginning or now" in cli("bots", "start", bot, "--start-from", "then").err
+
+
 def test_a_bot_on_a_pair_nobody_has_money_for_is_created(cli: Cli) -> None:
     cli("users", "create", "ann@example.org")
     bot = cli("bots", "create", "BTC/GBP", "--json")
