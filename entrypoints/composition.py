@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
-from typing import Literal
+from typing import Any, Literal
 
 from dependency_injector import containers, providers
 
@@ -122,21 +122,22 @@ def _live_sources(settings: Settings) -> frozenset[str]:
 
 def _open_feed(settings: Settings, candles: CandleStore, clock: Clock) -> Callable[[Series], CandleFeed]:
     live, speed = settings.venues_followed_live, parse_speed(settings.replay_speed)
+    loaded: dict[str, Any] = {}
 
     def open_feed(series: Series) -> CandleFeed:
         if series.source == SYNTHETIC:
             return SyntheticFeed(candles, clock, candles_per_s=settings.synthetic_candles_per_s)
         if series.source in live:
-            return LiveFeed(
-                _venue_candles(series.source, clock), candles, poll_s=settings.feed_poll_s, clock=clock
-            )
+            source = _venue_candles(series.source, clock, loaded)
+            return LiveFeed(source, candles, poll_s=settings.feed_poll_s, clock=clock)
         return ReplayFeed(candles, speed=speed)
 
     return open_feed
 
 
 def _downloader(candles: CandleStore, clock: Clock) -> Callable[[str], DownloadCandles]:
-    return lambda venue: DownloadCandles(candles, _venue_candles(venue, clock), clock, monotonic)
+    loaded: dict[str, Any] = {}
+    return lambda venue: DownloadCandles(candles, _venue_candles(venue, clock, loaded), clock, monotonic)
 
 
 def _read_candles(
@@ -147,10 +148,10 @@ def _read_candles(
     return read_candles(path, interval=interval, from_ms=from_ms, until_ms=until_ms)
 
 
-def _venue_candles(venue: str, clock: Clock) -> CandleSource:
+def _venue_candles(venue: str, clock: Clock, loaded: MutableMapping[str, Any]) -> CandleSource:
     from adapters.exchanges.ccxt_candles import CcxtCandles  # takes a second: only who needs a venue waits
 
-    return CcxtCandles(venue, clock)
+    return CcxtCandles(venue, clock, loaded=loaded)
 
 
 def require_live_venues(settings: Settings) -> None:

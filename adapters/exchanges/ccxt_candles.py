@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
@@ -76,8 +76,18 @@ class CcxtCandles:
     CandleSourceUnavailable. Anything else a venue refuses is not tried again.
     """
 
-    def __init__(self, exchange: str, clock: Clock, *, client: Any = None, attempts: int = 5) -> None:
+    def __init__(
+        self,
+        exchange: str,
+        clock: Clock,
+        *,
+        loaded: MutableMapping[str, Any] | None = None,
+        client: Any = None,
+        attempts: int = 5,
+    ) -> None:
+        """`loaded`, where sources share it: a client by exchange whose markets the next ones take over."""
         self._client = client or open_client(exchange)
+        self._loaded = {} if loaded is None else loaded
         self._clock = clock
         self._attempts = attempts
         self._name = exchange
@@ -113,16 +123,14 @@ class CcxtCandles:
                 cursor += limit * step
 
     def _prepare(self, symbol: str, interval: str) -> int:
-        """Loads the venue's markets once; candles a page."""
+        """Sees to the venue's markets, once; candles a page."""
         client = self._client
         _require_candles(client, self._name)
         if interval not in client.timeframes:
             known = ", ".join(client.timeframes)
             raise InvalidValue("interval", f"{self._name} has no candles of {interval}; it has {known}")
         if not client.markets:
-            self._ask(client.load_markets)
-            if not client.markets:  # so does ccxt read a page of HTML
-                raise CandleSourceUnavailable(source=self._name, problem="it lists no markets")
+            self._find_markets(symbol)
         # The venue's digits, not a float's. Only now: ccxt calculates with numbers while it loads markets.
         client.number = str
         client.on_json_response = partial(json.loads, parse_float=str)
@@ -130,6 +138,17 @@ class CcxtCandles:
             raise UnknownSymbol(source=self._name, symbol=symbol)
         limit = client.feature_value(symbol, "fetchOHLCV", "limit")
         return int(limit) if limit else _USUAL_PAGE
+
+    def _find_markets(self, symbol: str) -> None:
+        """Those that are loaded already, unless the pair has been listed since."""
+        known = self._loaded.get(self._name)
+        if known is not None and symbol in known.markets:
+            self._client.set_markets_from_exchange(known)
+            return
+        self._ask(self._client.load_markets)
+        if not self._client.markets:  # so does ccxt read a page of HTML
+            raise CandleSourceUnavailable(source=self._name, problem="it lists no markets")
+        self._loaded[self._name] = self._client
 
     def _fetch(self, symbol: str, interval: str, since_ms: int, limit: int) -> Sequence[Candle]:
         def request() -> list[Candle]:

@@ -114,6 +114,7 @@ class LiveFeed:
     trades simply has none.
     Errors: FeedUnavailable while the venue cannot be reached or answers nonsense (nothing of that is kept);
     CandleConflict where it contradicts a stored candle. Following again goes on after the last candle.
+    The source is the feed's own: it is closed with it.
     """
 
     def __init__(
@@ -158,6 +159,7 @@ class LiveFeed:
 
     def close(self) -> None:
         self._closed.set()
+        self._source.close()
 
     def _newly_closed(self, series: Series, from_ms: int) -> Iterator[Candle]:
         pages = self._source.closed_candles(

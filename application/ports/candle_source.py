@@ -56,3 +56,7 @@ class CandleSource(Protocol):
     ) -> Iterator[Sequence[Candle]]:
         """Pages of candles. Each page is asked for only when the one before was taken."""
         ...
+
+    def close(self) -> None:
+        """Give the connections back; from any thread, and more than once."""
+        ...

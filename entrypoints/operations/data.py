@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
@@ -22,13 +23,15 @@ def import_files(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
 
 
 def download(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
-    report = desk.download_candles(arguments["exchange"])(
-        arguments["symbol"],
-        arguments["interval"],
-        from_ms=arguments["from_ms"],
-        until_ms=arguments.get("until_ms"),
-        progress=desk.progress,
-    )
+    downloading = desk.download_candles(arguments["exchange"])
+    with closing(downloading.source):
+        report = downloading(
+            arguments["symbol"],
+            arguments["interval"],
+            from_ms=arguments["from_ms"],
+            until_ms=arguments.get("until_ms"),
+            progress=desk.progress,
+        )
     return asdict(report)
 
 

@@ -118,7 +118,7 @@ def test_the_banner_for_people_says_what_to_try(start: Start, candle_file: Path)
 
 def test_the_demo_trades_a_pair_that_is_not_quoted_in_usdt(start: Start, candle_file: Path) -> None:
     series = candle_file.rename(candle_file.with_name("binance_ETHBTC_1h_test.csv"))
-    running = start(*SERVE, "--demo", "--candles", str(series))
+    running = start(*SERVE, "--demo", "--candles", str(series), EVENKEEL_REPLAY_SPEED="max")
     running.logged('"fills": 1')
     with sign_in(banner(running)) as client:
         assets = {wallet["asset"] for wallet in client.get("/v1/wallets").json()["items"]}

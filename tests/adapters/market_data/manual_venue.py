@@ -23,10 +23,14 @@ class ManualVenue:
         self.clock = ManualClock(EPOCH + timedelta(milliseconds=START_MS))
         self.unreachable = False
         self.asked_from: list[int] = []
+        self.closed = False
 
     def close_until(self, hour: int, minutes: int = 1) -> None:
         """Moves the clock to shortly after that many candles have closed."""
         self.clock.move_to(EPOCH + timedelta(milliseconds=START_MS + hour * HOUR_MS, minutes=minutes))
+
+    def close(self) -> None:
+        self.closed = True
 
     def closed_candles(
         self, symbol: str, interval: str, *, from_ms: int, until_ms: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -207,6 +208,25 @@ def test_the_pause_a_venue_asks_for_is_kept(venue: StubVenue, clock: ManualClock
         source.close()
 
     assert pauses == [1.0]
+
+
+def test_a_source_that_is_opened_again_loads_the_markets_no_second_time(
+    venue: StubVenue, clock: ManualClock
+) -> None:
+    loaded: dict[str, Any] = {}
+    for _ in range(2):
+        with closing(CcxtCandles("binance", clock, loaded=loaded, client=venue.client())) as source:
+            pages = list(
+                source.closed_candles("BTC/USDT", "1h", from_ms=START_MS, until_ms=START_MS + 5 * HOUR_MS)
+            )
+            assert [candle for page in pages for candle in page] == clean(5)
+    assert [path for path, _ in venue.requests].count("/api/v3/exchangeInfo") == 1
+
+    # a pair that was not among them may be new
+    source = CcxtCandles("binance", clock, loaded=loaded, client=venue.client())
+    with closing(source), pytest.raises(UnknownSymbol):
+        next(source.closed_candles("BTC/MOON", "1h", from_ms=START_MS, until_ms=START_MS + HOUR_MS))
+    assert [path for path, _ in venue.requests].count("/api/v3/exchangeInfo") == 2
 
 
 def test_the_rate_limit_of_the_venue_is_on() -> None:

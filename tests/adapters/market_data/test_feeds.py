@@ -157,6 +157,15 @@ def test_nonsense_from_the_venue_is_an_outage_and_is_not_kept() -> None:
     assert list(store.read(SERIES)) == []
 
 
+def test_a_live_feed_closes_its_venue_with_it() -> None:
+    venue = ManualVenue([])
+    feed, _ = live(venue, MemoryCandleStore())
+    feed.close()
+    assert venue.closed
+    assert list(feed.follow(SERIES)) == []
+    assert venue.asked_from == []
+
+
 def test_a_feed_follows_only_its_own_venue() -> None:
     venue = ManualVenue([])
     feed, _ = live(venue, MemoryCandleStore())
