@@ -47,12 +47,14 @@ class Desk:
         self.seen = Seen()
         self.warnings = BotWarnings(services.candles, services.live_sources)
         self.streams = StreamHub(services.log, self.readers, options)
+        self._venue = Workers("evenkeel-venue", threads=1, backlog=options.read_backlog)
         self._venue_follows = Together(self._make_venue_follow)
 
     async def aclose(self) -> None:
         """End the streams, then the threads; work that has begun is finished."""
         await self.streams.aclose()
         await asyncio.to_thread(self.readers.close)
+        await asyncio.to_thread(self._venue.close)
         await asyncio.to_thread(self.passwords.close)
 
     async def read(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -64,7 +66,7 @@ class Desk:
         await self._venue_follows.do(book_id)
 
     async def _make_venue_follow(self, book_ids: list[str]) -> None:
-        await self.read(self.services.paper_accounts.make_venue_follow, *book_ids)
+        await self._venue.run(self.services.paper_accounts.make_venue_follow, *book_ids)  # no read in front
 
     async def moment(self, at: str | None) -> Moment | None:
         """`at` of a query; None is now."""

@@ -30,6 +30,9 @@ from application.views.projections import FOLLOWERS
 FOLDING, STOPPED = "folding", "stopped"
 CACHED_ROWS = 50_000
 PATIENCE_S = 10.0
+GATHERING_S = 0.025
+"""What is appended within this time after news came is folded in one transaction. Under load a fold for every
+commit would take the writer's processor time, and on SQLite its connection, away from it."""
 _LOOK_AGAIN_S = 0.02
 log = logging.getLogger(__name__)
 
@@ -154,6 +157,7 @@ class Projector:
                 more = False
             if not more:
                 self._wake.wait(self._poll_s)
+                self._stopping.wait(GATHERING_S)
                 self._wake.clear()
 
     def _has_news(self) -> bool:
