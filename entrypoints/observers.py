@@ -49,7 +49,7 @@ class HttpObservers:
     def __init__(self, observers: Sequence[HttpObserver]) -> None:
         self._observers = observers
 
-    def request_finished(self, method: str, route_template: str, status: int, seconds: float) -> None:
+    def request_finished(self, method: str, route_template: str, status: int, seconds: float | None) -> None:
         for observer in self._observers:
             observer.request_finished(method, route_template, status, seconds)
 

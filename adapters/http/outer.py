@@ -104,10 +104,12 @@ class Outer:
         error_log.error("unexpected %s", type(error).__name__, extra={"request_id": request_id})
         self._observer.unexpected_error(error, request_id)
 
-    def finished(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
+    def finished(
+        self, scope: Scope, status: int, seconds: float, request_id: str, *, is_stream: bool
+    ) -> None:
         template = str(scope.get("path_template") or "unmatched")
         method = str(scope.get("method", ""))
-        self._observer.request_finished(method, template, status, seconds)
+        self._observer.request_finished(method, template, status, None if is_stream else seconds)
         level = _level(method, template, status, seconds)
         if access_log.isEnabledFor(level):
             duration_ms = round(seconds * 1000, 1)
@@ -123,7 +125,7 @@ class _Exchange:
         self._request_id, self._path = request_id, str(scope.get("path", ""))
         self._received = 0
         self._status = 0
-        self._too_large = self._body_ended = self._cut_off = False
+        self._too_large = self._body_ended = self._cut_off = self._is_stream = False
 
     async def run(self) -> None:
         began = time.perf_counter()
@@ -143,9 +145,8 @@ class _Exchange:
             self._report(error)
             await self._answer("unexpected_error", "something went wrong on our side")
         finally:
-            self._outer.finished(
-                self._scope, self._status or CLIENT_GONE, time.perf_counter() - began, self._request_id
-            )
+            seconds, status = time.perf_counter() - began, self._status or CLIENT_GONE
+            self._outer.finished(self._scope, status, seconds, self._request_id, is_stream=self._is_stream)
 
     async def _limited_receive(self) -> HTTPReceiveMessage | Any:
         message: Any = await self._receive()
@@ -170,6 +171,7 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self._status = CLIENT_GONE if self._cut_off else message["status"]
             headers = list(message.get("headers", []))
+            self._is_stream = any(value.startswith(b"text/event-stream") for _, value in headers)
             present = frozenset(name.lower() for name, _ in headers)
             message["headers"] = [*headers, *self._outer.headers(self._path, self._request_id, present)]
         await self._send(message)

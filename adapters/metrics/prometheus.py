@@ -24,18 +24,10 @@ Lags = Callable[[], Mapping[str, int]]
 """How many log ids each projection is behind; asked at every scrape."""
 
 
-class Metrics:
-    """Observes the API, the writer and the bots. One per process, with a registry of its own.
+class RequestMetrics:
+    """An HttpObserver."""
 
-    Label values are bounded: route templates, command classes, refusal codes, bots that run here. Nothing
-    that a request brings (a path, an id, an address) becomes a label.
-    """
-
-    def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
-        GCCollector(registry=registry)
+    def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
             "evenkeel_http_requests",
             "Answered requests, by route template",
@@ -44,7 +36,7 @@ class Metrics:
         )
         self._request_seconds = Histogram(
             "evenkeel_http_request_seconds",
-            "From a request's first byte to its answer's last",
+            "From a request's first byte to its answer's last; event streams have none",
             ("method", "route"),
             buckets=_REQUEST_SECONDS,
             registry=registry,
@@ -55,6 +47,20 @@ class Metrics:
             ("error",),
             registry=registry,
         )
+
+    def request_finished(self, method: str, route_template: str, status: int, seconds: float | None) -> None:
+        self._requests.labels(method, route_template, str(status)).inc()
+        if seconds is not None:
+            self._request_seconds.labels(method, route_template).observe(seconds)
+
+    def unexpected_error(self, error: BaseException, request_id: str) -> None:
+        self._unexpected.labels(type(error).__name__).inc()
+
+
+class CommandMetrics:
+    """A WriterObserver; the command bus tells it what each command came to."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
         self._commands = Counter(
             "evenkeel_commands",
             "Commands by class, and whether they were accepted, refused, replayed or failed",
@@ -64,13 +70,13 @@ class Metrics:
         self._refusals = Counter("evenkeel_refusals", "Refusals by code", ("code",), registry=registry)
         self._batch = Histogram(
             "evenkeel_commit_batch_commands",
-            "Commands in one commit",
+            "Commands in one batch of the writer",
             buckets=_BATCH_COMMANDS,
             registry=registry,
         )
         self._commit_seconds = Histogram(
             "evenkeel_commit_seconds",
-            "One commit of the writer",
+            "A batch, from queue to answers: keys looked up, commands decided, conflicts, the commit",
             buckets=_COMMIT_SECONDS,
             registry=registry,
         )
@@ -85,6 +91,26 @@ class Metrics:
             "Batches that another process's append made the writer decide again",
             registry=registry,
         )
+
+    def command_done(self, kind: str, outcome: str) -> None:
+        self._commands.labels(kind, outcome).inc()
+
+    def batch(self, *, size: int, queue_age_s: float, commit_s: float) -> None:
+        self._batch.observe(size)
+        self._queue_age.observe(queue_age_s)
+        self._commit_seconds.observe(commit_s)
+
+    def conflict(self) -> None:
+        self._conflicts.inc()
+
+    def refused(self, *, code: str) -> None:
+        self._refusals.labels(code).inc()
+
+
+class BotMetrics:
+    """A BotObserver."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
         self._signals = Counter("evenkeel_signals", "Signals of bots", ("side",), registry=registry)
         self._guardrails = Counter(
             "evenkeel_guardrails_tripped", "Signals that were not traded", ("code",), registry=registry
@@ -101,37 +127,6 @@ class Metrics:
         )
         self._heartbeats = _Heartbeats()
         registry.register(self._heartbeats)
-
-    def watch_projections(self, lags: Lags) -> None:
-        """Show each projection's lag; where it cannot be asked, the scrape goes on without it."""
-        self.registry.register(_Lag(lags))
-
-    # -- the API ---------------------------------------------------------------------------------------------
-
-    def request_finished(self, method: str, route_template: str, status: int, seconds: float) -> None:
-        self._requests.labels(method, route_template, str(status)).inc()
-        self._request_seconds.labels(method, route_template).observe(seconds)
-
-    def unexpected_error(self, error: BaseException, request_id: str) -> None:
-        self._unexpected.labels(type(error).__name__).inc()
-
-    # -- the writer ------------------------------------------------------------------------------------------
-
-    def command_done(self, kind: str, outcome: str) -> None:
-        self._commands.labels(kind, outcome).inc()
-
-    def batch(self, *, size: int, queue_age_s: float, commit_s: float) -> None:
-        self._batch.observe(size)
-        self._queue_age.observe(queue_age_s)
-        self._commit_seconds.observe(commit_s)
-
-    def conflict(self) -> None:
-        self._conflicts.inc()
-
-    def refused(self, *, code: str) -> None:
-        self._refusals.labels(code).inc()
-
-    # -- the bots --------------------------------------------------------------------------------------------
 
     def candle_seen(self, bot_id: str) -> None:
         self._heartbeats.beat(bot_id)
@@ -160,6 +155,25 @@ class Metrics:
     def bot_ages_seconds(self) -> Mapping[str, float]:
         """Seconds since each bot that runs here last worked through a candle."""
         return self._heartbeats.ages_seconds()
+
+
+class Metrics(RequestMetrics, CommandMetrics, BotMetrics):
+    """Observes the API, the writer and the bots. One per process, with a registry of its own.
+
+    Label values are bounded: route templates, command classes, refusal codes, bots that run here. Nothing
+    that a request brings (a path, an id, an address) becomes a label.
+    """
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        for of_this_process in (ProcessCollector, PlatformCollector, GCCollector):
+            of_this_process(registry=registry)
+        for part in (RequestMetrics, CommandMetrics, BotMetrics):
+            part.__init__(self, registry)
+
+    def watch_projections(self, lags: Lags) -> None:
+        """Show each projection's lag; where it cannot be asked, the scrape goes on without it."""
+        self.registry.register(_Lag(lags))
 
 
 class _Heartbeats:

@@ -11,7 +11,9 @@ _log = logging.getLogger("evenkeel.http.errors")
 class HttpErrorLog:
     """An HttpObserver. Requests as such are logged by the face itself."""
 
-    def request_finished(self, method: str, route_template: str, status: int, seconds: float) -> None: ...
+    def request_finished(
+        self, method: str, route_template: str, status: int, seconds: float | None
+    ) -> None: ...
 
     def unexpected_error(self, error: BaseException, request_id: str) -> None:
         _log.error(

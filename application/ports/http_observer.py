@@ -8,8 +8,11 @@ from typing import Protocol
 class HttpObserver(Protocol):
     """Told of every request, for metrics and error reports. Must not raise and must not block."""
 
-    def request_finished(self, method: str, route_template: str, status: int, seconds: float) -> None:
-        """`route_template` is bounded ("/v1/bots/{bot_id}", or "unmatched"), so it can be a label."""
+    def request_finished(self, method: str, route_template: str, status: int, seconds: float | None) -> None:
+        """`route_template` is bounded ("/v1/bots/{bot_id}", or "unmatched"), so it can be a label.
+
+        `seconds` is None for an event stream: how long somebody listened is no time that we took to answer.
+        """
         ...
 
     def unexpected_error(self, error: BaseException, request_id: str) -> None:
@@ -20,6 +23,8 @@ class HttpObserver(Protocol):
 class SilentHttpObserver:
     """Counts nothing."""
 
-    def request_finished(self, method: str, route_template: str, status: int, seconds: float) -> None: ...
+    def request_finished(
+        self, method: str, route_template: str, status: int, seconds: float | None
+    ) -> None: ...
 
     def unexpected_error(self, error: BaseException, request_id: str) -> None: ...

@@ -76,10 +76,12 @@ class Health:
 @dataclass
 class Observer:
     finished: list[tuple[str, str, int]] = field(default_factory=list)
+    timed: list[bool] = field(default_factory=list)
     errors: list[tuple[BaseException, str]] = field(default_factory=list)
 
-    def request_finished(self, method: str, route_template: str, status: int, seconds: float) -> None:
+    def request_finished(self, method: str, route_template: str, status: int, seconds: float | None) -> None:
         self.finished.append((method, route_template, status))
+        self.timed.append(seconds is not None)
 
     def unexpected_error(self, error: BaseException, request_id: str) -> None:
         self.errors.append((error, request_id))

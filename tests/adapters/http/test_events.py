@@ -46,6 +46,14 @@ async def test_first_comes_everything_then_what_changes(stack: Stack, alice: Per
         assert position.startswith("0-")
 
 
+async def test_how_long_somebody_listened_is_no_time_of_ours(stack: Stack, alice: Person) -> None:
+    async with exchange(stack.app, "GET", "/v1/events", headers=watching(alice)) as stream:
+        await stream.frame("state")
+    await alice.client.get("/v1/events", headers={"Authorization": "Bearer wrong"})
+    told = zip(stack.observer.finished, stack.observer.timed, strict=True)
+    assert [timed for (_, route, _), timed in told if route == "/v1/events"] == [False, True]
+
+
 async def test_a_reconnect_hears_what_it_missed_and_nothing_twice(stack: Stack, alice: Person) -> None:
     account = await alice.paper_account("100 USDT")
     async with exchange(stack.app, "GET", "/v1/events", headers=watching(alice)) as stream:

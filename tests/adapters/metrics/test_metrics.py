@@ -41,6 +41,14 @@ def test_requests_are_counted_by_route_template_and_status() -> None:
     assert 'evenkeel_unexpected_errors_total{error="KeyError"} 1.0' in shown
 
 
+def test_an_event_stream_is_counted_but_not_timed() -> None:
+    metrics = Metrics()
+    metrics.request_finished("GET", "/v1/events", 200, None)
+    shown = scraped(metrics)
+    assert 'evenkeel_http_requests_total{method="GET",route="/v1/events",status="200"} 1.0' in shown
+    assert 'evenkeel_http_request_seconds_count{method="GET",route="/v1/events"}' not in shown
+
+
 def test_the_life_of_a_bot_is_counted() -> None:
     metrics = Metrics()
     observer: BotObserver = metrics
