@@ -30,7 +30,6 @@ from adapters.http.edge import (
     page_of,
     parse_cursor,
 )
-from adapters.http.paper_accounts import shown
 from adapters.http.preconditions import OnlyAt, Warned, etag, matches
 from application.bots.manage_bots import (
     AllocateToBot,
@@ -43,7 +42,7 @@ from application.bots.manage_bots import (
 )
 from application.ports.candle_store import Series
 from application.ports.commands import Caller, Command, derived_id
-from application.queries.asset_codes import parse_paper_asset, parse_paper_money
+from application.queries.asset_codes import parse_paper_asset, parse_paper_money, shown_asset
 from application.queries.books import newest_open_paper_book
 from application.queries.starting_points import BEGINNING, NOW, after_candle
 from application.queries.trading import BotDetails, BotView, bot_from_row, bot_with_warnings
@@ -129,8 +128,9 @@ class BotAnswer:
     strategy: str
     status: str
     run: int
-    allocation: str
-    allocated: str
+    allocation: str  # what it is to have, of the asset below
+    allocated: str  # what it has
+    allocation_asset: str
     version: int
     warnings: Sequence[str] = ()  # told when it is created: what will keep it from trading, and the way out
 
@@ -308,9 +308,10 @@ def _book_of(desk: Desk, owner_id: str, named: str | None) -> tuple[str, bool]:
 
 
 def _bot(result: Mapping[str, Any]) -> BotAnswer:
-    return BotAnswer(
-        **{**result, "allocation": shown(result["allocation"]), "allocated": shown(result["allocated"])}
-    )
+    allocation, asset = result["allocation"].split()
+    allocated, _ = result["allocated"].split()
+    amounts = {"allocation": allocation, "allocated": allocated, "allocation_asset": shown_asset(asset)}
+    return BotAnswer(**{**result, **amounts})
 
 
 def _tag(result: Mapping[str, Any]) -> dict[str, str]:

@@ -31,6 +31,11 @@ AnyRequest = Request[Any, Any, Any]
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
+_HOW_TO_KEY = (
+    "with a new UUID for each new request, and the same one when you repeat a request because its answer "
+    "was lost"
+)
+
 
 class Desk:
     """Holds no state of the platform's: threads, limits of sign-ins, open streams, who was here just now."""
@@ -113,14 +118,12 @@ class Desk:
 
 
 def require_key(raw_key: str | None) -> str:
-    """The Idempotency-Key header, a UUID; Problem 400 without one."""
+    """The Idempotency-Key header, a UUID; Problem 400 without one, or for something else."""
     key = (raw_key or "").strip()
+    if not key:
+        raise Problem("idempotency_key_missing", f"send an Idempotency-Key header {_HOW_TO_KEY}")
     if not _UUID.fullmatch(key):
-        raise Problem(
-            "idempotency_key_missing",
-            "send an Idempotency-Key header with a new UUID for each new request, and the same one when you "
-            "repeat a request because its answer was lost",
-        )
+        raise Problem("idempotency_key_invalid", f"the Idempotency-Key is no UUID; send one {_HOW_TO_KEY}")
     return key.lower()
 
 

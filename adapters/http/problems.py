@@ -20,6 +20,7 @@ from domain.errors import DomainError
 MEDIA_TYPE = "application/problem+json"
 STATUS: Mapping[str, int] = {
     "malformed_request": 400,
+    "idempotency_key_invalid": 400,
     "idempotency_key_missing": 400,
     "not_signed_in": 401,
     "bad_credentials": 401,

@@ -135,7 +135,12 @@ class _Operation:
             if name in UNKNOWN:
                 yield UNKNOWN[name]
         if self._is_command:
-            yield from ("idempotency_key_missing", "idempotency_key_reused", "command_still_running")
+            yield from (
+                "idempotency_key_missing",
+                "idempotency_key_invalid",
+                "idempotency_key_reused",
+                "command_still_running",
+            )
             if "not_signed_in" in guarded:
                 yield "account_frozen"
         if "If-Match" in self._parameters["header"]:

@@ -216,7 +216,7 @@ def test_a_bot_on_pounds_needs_no_wallet_over_http(server: Server) -> None:
         answered = ann.post("/v1/bots", bot_on("BTC/GBP", allocation="0"))
         created, position_then = answered.json(), answered.headers["Evenkeel-Position"]
         bot = f"/v1/bots/{created['bot_id']}"
-        assert created["allocated"] == "0 GBP.PAPER"
+        assert (created["allocated"], created["allocation_asset"]) == ("0", "GBP.PAPER")
         assert ann.post(f"{bot}/starts").json()["status"] == "running"
         found = ann.get("/v1/wallets", min_position=position_then)["items"]
         wallets = {wallet["asset"]: wallet["total"] for wallet in found}
@@ -229,7 +229,7 @@ def test_a_bot_on_pounds_needs_no_wallet_over_http(server: Server) -> None:
         account = created["paper_account_id"]
         ann.post(f"/v1/paper-accounts/{account}/deposits", {"amount": "1000", "asset": "GBP"})
         given = ann.post(f"{bot}/allocations", {"amount": "400", "asset": "GBP"}).json()
-        assert given["allocated"] == "400 GBP.PAPER"
+        assert given["allocated"] == "400"
         ann.post(f"{bot}/starts")
         until(lambda: ann.get(f"{bot}/fills")["items"], "fills")
         assert ann.get(f"/v1/books/{account}/trial-balance")["balanced"] is True

@@ -28,7 +28,7 @@ async def test_a_bot_needs_no_wallet(alice: Person) -> None:
     path = f"/v1/paper-accounts/{accounts[0]['paper_account_id']}/deposits"
     assert (await alice.post(path, {"amount": "100", "asset": "GBP"})).status_code == 201
     started = await alice.post(f"/v1/bots/{bots[0]}/starts")
-    assert started.json()["allocated"] == "100 GBP.PAPER"
+    assert started.json()["allocated"] == "100"
 
 
 async def test_a_bot_goes_to_the_newest_open_account(alice: Person) -> None:
