@@ -15,10 +15,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from adapters.persistence.database import SCHEMA_VERSION, open_database, sqlite_note, sqlite_path
-from application.ports.event_log import StoreUnavailable
-from domain.errors import DomainError
 from entrypoints.control import address_file
 from entrypoints.private_files import read_private
+from entrypoints.problems import problem_of
 from entrypoints.settings import PREFIX, Settings, unknown_variables
 
 OK, NOTE, FAILED = "ok", "note", "FAILED"
@@ -54,14 +53,14 @@ def findings(settings: Settings) -> Iterator[Finding]:
 
 def _database(settings: Settings) -> Iterator[Finding]:
     path = sqlite_path(settings.database)
-    if path is not None and not path.exists():
-        yield Finding("database", NOTE, f"{path} does not exist yet; the first start creates it")
-        return
     try:
+        if path is not None and not path.exists():
+            yield Finding("database", NOTE, f"{path} does not exist yet; the first start creates it")
+            return
         with open_database(settings.database, role="reader", check_schema=False) as database:
             described, found = database.describe(), database.schema_version()
-    except (DomainError, StoreUnavailable) as problem:
-        yield Finding("database", FAILED, str(problem))
+    except Exception as problem:  # noqa: BLE001  # whatever it is, it is told, and the rest is looked at too
+        yield Finding("database", FAILED, problem_of(problem).message)
         return
     yield Finding("database", OK, f"{described['engine']} {described['version']} answers")
     if found == SCHEMA_VERSION:
@@ -74,13 +73,13 @@ def _database(settings: Settings) -> Iterator[Finding]:
 def _served_by(settings: Settings) -> Finding | None:
     """Of the server that left its address; a killed one leaves it too."""
     path = address_file(settings.database)
-    recorded = read_private(path) if path else None
-    if recorded is None:
-        return None
-    address = urlsplit(recorded["address"])
     try:
+        recorded = read_private(path, "address") if path else None
+        if recorded is None:
+            return None
+        address = urlsplit(recorded["address"])
         socket.create_connection((address.hostname or "", address.port or 0), timeout=1).close()
-    except OSError:
+    except (OSError, ValueError):
         return None
     return Finding("server", OK, f"running at {recorded['address']}")
 
@@ -97,7 +96,7 @@ def _port(name: str, host: str, port: int) -> Finding:
 def _disk(settings: Settings) -> Finding:
     path = sqlite_path(settings.database)
     folder = (path.parent if path else settings.data_dir).absolute()
-    while not folder.exists():
+    while not os.path.exists(folder):  # no error either where we may not look
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     status = OK if free >= _LEAST_FREE_BYTES and os.access(folder, os.W_OK) else FAILED

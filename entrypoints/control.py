@@ -53,8 +53,8 @@ class ServerAddress:
 
     def forget(self) -> None:
         """Take it back, unless another server has recorded its own since."""
-        recorded = read_private(self.path)
-        if recorded is not None and recorded.get("token") == self.token:
+        recorded = read_private(self.path, "token")
+        if recorded is not None and recorded["token"] == self.token:
             self.path.unlink(missing_ok=True)
 
 
@@ -118,7 +118,7 @@ def ask_server(database_url: str, name: str, operation_id: str, arguments: dict[
     import httpx  # only who goes through a server waits for it
 
     path = address_file(database_url)
-    recorded = read_private(path) if path else None
+    recorded = read_private(path, "address", "token") if path else None
     if recorded is None:
         raise ServerUnreachable(
             problem="another process holds the database and is no server that takes commands; "

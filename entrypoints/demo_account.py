@@ -80,7 +80,7 @@ def ensure_demo(container: Container, settings: Settings, *, candles: Path | Non
 
 def _password(container: Container, path: Path) -> str:
     """The one in the file; where that is gone, a new one, for the account that may be there too."""
-    known = read_private(path)
+    known = read_private(path, "password")
     if known is not None:
         return known["password"]
     password = _new_password()

@@ -9,7 +9,7 @@ from adapters.persistence import rebuild as rebuilding
 from adapters.persistence.database import Database
 from adapters.persistence.projector import Projector
 from adapters.persistence.verify import EventLink, verify_event, verify_log
-from application.ports.event_log import Position, ReadOnlyLog
+from application.ports.event_log import SHARD, Position, ReadOnlyLog
 from application.ports.maintenance import ChainVerdict, Progress, RebuildVerdict
 
 
@@ -32,7 +32,7 @@ class DatabaseMaintenance:
 
     def link(self, position: Position) -> EventLink | None:
         """One event's place in its stream's hash chain; None where there is no such event."""
-        return verify_event(self._database, position.id)
+        return verify_event(self._database, position.id) if position.shard == SHARD else None
 
     def rebuild(self, progress: Progress | None = None) -> RebuildVerdict:
         self._writing().catch_up()

@@ -18,10 +18,12 @@ def write_private(path: Path, content: Mapping[str, object]) -> None:
     draft.replace(path)
 
 
-def read_private(path: Path) -> dict[str, str] | None:
-    """What write_private wrote; None where there is no such file, or half of one."""
+def read_private(path: Path, *names: str) -> dict[str, str] | None:
+    """What write_private wrote; None where there is no such file, half of one, or one without those names."""
     try:
-        content: dict[str, str] = json.loads(path.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+        content = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    if not isinstance(content, dict) or not content.keys() >= set(names):
         return None
     return content

@@ -27,6 +27,7 @@ _UNAVAILABLE_CODES = frozenset(
         "database_in_use",
         "database_unreachable",
         "log_too_new",
+        "no_database",
         "os_error",
         "queue_full",
         "read_only",
@@ -37,7 +38,19 @@ _UNAVAILABLE_CODES = frozenset(
         "store_unavailable",
     }
 )
-_USAGE_CODES = frozenset({"invalid_database_url", "invalid_settings", "invalid_value", "user_not_named"})
+_USAGE_CODES = frozenset(
+    {
+        "amount_out_of_range",
+        "invalid_database_url",
+        "invalid_parameter",
+        "invalid_settings",
+        "invalid_value",
+        "unknown_exchange",
+        "unknown_strategy",
+        "unknown_symbol",
+        "user_not_named",
+    }
+)
 _INTERNAL = "internal_error"
 log = logging.getLogger("evenkeel.cli")
 
@@ -73,6 +86,24 @@ class UnknownUser(DomainError, code="unknown_user"):
 
     def __init__(self) -> None:
         super().__init__("user: nobody signs in with that address; `evenkeel users list` shows the accounts")
+
+
+class UnknownStream(DomainError, code="unknown_stream"):
+    """No event was ever appended to a stream of that name."""
+
+    def __init__(self, *, stream: str) -> None:
+        super().__init__(f"stream: there is no {stream}; `evenkeel log tail` shows what streams are called")
+        self.stream = stream
+
+
+class NoDatabase(DomainError, code="no_database"):
+    """Nothing is there yet that could be looked at."""
+
+    def __init__(self, *, path: str) -> None:
+        super().__init__(
+            f"there is no database at {path}; name another one, or make it with `evenkeel db upgrade`"
+        )
+        self.path = path
 
 
 class ServerUnreachable(DomainError, code="server_unreachable"):

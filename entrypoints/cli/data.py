@@ -49,8 +49,7 @@ def import_files(
         "symbol": symbol,
         "interval": interval,
         "source": source,
-        "from_ms": _milliseconds(since, "since"),
-        "until_ms": _milliseconds(until, "until"),
+        **_range(since, until),
     }
     report = writing("data.import", arguments, database_url, output, what="importing")
     output.value(report)
@@ -81,8 +80,7 @@ def download(
         "exchange": exchange,
         "symbol": symbol,
         "interval": interval,
-        "from_ms": _milliseconds(since, "since"),
-        "until_ms": _milliseconds(until, "until"),
+        **_range(since, until),
     }
     report = writing("data.download", arguments, database_url, output, what="downloading")
     output.value(report)
@@ -124,6 +122,16 @@ def _say_series(output: Output, series: dict[str, str]) -> None:
 
 def _time(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _range(since: str | None, until: str | None) -> dict[str, int | None]:
+    """Raises InvalidValue where there can be no candle in it."""
+    from_ms, until_ms = _milliseconds(since, "since"), _milliseconds(until, "until")
+    if from_ms is not None and until_ms is not None and from_ms >= until_ms:
+        raise InvalidValue("until", f"{until} is not after {since}, which is given as since")
+    if from_ms is not None and from_ms > datetime.now(UTC).timestamp() * 1000:
+        raise InvalidValue("since", f"{since} is in the future: no candle has closed there")
+    return {"from_ms": from_ms, "until_ms": until_ms}
 
 
 def _milliseconds(raw: str | None, field: str) -> int | None:

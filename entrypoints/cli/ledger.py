@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from application.queries.asset_codes import shown_asset
-from application.queries.books import entry_views
+from application.queries.books import UnknownBook, entry_views
 from application.queries.moments import Moment, parse_moment, state_at
 from application.views.rows import BookRow, EntryRow
 from domain.ledger.book import Book
@@ -105,6 +105,8 @@ def entries(
     output = Output(as_json=as_json)
     with reading(database_url) as core:
         views = core.services.views
+        if book and views.get(BookRow, book) is None:
+            raise UnknownBook(book_id=book)
         equal: dict[str, Any] = {"book_id": book} if book else {}
         if user:
             equal["owner_id"] = account_of(core, user)

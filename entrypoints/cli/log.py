@@ -14,7 +14,7 @@ from entrypoints.cli import options
 from entrypoints.cli.app import group
 from entrypoints.cli.output import Output, plain
 from entrypoints.cli.session import reading
-from entrypoints.problems import CheckFailed
+from entrypoints.problems import CheckFailed, UnknownStream
 
 log = group("The event log: look at it, verify its hash chains.")
 
@@ -38,7 +38,10 @@ def tail(
         end = moment.position if moment else read.head()
         found: list[RecordedEvent] = []
         if stream:
-            found = [event for event in read.stream(stream) if event.position <= end][-limit:]
+            events = read.stream(stream)
+            if not events:
+                raise UnknownStream(stream=stream)
+            found = [event for event in events if event.position <= end][-limit:]
         else:
             width = limit
             while len(found) < limit and end.id > 0:  # ids have holes: go back until there are enough
@@ -49,7 +52,9 @@ def tail(
     rows = [_row(event) for event in found]
     output.value(rows)
     output.table(
-        rows, ("position", "recorded_at", "stream", "version", "name", "actor"), empty="the log is empty"
+        rows,
+        ("position", "recorded_at", "stream", "version", "name", "actor"),
+        empty="there were no events yet" if moment else "the log is empty",
     )
 
 

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -142,22 +142,28 @@ def answer_in_json(wanted: bool) -> None:
 
 def leave_output() -> None:
     """Where standard output takes no more, forget what is left: at its end Python would try, and complain."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _write(sys.stdout, "")
 
 
 def show_problem(problem: Problem) -> None:
     """One line on standard error; for machines the same as JSON on standard output."""
     if _as_json.get():
-        sys.stdout.write(json.dumps(problem.as_json(), ensure_ascii=False) + "\n")
+        _write(sys.stdout, json.dumps(problem.as_json(), ensure_ascii=False) + "\n")
     first, *rows = problem.message.splitlines() or [""]
     if problem.code != "candle_file_refused":
         first, rows = " ".join(problem.message.split()), []
-    sys.stderr.write(f"evenkeel: {_printable(first)}\n")
+    _write(sys.stderr, f"evenkeel: {_printable(first)}\n")
     for row in rows:  # what is wrong in a file, row by row
-        sys.stderr.write(f"  {_printable(row)}\n")
+        _write(sys.stderr, f"  {_printable(row)}\n")
+
+
+def _write(stream: TextIO, words: str) -> None:
+    """All there is, or from then on nothing: the last words of a process must not fail."""
+    try:
+        stream.write(words)
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _printable(line: str) -> str:

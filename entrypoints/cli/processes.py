@@ -12,6 +12,7 @@ import typer
 from entrypoints.cli import options
 from entrypoints.cli.app import app
 from entrypoints.cli.output import Output
+from entrypoints.cli.session import named_settings
 
 if TYPE_CHECKING:
     from entrypoints.demo_account import DemoAccount
@@ -132,10 +133,8 @@ def _settings(
     log_format: str | None,
     log_level: str | None,
 ) -> Settings:
-    from entrypoints.settings import load_settings
-
-    return load_settings(
-        database_url=database_url,
+    return named_settings(
+        database_url,
         http_host=host,
         http_port=port,
         metrics_port=metrics_port,

@@ -13,7 +13,7 @@ from application.services import Services
 from application.views.rows import AccountRow
 from domain.errors import InvalidValue
 from entrypoints.cli.output import Output, plain
-from entrypoints.problems import UnknownUser, UserNotNamed
+from entrypoints.problems import NoDatabase, UnknownUser, UserNotNamed
 
 if TYPE_CHECKING:
     from entrypoints.maintenance import DatabaseMaintenance
@@ -31,9 +31,13 @@ class Core:
 @contextmanager
 def reading(database_url: str | None) -> Iterator[Core]:
     """The platform, read only, beside whoever writes it."""
+    from adapters.persistence.database_url import sqlite_path
     from entrypoints.composition import Plan, opened
 
     settings = command_settings(database_url)
+    path = sqlite_path(settings.database)
+    if path is not None and not path.exists():
+        raise NoDatabase(path=str(path))
     with opened(settings, Plan(role="reader", observed=False)) as container:
         yield Core(container.services(), container.maintenance())
 
@@ -65,20 +69,32 @@ def writing(
 
 
 def command_settings(database_url: str | None, **given: Any) -> Settings:
-    """The settings of a command that ends: it logs warnings only, unless told otherwise.
+    """The settings of a command that ends: it logs warnings only, and in words, unless told otherwise.
 
-    Errors: InvalidSettings, FailpointRefused.
+    Errors: as named_settings, and FailpointRefused.
     """
     from adapters.observability.logs import configure_logging
     from entrypoints.failpoints import arm_failpoints
+
+    settings = named_settings(database_url, **given)
+    level = settings.log_level if "EVENKEEL_LOG_LEVEL" in os.environ else "warning"
+    log_format = settings.log_format if "EVENKEEL_LOG_FORMAT" in os.environ else "console"
+    configure_logging(level=level, log_format=log_format)
+    arm_failpoints(settings)
+    return settings
+
+
+def named_settings(database_url: str | None, **given: Any) -> Settings:
+    """The settings, with an address of a database that can be one. Errors: InvalidSettings, InvalidValue."""
+    from adapters.persistence.database_url import sqlite_path
     from entrypoints.settings import load_settings
 
     if database_url is not None and not database_url.strip():
         raise InvalidValue("database-url", "is empty; name a database, or leave the option out")
     settings = load_settings(database_url=database_url, **given)
-    level = settings.log_level if "EVENKEEL_LOG_LEVEL" in os.environ else "warning"
-    configure_logging(level=level, log_format=settings.log_format)
-    arm_failpoints(settings)
+    path = sqlite_path(settings.database)
+    if path is not None and path.is_dir():
+        raise InvalidValue("database-url", f"{path} is a directory; name a file in it")
     return settings
 
 

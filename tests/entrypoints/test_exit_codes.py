@@ -1,0 +1,297 @@
+"""Every command obeys the exit codes of docs/cli.md, and answers with one JSON value where that is asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from entrypoints.cli import main
+from entrypoints.private_files import write_private
+from entrypoints.problems import (
+    INTERRUPTED,
+    NOBODY_READS,
+    OK,
+    OUR_FAULT,
+    REFUSED,
+    UNAVAILABLE,
+    USAGE,
+    exit_code_of,
+)
+from tests.architecture.tree import ROOT, program
+from tests.entrypoints.conftest import Cli
+from tests.entrypoints.test_cli import EVERY
+
+NEVER_END = {"serve", "api", "worker", "projector"}
+LATER = "2999-01-01T00:00:00Z"
+
+TABLE: list[tuple[str, int]] = [
+    ("log tail", OK),
+    ("log tail -n 0", USAGE),
+    ("log tail --stream nope", REFUSED),
+    ("log tail --at 0-999999", USAGE),
+    (f"log tail --at {LATER}", USAGE),
+    ("log tail --at 0-0", OK),
+    ("log show", USAGE),
+    ("log show 0-1", OK),
+    ("log show nope", USAGE),
+    ("log show 0-999", USAGE),
+    ("log show 7-1", USAGE),
+    ("log show 99999999999999999999999999999999", USAGE),
+    ("log verify", OK),
+    ("projections status", OK),
+    ("projections check", OK),
+    ("projections rebuild", OK),
+    ("ledger balances", OK),
+    ("ledger balances --at 0-999999", USAGE),
+    (f"ledger balances --at {LATER}", USAGE),
+    ("ledger balances --at 0001-01-01T00:00:00+14:00", USAGE),
+    ("ledger balances --user nobody@example.org", REFUSED),
+    ("ledger trial-balance", OK),
+    ("ledger trial-balance --at 0-999999", USAGE),
+    ("ledger entries", OK),
+    ("ledger entries --book nope", REFUSED),
+    ("users create", USAGE),
+    ("users create nope", USAGE),
+    ("users create ann@example.org", REFUSED),
+    ("users create bob@example.org --role king", USAGE),
+    ("users list", OK),
+    ("users show", OK),
+    ("users show --user nobody@example.org", REFUSED),
+    ("users grant-role king", USAGE),
+    ("users freeze", USAGE),
+    ("users freeze --reason=", USAGE),
+    ("users unfreeze --reason calm", OK),
+    ("paper open --balance nonsense", USAGE),
+    ("paper open --fee 2", USAGE),
+    ("paper open --fill never", USAGE),
+    ("paper open --latency-ms -1", USAGE),
+    ("paper fund 1", USAGE),
+    ("paper fund 0USDT", USAGE),
+    ("paper fund 1USDT --paper-account nope", REFUSED),
+    ("paper reset --paper-account nope", REFUSED),
+    ("paper show", OK),
+    ("bots create", USAGE),
+    ("bots create BTCUSDT", USAGE),
+    ("bots create BTC/USDT --interval 7x", USAGE),
+    ("bots create BTC/USDT --strategy nope", USAGE),
+    ("bots create BTC/USDT -p fast=zero", USAGE),
+    ("bots create BTC/USDT -p fast", USAGE),
+    ("bots create BTC/USDT --paper-account nope", REFUSED),
+    ("bots list", OK),
+    ("bots show nope", REFUSED),
+    ("bots start nope", REFUSED),
+    ("bots pause nope", REFUSED),
+    ("bots resume nope", REFUSED),
+    ("bots stop nope", REFUSED),
+    ("bots allocate nope 1USDT", REFUSED),
+    ("bots performance nope", REFUSED),
+    ("bots orders nope", REFUSED),
+    ("bots fills nope", REFUSED),
+    ("kill-switch status", OK),
+    ("kill-switch engage", USAGE),
+    ("kill-switch engage --reason=", USAGE),
+    ("kill-switch release --reason calm", OK),
+    ("data list", OK),
+    ("data import", USAGE),
+    ("data import nope.csv", USAGE),
+    ("data import .", USAGE),
+    ("data import empty.csv", REFUSED),
+    ("data import empty.csv --since soon", USAGE),
+    ("data import empty.csv --since 2024-01-02 --until 2024-01-01", USAGE),
+    ("data download nope BTC/USDT 1h --since 2024-01-01", USAGE),
+    ("data download kraken BTCUSDT 1h --since 2024-01-01", USAGE),
+    (f"data download kraken BTC/USDT 1h --since {LATER}", USAGE),
+    ("db current", OK),
+    ("db upgrade", OK),
+    ("db current --database-url foo:bar", USAGE),
+    ("db upgrade --database-url=", USAGE),
+    ("db upgrade --database-url sqlite:///.", USAGE),
+    ("demo", USAGE),
+    ("demo --candles nope.csv", USAGE),
+    ("demo --candles .", USAGE),
+    ("demo --candles empty.csv", REFUSED),
+    ("demo --candles empty.csv --cash 0", USAGE),
+    ("doctor --settings", OK),
+    ("serve --port 99999", USAGE),
+    ("serve --log-level loud", USAGE),
+    ("serve --candles nope.csv", USAGE),
+    ("serve --database-url sqlite:///.", USAGE),
+    ("bogus", USAGE),
+    ("--bogus", USAGE),
+    ("log bogus", USAGE),
+]
+
+
+@pytest.fixture
+def house(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """A person with paper money; the folder is the test's own, with an empty file in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.csv").touch()
+    cli("users", "create", "ann@example.org")
+    cli("paper", "open", "--balance", "100 USDT")
+    return cli
+
+
+def test_a_command_ends_with_the_code_that_is_documented(house: Cli) -> None:
+    for line, code in TABLE:
+        words = line.split(" ")
+        ran = house(*words)
+        assert ran.code == code, f"{line} -> {ran.code}\n{ran.out}{ran.err}"
+        assert "Traceback" not in ran.err
+        if code != OK:
+            assert (ran.out, ran.err.startswith("evenkeel: ")) == ("", True), line
+
+
+@pytest.mark.parametrize(("line", "code"), [row for row in TABLE if row[1] != OK])
+def test_a_machine_is_told_the_same(house: Cli, line: str, code: int) -> None:
+    ran = house(*line.split(" "), "--json")
+    assert ran.code == code, ran.err
+    assert set(ran.json["error"]) == {"code", "message", "data"}
+
+
+def test_every_command_is_in_the_table() -> None:
+    tested = {line.partition(" -")[0] for line, _ in TABLE}
+    for words, _ in EVERY:
+        assert words[0] in NEVER_END or any(one.startswith(" ".join(words)) for one in tested), words
+
+
+def looking() -> list[tuple[str, ...]]:
+    return [tuple(line.split(" ")) for line, code in TABLE if code == OK]
+
+
+def test_everything_that_succeeds_prints_one_json_value(house: Cli) -> None:
+    for words in looking():
+        assert json.loads(house(*words, "--json").out) is not None, words
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "said"),
+    [
+        ("sqlite:///none.db", UNAVAILABLE, "there is no database at none.db"),
+        ("sqlite:///garbage.db", UNAVAILABLE, "file is not a database"),
+        ("sqlite:///empty.csv", UNAVAILABLE, "evenkeel db upgrade"),
+        ("postgresql://nobody@127.0.0.1:1/none", UNAVAILABLE, "cannot open"),
+    ],
+)
+def test_a_database_that_is_none_is_not_available(
+    house: Cli, tmp_path: Path, url: str, code: int, said: str
+) -> None:
+    (tmp_path / "garbage.db").write_bytes(b"no database at all" * 100)
+    for words in (("log", "tail"), ("log", "verify"), ("users", "list"), ("paper", "show")):
+        ran = house(*words, "--database-url", url)
+        assert (ran.code, said in ran.err) == (code, True), ran.err
+    if "none.db" not in url and "empty" not in url:
+        assert house("kill-switch", "engage", "--reason", "x", "--database-url", url).code == code
+        checked = house("doctor", "--database-url", url, "--json")
+        (found,) = [one for one in checked.json["findings"] if one["name"] == "database"]
+        assert (checked.code, found["status"], said in found["detail"]) == (REFUSED, "FAILED", True)
+
+
+@pytest.mark.parametrize("left", ['{"address": "http://127.0.0.1:1", "token": "x"}', "half", "{}", "[]"])
+def test_a_database_that_is_held_by_nobody_who_answers(house: Cli, data_dir: Path, left: str) -> None:
+    code = (
+        "import sys, time; from adapters.persistence.database import open_database\n"
+        "with open_database(sys.argv[1]): print('held', flush=True); time.sleep(60)"
+    )
+    path = data_dir / "evenkeel.db"
+    (data_dir / "evenkeel.db.server.json").write_text(left)
+    command = [sys.executable, "-c", code, f"sqlite:///{path}"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    ) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == b"held\n"
+            for words in (("kill-switch", "engage", "--reason", "x"), ("projections", "rebuild")):
+                ran = house(*words)
+                assert (ran.code, "holds the database" in ran.err) == (UNAVAILABLE, True), ran.err
+            assert house("log", "tail").code == OK
+            assert house("db", "upgrade").code in (OK, UNAVAILABLE)
+        finally:
+            holder.kill()
+
+
+def test_the_doctor_believes_no_address_that_a_killed_server_left(house: Cli, data_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    write_private(data_dir / "evenkeel.db.server.json", {"address": f"http://127.0.0.1:{port}", "token": "x"})
+    names = {one["name"] for one in house("doctor", "--json").json["findings"]}
+    assert "server" not in names
+    assert "http port" in names
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code"),
+    [
+        ("queue_full", UNAVAILABLE),
+        ("store_unavailable", UNAVAILABLE),
+        ("os_error", UNAVAILABLE),
+        ("log_too_new", UNAVAILABLE),
+        ("invalid_settings", USAGE),
+        ("insufficient_funds", REFUSED),
+        ("log_damaged", REFUSED),
+        ("internal_error", OUR_FAULT),
+    ],
+)
+def test_what_a_server_says_has_the_same_code_as_what_is_said_here(code: str, exit_code: int) -> None:
+    assert exit_code_of(code) == exit_code
+
+
+def test_what_nobody_foresaw_is_told_without_a_traceback(house: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr("entrypoints.composition.opened", broken)
+    ran = house("log", "tail", "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (OUR_FAULT, "internal_error")
+    assert "Traceback" not in ran.err
+
+
+def test_ctrl_c_is_told(house: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("entrypoints.composition.opened", interrupted)
+    for words in (("log", "verify"), ("projections", "rebuild"), ("data", "import", "empty.csv")):
+        ran = house(*words)
+        assert (ran.code, "interrupted; what was committed stays" in ran.err) == (INTERRUPTED, True)
+    monkeypatch.setattr("entrypoints.cli.commands.app", interrupted)
+    with pytest.raises(SystemExit) as ended:  # while it is still being imported
+        main()
+    assert ended.value.code == INTERRUPTED
+
+
+def piped(shell: str, data_dir: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PATH": f"{Path(program('evenkeel')).parent}:/usr/bin:/bin",
+        "EVENKEEL_DATA_DIR": str(data_dir),
+    }
+    command = ["bash", "-c", f"set -o pipefail; {shell}"]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=60, env={**environment, **variables}
+    )
+
+
+@pytest.mark.usefixtures("house")
+@pytest.mark.parametrize("form", ["", "--json"])
+def test_output_that_nobody_takes_ends_a_command_quietly(data_dir: Path, form: str) -> None:
+    gone = piped(f"evenkeel doctor --settings {form} | true", data_dir)
+    assert (gone.returncode, gone.stderr) == (NOBODY_READS, "")
+    assert piped(f"evenkeel log tail {form} | head -c 1", data_dir).stderr == ""
+    full = piped(f"evenkeel log tail {form} > /dev/full", data_dir)
+    assert (full.returncode, full.stderr) == (UNAVAILABLE, "evenkeel: No space left on device\n")
+    assert piped(f"evenkeel log tail {form} >&-", data_dir).stderr == ""
+
+
+@pytest.mark.usefixtures("house")
+def test_letters_that_a_terminal_does_not_know_do_no_harm(data_dir: Path) -> None:
+    ran = piped("evenkeel projections status", data_dir, PYTHONIOENCODING="ascii")
+    assert (ran.returncode, ran.stderr) == (OK, "")
+    assert "\\u2013" in ran.stdout
