@@ -1,9 +1,9 @@
 """Several statements to PostgreSQL in one round trip, in libpq's own words.
 
 psycopg's pipelined cursors cost five times what an append's short statements take to run: twelve of them
-290 µs against 55. What is said here goes out at once, so the server works on it while the next statement's
-parameters are put together. Nothing is known before `arrive`; after a statement that fails the server skips
-the rest, COMMIT included.
+290 µs against 55. What is said here goes out whenever libpq's buffer (8 KiB) is full, so the server works on
+a large batch while the next statement's parameters are put together, and a small one costs one send. Nothing
+is known before `arrive`; after a statement that fails the server skips the rest, COMMIT included.
 """
 
 from __future__ import annotations
@@ -55,8 +55,6 @@ class Trip:
             self._awaited.append(False)
         self._libpq.send_query_prepared(name, [_value(one) for one in parameters], formats)
         self._awaited.append(True)
-        if self._libpq.flush():
-            self._connection.wait(self._flushed())
 
     def arrive(self) -> list[PGresult]:
         """Wait for the answers: one a statement, as text."""
