@@ -34,7 +34,8 @@ class CandleFileRefused(DomainError, code="candle_file_refused"):
     def __init__(self, *, path: str, errors: Sequence[Problem], count: int) -> None:
         shown = errors[: self.SHOWN]
         more = f"\n… and {count - len(shown)} more" if count > len(shown) else ""
-        super().__init__(f"{path}: {count} errors\n" + "\n".join(map(str, shown)) + more)
+        counted = "1 error" if count == 1 else f"{count} errors"
+        super().__init__(f"{path}: {counted}\n" + "\n".join(map(str, shown)) + more)
         self.path, self.count = path, count
         self.rows = ", ".join(str(problem.row) for problem in shown if problem.row is not None)
         self.first = "; ".join(map(str, shown))

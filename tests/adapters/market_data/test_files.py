@@ -422,7 +422,15 @@ def test_many_problems_are_all_counted_and_the_first_are_kept(tmp_path: Path) ->
         file.require_clean()
     assert refusal.value.data["count"] == "3000"
     assert refusal.value.data["rows"].startswith("2, 3, 4, ")
+    assert "bad.csv: 3000 errors\n" in str(refusal.value)
     assert "… and 2980 more" in str(refusal.value)
+
+
+def test_one_error_is_called_one_error(tmp_path: Path) -> None:
+    file = read_candles(with_cell(tmp_path, "low", "0", at=2))
+
+    with pytest.raises(CandleFileRefused, match=r"\.csv: 1 error\n"):
+        file.require_clean()
 
 
 @pytest.mark.parametrize(
