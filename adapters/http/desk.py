@@ -74,8 +74,10 @@ class Desk:
         await self._venue.run(self.services.paper_accounts.make_venue_follow, *book_ids)  # no read in front
 
     async def moment(self, at: str | None) -> Moment | None:
-        """`at` of a query; None is now."""
-        return None if at is None else await self.read(parse_moment, at, self.services.log)
+        """`at` of a query; None is now. Raises InvalidValue, also for what has not happened yet."""
+        if at is None:
+            return None
+        return await self.read(parse_moment, at, self.services.log, clock=self.services.clock)
 
     async def fresh(self, min_position: str | None) -> None:
         """Wait until the read models have folded the log that far, at most `fresh_wait_s`; then 503."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from application.paper.terms import require_valid, terms_from_text
 from application.ports.commands import Caller, Command, Outcome, derived_id
 from application.ports.paper_accounts import CLOSE, FEE_IN_QUOTE, FEE_IN_RECEIVED, NEXT_OPEN, PaperTerms
 from application.queries.asset_codes import PAPER_SUFFIX, parse_paper_money
-from application.queries.books import PaperAccountView, paper_account
+from application.queries.books import PaperAccountView, paper_account, traded_assets
 from application.views.rows import BookRow
 from domain.errors import InvalidValue
 from domain.ledger.book import PAPER
@@ -163,7 +164,7 @@ class PaperAccountsController(Controller):
         self, request: AnyRequest, paper_account_id: FromPath[str], desk: NamedDependency[Desk]
     ) -> Response[PaperAccountView]:
         owner_id = principal_of(request).account_id
-        view = await desk.read(paper_account, desk.services.log, paper_account_id, owner_id)
+        view = await desk.read(_one, desk, paper_account_id, owner_id)
         return Response(view, headers={"ETag": etag(view.version)})
 
     @post("/{paper_account_id:str}/deposits", guards=[signed_in], summary="Add paper money")
@@ -235,7 +236,19 @@ def shown(amount: str) -> str:
 def _of_owner(desk: Desk, owner_id: str) -> list[PaperAccountView]:
     rows = desk.services.views.where(BookRow, owner_id=owner_id, purse=PAPER)
     newest_first = sorted(rows, key=lambda row: row.position, reverse=True)
-    return [paper_account(desk.services.log, row.book_id, owner_id) for row in newest_first]
+    traded = traded_assets(desk.services.views, owner_id)
+    return [_account(desk, row.book_id, owner_id, traded) for row in newest_first]
+
+
+def _one(desk: Desk, book_id: str, owner_id: str) -> PaperAccountView:
+    return _account(desk, book_id, owner_id, traded_assets(desk.services.views, owner_id))
+
+
+def _account(
+    desk: Desk, book_id: str, owner_id: str, traded: Mapping[str, AbstractSet[str]]
+) -> PaperAccountView:
+    """As /v1/wallets has it: with the wallets at zero that a bot trades in."""
+    return paper_account(desk.services.log, book_id, owner_id, also=traded.get(book_id, frozenset()))
 
 
 def _money(balances: Sequence[PaperMoney]) -> tuple[Money, ...]:

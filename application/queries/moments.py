@@ -27,11 +27,9 @@ class Moment:
     time: datetime | None = None
 
 
-def parse_moment(
-    raw: str | None, log: EventLog, field: str = "at", *, clock: Clock | None = None
-) -> Moment | None:
+def parse_moment(raw: str | None, log: EventLog, field: str = "at", *, clock: Clock) -> Moment | None:
     """None is now. Raises InvalidValue for what is neither an RFC 3339 time nor a position, and for what has
-    not happened: a position beyond the log's head and, where a clock is given, a time after now.
+    not happened: a position beyond the log's head, a time after now.
     """
     if raw is None:
         return None
@@ -45,7 +43,7 @@ def parse_moment(
             )
         return Moment(position)
     moment = _parse_time(raw, field)
-    if clock is not None and moment > clock.now() + _CLOCKS_DIFFER:
+    if moment > clock.now() + _CLOCKS_DIFFER:
         raise InvalidValue(
             field,
             f"{raw} is in the future, it is {clock.now():%Y-%m-%dT%H:%M:%SZ} now and the log ends at "

@@ -116,7 +116,7 @@ async def test_balances_at_a_past_moment(stack: Stack, alice: Person) -> None:
         ("2026-03-01T12:10:00Z", "100"),
         ("2026-03-01T13:10:00+01:00", "100"),  # the plus sign arrives as a space
         ("2026-03-01T12:20:00Z", "111"),
-        ("2030-01-01T00:00:00Z", "111"),
+        ("2026-03-01T12:21:00Z", "111"),  # a minute after now: clocks differ
     ):
         items = (await alice.get(f"/v1/wallets?at={at}")).json()["items"]
         assert [item["total"] for item in items] == [total], at
@@ -126,8 +126,35 @@ async def test_balances_at_a_past_moment(stack: Stack, alice: Person) -> None:
         "owner:available": "-100",
         f"custody:{account}": "100",
     }
-    for at in ("yesterday", "2026-03-01T12:00:00", "0-", "-1"):
+    for at in ("yesterday", "2026-03-01T12:00:00", "0-", "-1", "0-999999"):
         assert is_problem(await alice.get(f"/v1/wallets?at={at}"), 422, "invalid_value")
+
+
+async def test_what_has_not_happened_yet_is_refused_not_taken_for_now(alice: Person) -> None:
+    account, bot = await alice.paper_account("100 USDT"), await alice.bot()
+    for path in (
+        "/v1/wallets",
+        f"/v1/books/{account}/balances",
+        f"/v1/books/{account}/trial-balance",
+        f"/v1/bots/{bot}/performance",
+    ):
+        refused = await alice.get(f"{path}?at=2030-01-01T00:00:00Z")
+        assert is_problem(refused, 422, "invalid_value"), path
+        assert refused.json()["data"]["field"] == "at"
+        assert "is in the future, it is 2026-03-01T12:00:00Z now" in refused.json()["detail"]
+
+
+async def test_paper_accounts_have_the_wallets_that_the_list_of_wallets_has(alice: Person) -> None:
+    account = await alice.paper_account("100 USDT")
+    await alice.bot(paper_account_id=account)
+    listed = (await alice.get("/v1/wallets")).json()["items"]
+    assert [(wallet["asset"], wallet["total"]) for wallet in listed] == [
+        ("BTC.PAPER", "0"),  # of a bot that has not bought yet
+        ("USDT.PAPER", "100"),
+    ]
+    (one,) = (await alice.get("/v1/paper-accounts")).json()["items"]
+    assert one["wallets"] == listed
+    assert (await alice.get(f"/v1/paper-accounts/{account}")).json()["wallets"] == listed
 
 
 async def test_a_round_trip_is_seen_to_the_last_cent(stack: Stack, alice: Person) -> None:

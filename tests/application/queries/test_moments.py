@@ -30,13 +30,14 @@ def test_what_has_happened_can_be_asked_for(at: str) -> None:
 
 @pytest.mark.parametrize("at", ["0-2", "2", "0-999999", "1-0"])
 def test_a_position_beyond_the_head_is_refused(at: str) -> None:
+    store = log_of_one_event()
     with pytest.raises(InvalidValue) as refused:
-        parse_moment(at, log_of_one_event().log)
+        parse_moment(at, store.log, clock=store.clock)
     assert f"at: nothing stands at {at} yet, the log ends at 0-1" in str(refused.value)
     assert "leave at out for now" in str(refused.value)
 
 
-def test_a_time_after_now_is_refused_where_a_clock_is_known() -> None:
+def test_a_time_after_now_is_refused() -> None:
     store, later = log_of_one_event(), (START + timedelta(hours=1)).isoformat()
     with pytest.raises(InvalidValue) as refused:
         parse_moment(later, store.log, "effective_at", clock=store.clock)
@@ -46,5 +47,6 @@ def test_a_time_after_now_is_refused_where_a_clock_is_known() -> None:
 
 @pytest.mark.parametrize("at", ["", "yesterday", "2026-03-01T12:00:00", "0001-01-01T00:00:00+14:00", "-1"])
 def test_what_is_neither_time_nor_position_is_refused(at: str) -> None:
+    store = log_of_one_event()
     with pytest.raises(InvalidValue, match="is neither a time with its offset"):
-        parse_moment(at, log_of_one_event().log)
+        parse_moment(at, store.log, clock=store.clock)
