@@ -56,6 +56,4 @@ class Services:
     paper_venue: PaperAccounts
     health: Health
     live_sources: frozenset[str] = frozenset()  # candle sources that grow while we run: synthetic, venues
-    wall_clock_sources: frozenset[str] = (
-        frozenset()
-    )  # of those, the ones whose time is the wall clock's: venues
+    wall_clock_sources: frozenset[str] = frozenset()  # of those: venues, whose time is the wall clock's

@@ -23,6 +23,7 @@ from domain.bots.events import (
 )
 from domain.ledger.events import BookClosed, BookOpened, EntryPosted
 from domain.orders.events import (
+    CancelIntended,
     OrderAccepted,
     OrderCanceled,
     OrderFilled,
@@ -84,6 +85,7 @@ REGISTRY = (
     EventType("orders.order_accepted", OrderAccepted),
     EventType("orders.order_partially_filled", OrderPartiallyFilled, 2, {1: _with_quote_amount}),
     EventType("orders.order_filled", OrderFilled, 2, {1: _with_quote_amount}),
+    EventType("orders.cancel_intended", CancelIntended),
     EventType("orders.order_canceled", OrderCanceled),
     EventType("orders.order_refused", OrderRefused),
     EventType("orders.outcome_unknown", OutcomeUnknown),

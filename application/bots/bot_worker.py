@@ -252,7 +252,7 @@ class BotWorker:
         if is_running and hosted.runner.winds_down:
             self._drop(bot_id)
         elif not is_running:
-            hosted.runner.wind_down()
+            hosted.market.wind_down(hosted.runner)
             if hosted.runner.is_done:
                 self._drop(bot_id)
 

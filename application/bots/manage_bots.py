@@ -115,7 +115,10 @@ class ResumeBot:
 
 @dataclass(frozen=True, slots=True)
 class StopBot:
-    """End the run; what is allocated stays with the bot. Refusals: unknown_bot, bot_wrong_state."""
+    """End the run; what is allocated stays with the bot, and what is open of its order is to be canceled.
+
+    Whoever hosts the bot asks the venue for that. Refusals: unknown_bot, bot_wrong_state.
+    """
 
     bot_id: str
     owner_id: str

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from application.orders.cancel_order import IntendCancel, MakeWay
 from application.orders.confirm_late_order import ConfirmLateOrder
 from application.orders.record_report import RecordReport, RecordUnknownOutcome, RecordVenueRefusal
 from application.orders.trade_signal import TradeSignal, sellable
@@ -24,7 +26,7 @@ from application.ports.exchange import (
 )
 from application.ports.paper_accounts import CLOSE
 from application.streams import book_stream, bot_stream, order_stream
-from domain.bots.bot import RUNNING, Bot
+from domain.bots.bot import RUNNING, STOPPED, Bot
 from domain.bots.errors import BotNotRunning, UnknownBot
 from domain.ledger.book import Book
 from domain.market import Candle, interval_ms
@@ -43,8 +45,10 @@ class _OpenOrder:
 
     client_order_id: str
     terms: OrderTerms
+    run: int
     status: str  # as told to the observer last
     decided_at_ms: int  # the close of the candle it was decided on, feed time
+    is_to_cancel: bool = False  # its end is intended: the venue is asked for it until it proves one
     told: str = ""  # command id of the report recorded last: the same one again says nothing new
 
 
@@ -54,6 +58,9 @@ class BotRunner:
     Every step's command has an id derived from what caused it, and the venue is asked by client order id, so
     any step may be done again. A runner that was dropped at any point is replaced by a new one: `warm_up` on
     the candles before `resumes_at_ms`, then `on_candle` from there on, and it stands where the old one stood.
+
+    What is open of an order is canceled when its run is over (the bot was stopped) and when the strategy
+    wants the opposite: the intent first, then the request, and again until the venue proves an end.
     """
 
     def __init__(
@@ -77,6 +84,11 @@ class BotRunner:
         self._log, self._bus, self._exchange, self._observer = log, bus, exchange, observer
         self._feed_now_ms, self._fence, self._actor = feed_now_ms, fence, actor
         self.bot_id = bot_id
+        self._working = threading.Lock()  # one step at a time: a candle, or what a stop asks for
+        self._waiting_for_end = 0
+        self._owed: Signal | None = (
+            None  # what the strategy wants once the venue proves the other order's end
+        )
         bot: Bot = log.load(bot_stream(bot_id)).state
         if bot.terms is None:
             raise UnknownBot(bot_id=bot_id)
@@ -111,6 +123,23 @@ class BotRunner:
         """Trade no more: the bot was paused or stopped. Its open order is looked after until it ends."""
         self._winds_down = True
 
+    def end_order(self) -> None:
+        """Cancel the open order where its run is over: the bot was stopped, or has been started again since.
+
+        May be called at any time, from any thread. Where a step is under way it does nothing: call again. A
+        venue that does not prove an end is asked after 1, 2, 4, … and then after every 64 calls.
+        Raises what the bus raises when it cannot commit.
+        """
+        if not self._working.acquire(blocking=False):
+            return
+        try:
+            if self._open is not None and self._is_over(self._open):
+                calls = self._waiting_for_end = self._waiting_for_end + 1
+                if not calls & (calls - 1) or not calls % 64:
+                    self._cancel(self._open)
+        finally:
+            self._working.release()
+
     # -- candles -------------------------------------------------------------------------------------------
 
     def warm_up(self, candles: Iterable[Candle]) -> None:
@@ -131,27 +160,40 @@ class BotRunner:
         """
         if self.resumes_at_ms is not None and candle.open_time_ms < self.resumes_at_ms:
             return
-        if self._open is not None:
-            self._look_after(self._open, candle.open_time_ms, self._feed_now_ms(candle))
-        signal = self._strategy.on_candle(candle, in_position=self._in_position)
-        if signal is not None and not self._winds_down:
-            self._trade(signal, candle.open_time_ms, candle.close, self._feed_now_ms(candle))
+        with self._working:
+            if self._open is not None:
+                self._look_after(self._open, candle.open_time_ms, self._feed_now_ms(candle))
+            signal = self._strategy.on_candle(candle, in_position=self._in_position)
+            if signal is None and self._open is None:
+                signal = self._owed
+            if signal is not None and not self._winds_down:
+                self._trade(signal, candle.open_time_ms, candle.close, self._feed_now_ms(candle))
         self._observer.candle_seen(self.bot_id)
 
     def close_position(self, last: Candle) -> None:
         """Sell what the bot holds, as if a candle after the last one asked for it (the end of a demo).
 
-        An order that this had placed before the process died is seen through first.
+        An order that this had placed before the process died is seen through first; what is open of a
+        purchase is canceled. A sale under way goes on.
         """
         opens_at = last.open_time_ms + self._interval_ms
         if self._open is not None:
             self._look_after(self._open, opens_at, opens_at)
+        if self._open is not None and self._open.terms.side == BUY:
+            self._make_way(self._open, SELL, opens_at, opens_at)
         if self._in_position and self._open is None:
             self._trade(Signal(SELL, "the candles end here"), opens_at, last.close, opens_at)
 
     # -- steps ---------------------------------------------------------------------------------------------
 
     def _trade(self, signal: Signal, candle_open_time_ms: int, price: Decimal, feed_now_ms: int) -> None:
+        order = self._open
+        if order is not None and order.terms.side != signal.side:
+            self._make_way(order, signal.side, candle_open_time_ms, feed_now_ms)
+            if self._open is order and order.is_to_cancel:
+                self._owed = signal  # no proof yet that nothing of it is open
+                return
+        self._owed = None
         signal_id = f"{self.bot_id}:{self._run}:{candle_open_time_ms}"
         command = TradeSignal(
             bot_id=self.bot_id,
@@ -183,7 +225,11 @@ class BotRunner:
         )
         self._observer.order_placed(self.bot_id, client_order_id)
         self._open = _OpenOrder(
-            client_order_id, terms, INTENDED, decided_at_ms=candle_open_time_ms + self._interval_ms
+            client_order_id,
+            terms,
+            self._run,
+            status=INTENDED,
+            decided_at_ms=candle_open_time_ms + self._interval_ms,
         )
         self._send(self._open)
 
@@ -202,6 +248,9 @@ class BotRunner:
         it says, only what was known with this candle counts: a run that catches up on candles the venue has
         seen long ago must decide on each as it would have then.
         """
+        if order.is_to_cancel or self._is_over(order):
+            self._cancel(order)
+            return
         try:
             report = self._exchange.report(self._venue_account, order.client_order_id)
         except VenueOrderNotFound:
@@ -231,6 +280,47 @@ class BotRunner:
             self._send(order)
         else:
             self._stands(order, result["status"])
+
+    def _is_over(self, order: _OpenOrder) -> bool:
+        """Whether the run that the order belongs to has ended."""
+        if order.run != self._run:
+            return True
+        if not self._winds_down:
+            return False
+        bot: Bot = self._log.load(bot_stream(self.bot_id)).state
+        return bot.status == STOPPED or bot.run != order.run
+
+    def _make_way(self, order: _OpenOrder, side: str, candle_open_time_ms: int, feed_now_ms: int) -> None:
+        """Cancel what is open of an order for the opposite one, unless that would not be made."""
+        order_id = order.client_order_id
+        command = MakeWay(order_id, side, candle_open_time_ms, feed_now_ms)
+        outcome = self._execute(command, f"cancel:{order_id}:{candle_open_time_ms}", order_id, order_id)
+        if outcome.unwrap()["cancel"]:
+            order.is_to_cancel = True
+            self._cancel(order)
+
+    def _cancel(self, order: _OpenOrder) -> None:
+        """Intend the order's end, then ask the venue for it. What it filled first is booked, too."""
+        order_id = order.client_order_id
+        if not order.is_to_cancel:
+            command = IntendCancel(order_id, "the bot was stopped")
+            self._execute(command, f"cancel:{order_id}", order_id, order_id).unwrap()
+            order.is_to_cancel = True
+        try:
+            report = self._exchange.cancel(self._venue_account, order_id)
+        except VenueOrderNotFound:
+            self._end_unsent(order)
+        except VenueOutcomeUnknown as unknown:
+            self._lose_track(order, str(unknown) or "no answer")
+        else:
+            self._record(order, report)
+
+    def _end_unsent(self, order: _OpenOrder) -> None:
+        """The venue does not have the order: it ends, unless its request may be under way."""
+        order_id, decided_ms = order.client_order_id, order.decided_at_ms
+        command = ConfirmLateOrder(order_id, decided_ms - self._interval_ms, feed_now_ms=decided_ms)
+        outcome = self._execute(command, f"late:{order_id}:cancel", order_id, order_id)
+        self._stands(order, outcome.unwrap()["status"])
 
     def _known_with(self, traded_at_utc: datetime) -> int:
         """The candle with which a fill becomes known: the one that it opens or lies in, or closes."""
@@ -304,13 +394,18 @@ class BotRunner:
     def _resume_point(self, bot: Bot, order: Order | None) -> int | None:
         """The first candle to work through: the newest that is known to have done something, once more.
 
-        Candles before it changed nothing that is not in the log; doing it again changes nothing either.
+        Candles before it changed nothing that is not in the log; doing it again changes nothing either. An
+        order of an earlier run says nothing about this one. One that was to make way for a signal did so on
+        that signal's candle, whatever the venue had filled by then.
         """
         points = []
         if bot.last_signal_candle_ms is not None:
             points.append(bot.last_signal_candle_ms)
-        if order is not None and order.last_fill_at_utc is not None:
-            points.append(self._known_with(order.last_fill_at_utc))
+        if order is not None and order.exists and order.run == bot.run:
+            if order.cancel_candle_ms is not None:
+                points.append(order.cancel_candle_ms)
+            elif order.last_fill_at_utc is not None:
+                points.append(self._known_with(order.last_fill_at_utc))
         if bot.after_candle_ms is not None:
             points.append(bot.after_candle_ms + 1)
         return max(points) if points else None
@@ -318,12 +413,13 @@ class BotRunner:
     def _unfinished(self, order: Order | None) -> _OpenOrder | None:
         if order is None or order.terms is None or order.has_ended:
             return None
-        decided_on_ms = int(order.signal_id.rpartition(":")[2])
         return _OpenOrder(
             order.client_order_id,
             order.terms,
-            order.status,
-            decided_at_ms=decided_on_ms + self._interval_ms,
+            order.run,
+            status=order.status,
+            decided_at_ms=order.decided_on_candle_ms + self._interval_ms,
+            is_to_cancel=order.is_to_cancel,
         )
 
 

@@ -54,6 +54,14 @@ class MarketRunner:
             self._joining = [runner for runner in self._joining if runner.bot_id != bot_id]
             self._leaving.add(bot_id)
 
+    def wind_down(self, runner: BotRunner) -> None:
+        """The bot was paused or stopped: it trades no more. What a stopped one has open is canceled now.
+
+        No candle is waited for; call again until the runner is done. Never raises: see `failed`.
+        """
+        runner.wind_down()
+        self._guarded(runner, runner.end_order)
+
     def has_let_in(self, bot_id: str) -> bool:
         """Whether the bot waits no more for the next candle to be let in."""
         with self._lock:
@@ -106,6 +114,7 @@ class MarketRunner:
             points.append(runner.resumes_at_ms)
             history = self._feed.history(self.series, until_ms=runner.resumes_at_ms)
             self._runners[runner.bot_id] = runner
+            self._guarded(runner, runner.end_order)
             self._guarded(runner, partial(runner.warm_up, history))
         known = [point for point in points if point is not None]
         return min(known) - 1 if known and len(known) == len(points) else None
@@ -118,6 +127,7 @@ class MarketRunner:
             self._runners.pop(bot_id, None)
         for runner in joining:
             self._runners[runner.bot_id] = runner
+            self._guarded(runner, runner.end_order)
             self._guarded(runner, partial(self._catch_up, runner, at_hand.open_time_ms))
 
     def _catch_up(self, runner: BotRunner, until_ms: int) -> None:

@@ -8,8 +8,8 @@ from decimal import Decimal
 from application.ports.commands import Result
 from application.streams import book_stream, bot_stream, order_stream
 from application.work import Work
-from domain.bots.bot import Bot
-from domain.bots.errors import NothingAllocated, OrderStillOpen, OrderTooSmall, UnknownBot
+from domain.bots.bot import RUNNING, Bot
+from domain.bots.errors import BotNotRunning, NothingAllocated, OrderStillOpen, OrderTooSmall, UnknownBot
 from domain.errors import DomainError
 from domain.ledger.book import Book
 from domain.ledger.postings import bot_account
@@ -88,9 +88,9 @@ class TradeSignal:
 
     def _order(self, work: Work, bot: Bot) -> tuple[OrderTerms, Money]:
         """The order's terms and what it must hold; raises the first guardrail that trips."""
-        work.platform().require_trading()
-        work.account(bot.owner_id).require_active()
-        bot.require_fresh(candle_open_time_ms=self.candle_open_time_ms, feed_now_ms=self.feed_now_ms)
+        require_may_trade(
+            work, bot, candle_open_time_ms=self.candle_open_time_ms, feed_now_ms=self.feed_now_ms
+        )
         if bot.last_order_id and not work.order(bot.last_order_id).has_ended:
             raise OrderStillOpen(client_order_id=bot.last_order_id)
         book = work.book(bot.book_id)
@@ -125,6 +125,15 @@ class TradeSignal:
                 notional=Money(notional, self.market.quote),
                 least=Money(self.market.min_notional, self.market.quote),
             )
+
+
+def require_may_trade(work: Work, bot: Bot, *, candle_open_time_ms: int, feed_now_ms: int) -> None:
+    """Raises the first guardrail that trips: kill switch, account active, bot running, fresh candle."""
+    work.platform().require_trading()
+    work.account(bot.owner_id).require_active()
+    if bot.status != RUNNING:
+        raise BotNotRunning(bot_id=bot.bot_id, status=bot.status)
+    bot.require_fresh(candle_open_time_ms=candle_open_time_ms, feed_now_ms=feed_now_ms)
 
 
 def sellable(book: Book, bot_id: str, market: Market) -> Money:

@@ -12,6 +12,7 @@ from application.views.positions import after_fill, no_position
 from application.views.rows import FillRow, OrderRow, PositionRow
 from domain.money import ZERO, add
 from domain.orders.events import (
+    CancelIntended,
     OrderAccepted,
     OrderCanceled,
     OrderEvent,
@@ -38,6 +39,7 @@ NAMES = (
     "orders.order_accepted",
     "orders.order_partially_filled",
     "orders.order_filled",
+    "orders.cancel_intended",
     "orders.order_canceled",
     "orders.order_refused",
     "orders.outcome_unknown",
@@ -64,6 +66,8 @@ def fold_order(rows: Rows, recorded: RecordedEvent, event: OrderEvent) -> None:
             )
         case OrderPartiallyFilled() | OrderFilled():
             _filled(rows, recorded, order, event)
+        case CancelIntended():
+            rows.put(changed(order, version=version, updated_at_utc=event.intended_at_utc))
         case OrderCanceled():
             rows.put(
                 changed(

@@ -76,6 +76,16 @@ class OrderFilled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CancelIntended:
+    """We are about to ask the venue to end what is open of the order. Stored before any call."""
+
+    client_order_id: str
+    reason: str
+    candle_open_time_ms: int | None  # of the signal that it makes way for; None where the run is over
+    intended_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderCanceled:
     """The venue says that nothing of the order is open any more; what was filled stays filled."""
 
@@ -116,6 +126,7 @@ OrderEvent = (
     | OrderAccepted
     | OrderPartiallyFilled
     | OrderFilled
+    | CancelIntended
     | OrderCanceled
     | OrderRefused
     | OutcomeUnknown

@@ -12,6 +12,7 @@ from typing import assert_never
 from domain.money import ZERO, Money, add, divide_down, fits, multiply_down, negate, subtract
 from domain.orders.errors import InvalidFill, InvalidOrder, OrderIdReused, UnknownOrder
 from domain.orders.events import (
+    CancelIntended,
     OrderAccepted,
     OrderCanceled,
     OrderEvent,
@@ -86,7 +87,10 @@ class Order:
     filled_base: Decimal = ZERO
     trade_ids: frozenset[str] = frozenset()
     last_fill_at_utc: datetime | None = None
+    unknown_since_utc: datetime | None = None  # when its outcome was last lost track of
     doubts_resolved: int = 0  # unknown outcomes that were cleared up: what tells a new doubt from the last
+    is_to_cancel: bool = False
+    cancel_candle_ms: int | None = None  # of the signal that it is to be canceled for
 
     @property
     def exists(self) -> bool:
@@ -95,6 +99,16 @@ class Order:
     @property
     def has_ended(self) -> bool:
         return self.status in ENDED
+
+    @property
+    def run(self) -> int:
+        """The bot's run that its signal was raised in."""
+        return int(self.signal_id.rsplit(":", 2)[1])
+
+    @property
+    def decided_on_candle_ms(self) -> int:
+        """The open time of the candle that its signal was raised on."""
+        return int(self.signal_id.rpartition(":")[2])
 
     # -- commands ------------------------------------------------------------------------------------------
 
@@ -192,6 +206,22 @@ class Order:
             return []
         return [OutcomeResolved(client_order_id=self.client_order_id, outcome="filled", resolved_at_utc=at)]
 
+    def intend_cancel(
+        self, *, reason: str, candle_open_time_ms: int | None, at: datetime
+    ) -> Sequence[OrderEvent]:
+        """Store that we are about to ask the venue for an end, once; that ends nothing by itself."""
+        self._require_exists()
+        if self.has_ended or self.is_to_cancel:
+            return []
+        return [
+            CancelIntended(
+                client_order_id=self.client_order_id,
+                reason=reason,
+                candle_open_time_ms=candle_open_time_ms,
+                intended_at_utc=at,
+            )
+        ]
+
     def cancel(self, *, reason: str, at: datetime) -> Sequence[OrderEvent]:
         """The venue says that nothing of the order is open any more."""
         self._require_exists()
@@ -226,12 +256,14 @@ class Order:
                 return self._after_fill(event, self.status if self.has_ended else PARTIALLY_FILLED)
             case OrderFilled():
                 return self._after_fill(event, FILLED)
+            case CancelIntended():
+                return replace(self, is_to_cancel=True, cancel_candle_ms=event.candle_open_time_ms)
             case OrderCanceled():
                 return replace(self, status=CANCELED)
             case OrderRefused():
                 return replace(self, status=REFUSED)
             case OutcomeUnknown():
-                return replace(self, status=UNKNOWN)
+                return replace(self, status=UNKNOWN, unknown_since_utc=event.noticed_at_utc)
             case OutcomeResolved():
                 status = status_once_open(self.venue_order_id, self.filled_base)
                 return replace(

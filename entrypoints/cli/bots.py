@@ -168,6 +168,8 @@ def stop(
 ) -> None:
     """End a bot's run; what is allocated to it stays with it.
 
+    The worker that runs it cancels its open order, and what was held for that goes back to the bot.
+
     Example: `evenkeel bots stop bot-1a2b`
     """
     output = Output(as_json=as_json)

@@ -87,7 +87,8 @@ class CrashingVenue:
         return report
 
     def cancel(self, venue_account: str, client_order_id: str) -> OrderReport:
-        return self.venue.cancel(venue_account, client_order_id)
+        report: OrderReport = self._call(lambda: self.venue.cancel(venue_account, client_order_id))
+        return report
 
     def open_orders(self, venue_account: str) -> Sequence[OrderReport]:
         return self.venue.open_orders(venue_account)

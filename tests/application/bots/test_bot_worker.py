@@ -21,6 +21,7 @@ from application.ports.candle_source import UnknownExchange
 from application.ports.candle_store import Series
 from application.ports.commands import Fence
 from application.ports.event_log import StoreUnavailable
+from application.ports.exchange import OrderReport, VenueOutcomeUnknown
 from application.ports.paper_accounts import PaperTerms
 from domain.bots.bot import Bot
 from domain.bots.events import SignalRaised
@@ -210,11 +211,64 @@ def test_a_bot_that_is_paused_or_stopped_is_dropped_and_taken_up_again_when_it_g
     assert desk.notes.failed == []
 
 
-def test_a_stopped_bot_stays_hosted_until_its_open_order_has_ended(desk: Desk) -> None:
+def test_a_stopped_bots_open_order_is_canceled_at_once_and_its_hold_goes_back(desk: Desk) -> None:
+    """Safety #44. No candle is waited for."""
+    desk.tick()
+    desk.give_until_an_order_is_open()
+    desk.store.do(StopBot("bot-1", "acc-1", "done"))
+
+    assert desk.tick() == []
+
+    assert desk.last_order_status() == "canceled"
+    assert not desk.store.book().held_total("USDT").amount
+    assert not desk.venue.open_orders("book-1")
+    assert desk.notes.failed == []
+
+
+def test_the_order_of_a_bot_that_is_stopped_after_its_replay_ended_is_canceled(desk: Desk) -> None:
+    desk.tick()
+    desk.give_until_an_order_is_open()
+    desk.feeds[0].close()
+    _join_markets()
+    desk.store.do(StopBot("bot-1", "acc-1", "done"))
+
+    assert desk.tick(seconds=61) == ["bot-1"]
+    desk.feeds[1].close()  # there is not one candle more
+    _join_markets()
+
+    assert desk.last_order_status() == "canceled"
+    assert not desk.store.book().held_total("USDT").amount
+
+
+def test_a_stop_is_not_held_up_by_a_venue_that_does_not_answer(desk: Desk) -> None:
+    desk.tick()
+    desk.give_until_an_order_is_open()
+    asked: list[str] = []
+
+    def away(venue_account: str, client_order_id: str) -> OrderReport:
+        asked.append(client_order_id)
+        raise VenueOutcomeUnknown("no answer")
+
+    cancel, desk.venue.cancel = desk.venue.cancel, away  # type: ignore[method-assign]
+    desk.store.do(StopBot("bot-1", "acc-1", "done"))
+    for _ in range(20):
+        assert desk.tick() == ["bot-1"]
+    assert len(asked) == 5  # after 1, 2, 4, 8 and 16 looks
+    assert desk.last_order_status() == "unknown"
+
+    desk.venue.cancel = cancel  # type: ignore[method-assign]
+    for _ in range(20):
+        desk.tick()
+    assert desk.worker.hosted() == []
+    assert desk.last_order_status() == "canceled"
+    assert desk.notes.failed == []
+
+
+def test_a_paused_bot_stays_hosted_until_its_open_order_has_ended(desk: Desk) -> None:
     """Safety #44: the fill is booked and nothing of the hold is stranded."""
     desk.tick()
     given = desk.give_until_an_order_is_open()
-    desk.store.do(StopBot("bot-1", "acc-1", "done"))
+    desk.store.do(PauseBot("bot-1", "acc-1", "lunch"))
     assert desk.tick() == ["bot-1"]
 
     desk.feeds[0].give(1)
@@ -224,14 +278,14 @@ def test_a_stopped_bot_stays_hosted_until_its_open_order_has_ended(desk: Desk) -
     assert desk.last_order_status() == "filled"
     assert desk.signals() == given
 
-    desk.store.do(StartBot("bot-1", "acc-1", after_candle_ms=None))
+    desk.store.do(ResumeBot("bot-1", "acc-1", after_candle_ms=None))
     assert desk.tick() == ["bot-1"]
 
 
 def test_an_order_left_by_a_worker_that_died_is_looked_after_by_the_next(desk: Desk) -> None:
     desk.tick()
     desk.give_until_an_order_is_open()
-    desk.store.do(StopBot("bot-1", "acc-1", "done"))
+    desk.store.do(PauseBot("bot-1", "acc-1", "lunch"))
     second = desk.new_worker("w-2")
     desk.clock.move_to(desk.clock.now() + LEASE + timedelta(seconds=1))  # the first gives no sign of life
 

@@ -5,24 +5,25 @@ Kept true: intent before effect, every step may be done again, a run resumes by 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from application.bots.manage_bots import StartBot, StopBot
 from application.ports.paper_accounts import CLOSE, FEE_IN_QUOTE, FEE_IN_RECEIVED, NEXT_OPEN, PaperTerms
+from domain.bots.errors import BotNotRunning
 from domain.market import Candle
 from tests.application.bots.market import Crash, CrashPoint, World, walk
 from tests.application.harness import with_running_bot
 
 CONVENTIONS = [
-    pytest.param(
-        convention, fee_asset, cap, id=f"{convention}-fee in {fee_asset}-{'capped' if cap else 'uncapped'}"
-    )
+    pytest.param(convention, fee_asset, cap, id=f"{convention}-fee in {fee_asset}-cap {cap}")
     for convention in (NEXT_OPEN, CLOSE)
     for fee_asset in (FEE_IN_QUOTE, FEE_IN_RECEIVED)
-    for cap in (None, "0.5")
+    for cap in (None, "0.5", "0.1")
 ]
 
 
@@ -81,8 +82,10 @@ def test_a_crash_at_any_step_leaves_the_same_events_and_balances(
     unharmed, steps = run(paper, candles)
     expected, balances = facts(unharmed), dict(unharmed.store.book().balances)
     at_venue = venue_balances(unharmed)
-    assert sum(name == "OrderFilled" for name, *_ in expected) >= 2
-    assert cap is None or any(name == "OrderPartiallyFilled" for name, *_ in expected)
+    names = [name for name, *_ in expected]
+    assert names.count("OrderFilled") + names.count("OrderCanceled") >= 2
+    assert ("OrderPartiallyFilled" in names) is (cap is not None)
+    assert ("CancelIntended" in names) is (cap is not None and seed == 3)  # a sale found a purchase open
 
     for nth in range(1, steps + 1):
         world, _ = run(paper, candles, nth)
@@ -100,6 +103,59 @@ def test_crash_after_crash_leaves_the_same_events(convention: str, fee_asset: st
     for first in range(7, steps, 17):
         world, _ = run(paper, candles, first, 3, 5, 8)
         assert facts(world) == facts(unharmed), f"crash at step {first} of {steps}, then again"
+
+
+def stopped_with_an_order_open(paper: PaperTerms, candles: list[Candle]) -> tuple[World, int]:
+    """And the number of the candle after which it was stopped."""
+    for number in range(1, len(candles)):
+        world, _ = run(paper, candles[:number])
+        order = world.store.order(world.store.bot().last_order_id)
+        if order.exists and not order.has_ended:
+            world.store.do(StopBot("bot-1", "acc-1", "enough"))
+            return world, number
+    raise AssertionError("no order was open")
+
+
+def wind_down(world: World, candles: list[Candle], *crashes: int) -> int:
+    """Processes that crash at these steps, and one that goes on until nothing is left to do; its steps."""
+    for nth in crashes:
+        with pytest.raises(Crash):
+            world.process(candles, CrashPoint(nth))
+    last = CrashPoint()
+    with suppress(BotNotRunning):  # it had ended before the crash
+        world.process(candles, last)
+    return last.steps
+
+
+@pytest.mark.parametrize(("convention", "cap"), [(NEXT_OPEN, None), (NEXT_OPEN, "0.1"), (CLOSE, "0.1")])
+@pytest.mark.parametrize("starts_again", [False, True])
+def test_a_crash_at_any_step_after_a_stop_cancels_the_order_all_the_same(
+    convention: str, cap: str | None, starts_again: bool
+) -> None:
+    paper, candles = terms(convention, FEE_IN_QUOTE, cap), walk(2)
+
+    def stopped() -> tuple[World, list[Candle]]:
+        world, number = stopped_with_an_order_open(paper, candles)
+        if starts_again:  # before any worker saw that it was stopped
+            world.store.do(StartBot("bot-1", "acc-1", after_candle_ms=None))
+        return world, candles if starts_again else candles[:number]
+
+    unharmed, shown = stopped()
+    steps = wind_down(unharmed, shown)
+    expected, at_venue = facts(unharmed), venue_balances(unharmed)
+    ends = [dict(rest) for name, *rest in expected if name == "OrderCanceled"]
+    assert ends
+    assert ends[0]["reason"] == "canceled on request"
+    assert steps >= 6
+    if not starts_again:
+        assert not any(locked for _, locked in at_venue.values())
+        assert not unharmed.store.book().held_total("USDT").amount
+
+    for nth in range(1, steps + 1):
+        world, _ = stopped()
+        wind_down(world, shown, nth)
+        assert facts(world) == expected, f"crash at step {nth} of {steps}"
+        assert venue_balances(world) == at_venue
 
 
 @pytest.mark.parametrize(("convention", "fee_asset", "cap"), CONVENTIONS)

@@ -56,7 +56,11 @@ def test_candles_on_which_nothing_traded_count_no_fill_again() -> None:
     tried = capped("0.1")
     run(tried, CANDLES, SilentObserver())
     until = first_fill(tried) + 1
-    quiet = [replace(each, volume=Decimal(0)) for each in CANDLES[until:]]
+    price = CANDLES[until - 1].close
+    quiet = [
+        replace(each, open=price, high=price, low=price, close=price, volume=Decimal(0))
+        for each in CANDLES[until:]
+    ]
     world, counts = capped("0.1"), Counts()
 
     run(world, [*CANDLES[:until], *quiet], counts)

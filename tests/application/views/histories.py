@@ -52,6 +52,7 @@ NAMES = {
     "OrderAccepted": "orders.order_accepted",
     "OrderPartiallyFilled": "orders.order_partially_filled",
     "OrderFilled": "orders.order_filled",
+    "CancelIntended": "orders.cancel_intended",
     "OrderCanceled": "orders.order_canceled",
     "OrderRefused": "orders.order_refused",
     "OutcomeUnknown": "orders.outcome_unknown",
@@ -259,8 +260,9 @@ def _venue(history: History, owner: str, _amount: Decimal, n: int) -> None:
         lambda o: o.lose_track(problem="timeout", at=history.now),
         lambda o: o.refuse(reason="no", at=history.now),
         lambda o: o.cancel(reason="old", at=history.now),
+        lambda o: o.intend_cancel(reason="old", candle_open_time_ms=n or None, at=history.now),
     )
-    history.attempt(streams[-1], steps[n % 4])
+    history.attempt(streams[-1], steps[n % len(steps)])
     order = history.state(streams[-1])
     if order.has_ended:
         history.attempt(
