@@ -33,6 +33,7 @@ from domain.money import ZERO, Money, add, divide_down, multiply_down, subtract,
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Progress = Callable[[int], None]
+_NOTHING, _MARKED = "nothing", "marked to the last close"
 
 
 class NoCandles(DomainError, code="no_candles"):
@@ -163,6 +164,7 @@ class Demo:
         closed = {
             order.client_order_id for order in orders if order.side == "sell" and order.status == "filled"
         }
+        left_open = _left_open(book, bot_id, settings.symbol, orders)
         return DemoResult(
             candles=count,
             signals=len(signals),
@@ -180,9 +182,9 @@ class Demo:
             rebuild_identical=rebuild.is_identical,
             rebuild_difference=rebuild.difference,
             log_events=chain.events,
-            open_at_end=_left_open(book, bot_id, settings.symbol, orders),
+            open_at_end=left_open,
             conventions=terms_to_text(settings.terms)
-            | {"end_of_data": "forced close" if settings.force_close else "marked to the last close"},
+            | {"end_of_data": _end_of_data(left_open, asked_to_close=settings.force_close)},
             seconds={
                 "run": ran - started,
                 "project": folded - ran,
@@ -298,10 +300,19 @@ def _left_open(book: Book, bot_id: str, symbol: str, orders: Iterable[OrderRow])
     waiting = sum(
         1 for order in orders if order.status in ("intended", "open", "partially_filled", "unknown")
     )
-    position = book.owed(bot_account(bot_id), base)
+    position = book.owed(bot_account(bot_id), base) + book.held_total(base)
     parts = []
     if waiting:
         parts.append(f"{waiting} order" + ("s" if waiting > 1 else ""))
     if position.amount:
         parts.append(f"a position of {text(position.amount)} {base}")
-    return " and ".join(parts) or "nothing"
+    return " and ".join(parts) or _NOTHING
+
+
+def _end_of_data(left_open: str, *, asked_to_close: bool) -> str:
+    """What became of what was open when the candles ended."""
+    if not asked_to_close:
+        return _MARKED
+    if left_open == _NOTHING:
+        return "forced close"
+    return f"forced close did not end all, left open: {left_open}; {_MARKED}"

@@ -63,6 +63,27 @@ def test_the_options_reach_the_venue(cli: Cli, candle_file: Path) -> None:
     assert (dear["conventions"]["taker_fee_rate"], dear["conventions"]["lot_size"]) == ("0.01", "0.001")
 
 
+def test_a_thin_market_is_told_as_it_ended(cli: Cli, candle_file: Path) -> None:
+    """A purchase that is still filling when a sale is wanted makes way for it; what is left open is named."""
+    words = (
+        "demo",
+        "--candles",
+        str(candle_file),
+        "--fill",
+        "close",
+        "--force-close",
+        "--volume-cap",
+        "0.0003",
+    )
+    thin = cli(*words, "--json").json
+    assert thin["orders"] > 1
+    assert set(thin["trial_balance"].values()) == {"0"}
+    assert "position" in thin["open_at_end"]
+    assert thin["conventions"]["end_of_data"] == (
+        f"forced close did not end all, left open: {thin['open_at_end']}; marked to the last close"
+    )
+
+
 def test_on_a_named_database_a_second_run_answers_the_same(
     cli: Cli, candle_file: Path, tmp_path: Path
 ) -> None:
