@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 
@@ -14,7 +15,7 @@ from application.platform.kill_switch import EngageKillSwitch
 from application.ports.commands import Caller, Command, CommandBus, Outcome
 from application.ports.exchange import OrderReport, OrderRequest, VenueOrderNotFound, VenueOutcomeUnknown
 from domain.bots.bot import Bot
-from domain.orders.order import FILLED, INTENDED, REFUSED, Order
+from domain.orders.order import FILLED, INTENDED, REFUSED, UNKNOWN, Order
 from tests.application.bots.market import Crash, CrashingVenue, CrashPoint, World, walk
 from tests.application.harness import with_running_bot
 from tests.builders import HOUR_MS
@@ -151,6 +152,38 @@ def test_a_request_that_arrives_after_it_was_looked_for_opens_one_order_and_its_
 
     assert order.status == FILLED
     assert len(order.trade_ids) == 1
+
+
+class NeverGetsIt(CrashingVenue):
+    """Every request is lost on its way, and nobody can tell."""
+
+    def submit(self, request: OrderRequest) -> OrderReport:
+        raise VenueOutcomeUnknown("timed out")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "status"), [(1, UNKNOWN), (6, REFUSED)], ids=["it may be under way", "it would be there"]
+)
+def test_a_lost_order_of_a_stopped_bot_ends_once_the_venue_would_have_it(minutes: int, status: str) -> None:
+    """Safety #7: until then not found proves nothing, and the funds stay held."""
+    world = World(with_running_bot())
+    exchange = NeverGetsIt(world.venue(), CrashPoint())
+    runner = world.runner(exchange=exchange)
+    for each in CANDLES:
+        if last_order(world).status == UNKNOWN:
+            break
+        runner.on_candle(each)
+    world.store.do(StopBot("bot-1", "acc-1", "enough"))
+    runner.wind_down()
+    runner.end_order()
+    assert last_order(world).status == UNKNOWN
+
+    world.store.clock.move_to(world.store.clock.now() + timedelta(minutes=minutes))
+    runner.end_order()
+
+    assert last_order(world).status == status
+    assert bool(world.store.book().held_total("USDT").amount) is (status == UNKNOWN)
+    assert runner.is_done is (status == REFUSED)
 
 
 @dataclass
