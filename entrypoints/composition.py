@@ -32,6 +32,7 @@ from adapters.persistence.sessions import SqlSessions
 from adapters.secrets.passwords import Argon2Passwords
 from adapters.secrets.tokens import SystemTokens
 from application.accounts.sign_in import Authenticate, Registration, SignIn
+from application.bots.bot_worker import followers
 from application.market_data.download_candles import DownloadCandles
 from application.market_data.import_candles import ImportCandles
 from application.paper.accounts import PaperAccountService
@@ -101,7 +102,11 @@ def _clock(plan: Plan) -> Clock:
 
 
 def _health(
-    settings: Settings, database: Database, maintenance: DatabaseMaintenance, metrics: Metrics
+    settings: Settings,
+    database: Database,
+    maintenance: DatabaseMaintenance,
+    metrics: Metrics,
+    leases: SqlLeases,
 ) -> PlatformHealth:
     return PlatformHealth(
         database,
@@ -109,6 +114,7 @@ def _health(
         most_lag_events=settings.ready_lag_events,
         oldest_heartbeat_s=settings.ready_heartbeat_s,
         bot_ages_s=metrics.bot_ages_seconds,
+        followers=lambda: followers(leases),
     )
 
 
@@ -201,7 +207,7 @@ class Container(containers.DeclarativeContainer):
     open_feed = providers.Singleton(_open_feed, settings, candles, clock)
     projector = providers.Singleton(_projector, database, plan)
     maintenance = providers.Singleton(DatabaseMaintenance, database, projector)
-    health = providers.Singleton(_health, settings, database, maintenance, metrics)
+    health = providers.Singleton(_health, settings, database, maintenance, metrics, leases)
 
     paper_accounts = providers.Singleton(PaperAccountService, bus, log, exchange)
     import_candles = providers.Singleton(ImportCandles, candles, providers.Object(_read_candles), monotonic)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from time import monotonic
 from typing import Any
@@ -12,10 +12,12 @@ from typing import Any
 import psutil
 
 from adapters.persistence.database import SCHEMA_VERSION, Database
+from application.bots.connectors import CANDLES, DEGRADED, OK, UNKNOWN, Connector
 from application.services import Check
 from entrypoints.maintenance import DatabaseMaintenance
 
-OK, DEGRADED, FAILED = "ok", "degraded", "failed"
+FAILED = "failed"
+_ELSEWHERE = "how it is, is known only to that worker's own process: see its metrics"
 
 
 @dataclass(slots=True)
@@ -23,6 +25,7 @@ class PlatformHealth:
     """A Health over an open database, and over the worker where one runs in this process.
 
     `worker_age_s` says how long ago the newest worker gave a sign of life; None where none ever did.
+    `connectors` are this process's own; `followers` says which worker follows each series, here or elsewhere.
     """
 
     database: Database
@@ -30,7 +33,9 @@ class PlatformHealth:
     most_lag_events: int
     oldest_heartbeat_s: float
     worker_age_s: Callable[[], float | None] = lambda: None
-    connectors: Callable[[], Mapping[str, str]] = dict  # by name: what is wrong, "" for nothing
+    worker_problem: Callable[[], str] = str  # why its last look at the bots failed, "" where it did not
+    connectors: Callable[[], Sequence[Connector]] = list
+    followers: Callable[[], Mapping[str, str]] = dict
     bot_ages_s: Callable[[], Mapping[str, float]] = dict
     started: float = field(default_factory=monotonic)
 
@@ -50,10 +55,7 @@ class PlatformHealth:
                 {"name": check.name, "status": check.status, "detail": check.detail} for check in self.ready()
             ],
             "database": self._described(),
-            "connectors": [
-                {"name": name, "status": DEGRADED if problem else OK, "detail": problem}
-                for name, problem in sorted(self.connectors().items())
-            ],
+            "connectors": [_shown(connector) for connector in self._connectors()],
             "bots": [
                 {"bot_id": bot_id, "heartbeat_age_s": round(age, 1)}
                 for bot_id, age in sorted(self.bot_ages_s().items())
@@ -97,12 +99,36 @@ class PlatformHealth:
             return Check("worker", FAILED, type(problem).__name__)
         if age is None:
             return Check("worker", FAILED, "no worker gives a sign of life; bots do not run")
+        failure = self.worker_problem()
+        why = f"; its last look at the bots failed: {failure}" if failure else ""
         if age > self.oldest_heartbeat_s:
-            return Check("worker", FAILED, f"last seen {age:.0f} s ago")
-        return Check("worker", OK, f"seen {age:.1f} s ago")
+            return Check("worker", FAILED, f"last seen {age:.0f} s ago{why}")
+        return Check("worker", DEGRADED if failure else OK, f"seen {age:.1f} s ago{why}")
+
+    def _connectors(self) -> Sequence[Connector]:
+        own = list(self.connectors())
+        try:
+            followers = self.followers()
+        except Exception:  # noqa: BLE001  # the database is away, as the checks say; what is known here is shown
+            followers = {}
+        known = {connector.name for connector in own}
+        return own + [
+            Connector(kind=CANDLES, name=name, worker=worker, status=UNKNOWN, detail=_ELSEWHERE)
+            for name, worker in sorted(followers.items())
+            if name not in known
+        ]
 
     def _described(self) -> Mapping[str, str]:
         try:
             return self.database.describe()
         except Exception as problem:  # noqa: BLE001
             return {"problem": type(problem).__name__}
+
+
+def _shown(connector: Connector) -> Mapping[str, Any]:
+    age, at = connector.last_candle_age_s, connector.last_problem_at
+    return {
+        **asdict(connector),
+        "last_candle_age_s": None if age is None else round(age, 1),
+        "last_problem_at": None if at is None else at.isoformat(),
+    }

@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from importlib.metadata import version
 from types import FrameType
@@ -20,7 +20,10 @@ from adapters.observability.error_reports import start_error_reports, stop_error
 from adapters.observability.logs import configure_logging, log_what_nobody_caught
 from adapters.persistence.writer import GroupCommitWriter
 from application.bots.bot_worker import BotWorker
+from application.ports.clock import Clock
+from application.ports.commands import Fence
 from application.ports.event_log import StoreUnavailable
+from application.ports.leases import Leases
 from domain.errors import InvalidValue
 from entrypoints.composition import Container
 from entrypoints.failpoints import arm_failpoints
@@ -110,14 +113,42 @@ def outbox_running(container: Container) -> Iterator[None]:
 
 
 WORKER_LEASE, WORKER_LEASE_LASTS = "worker", timedelta(seconds=15)
-"""Held by one of the workers, whichever it is: the sign that bots run somewhere."""
+"""Held by one of the workers that look at their bots, whichever it is: the sign that bots run somewhere."""
 
 
 @contextmanager
 def worker_running(container: Container, settings: Settings, *, worker_id: str) -> Iterator[BotWorker]:
     """Bots run here; what they are working on at the stop is finished, within the time for that."""
+    worker, stopping = _bot_worker(container, settings, worker_id), threading.Event()
+    container.metrics().watch_connectors(worker.connectors)
+    silence = timedelta(seconds=settings.ready_heartbeat_s)
+    threads = [
+        threading.Thread(target=_look_after_bots, args=(worker, stopping), name="worker", daemon=True),
+        threading.Thread(
+            target=_give_signs_of_life,
+            args=(worker, container.leases(), container.clock(), silence, stopping),
+            name="worker heartbeat",
+            daemon=True,
+        ),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield worker
+    finally:
+        stopping.set()
+        worker.stop()
+        for thread in threads:
+            thread.join(timeout=settings.shutdown_s)
+        if threads[0].is_alive():
+            log.warning(
+                "the worker did not finish in %s s; its bots resume from the log", settings.shutdown_s
+            )
+
+
+def _bot_worker(container: Container, settings: Settings, worker_id: str) -> BotWorker:
     services, exchange = container.services(), container.exchange()
-    worker = BotWorker(
+    return BotWorker(
         worker_id=worker_id,
         log=services.log,
         bus=services.bus,
@@ -131,45 +162,39 @@ def worker_running(container: Container, settings: Settings, *, worker_id: str) 
         clock=services.clock,
         observer=container.bot_observer(),
     )
-    stopping = threading.Event()
-    leases = container.leases()
 
-    def beat() -> None:
-        fence = None
-        while True:
+
+def _look_after_bots(worker: BotWorker, stopping: threading.Event) -> None:
+    with logged_as(worker=worker.worker_id):
+        while not stopping.is_set():
             try:
-                fence = leases.acquire(WORKER_LEASE, holder=worker_id, lasts=WORKER_LEASE_LASTS)
-            except StoreUnavailable:
-                log.warning("the worker's sign of life could not be given")
-            if stopping.wait(WORKER_LEASE_LASTS.total_seconds() / 3):
-                break
-        if fence is not None:
+                worker.run()
+            except Exception:
+                log.exception("the worker failed and begins again")
+                stopping.wait(_RETRY_S)
+
+
+def _give_signs_of_life(
+    worker: BotWorker, leases: Leases, clock: Clock, silence: timedelta, stopping: threading.Event
+) -> None:
+    """Hold the workers' lease while the worker looks at its bots; one that does so no more lets it run out.
+
+    A worker that has not got it tries often: the next one gives its sign as soon as the one before stopped.
+    """
+    fence: Fence | None = None
+    while not stopping.is_set():
+        seen = worker.last_tick_at
+        try:
+            if seen is not None and clock.now() - seen <= silence:
+                fence = leases.acquire(WORKER_LEASE, holder=worker.worker_id, lasts=WORKER_LEASE_LASTS)
+            else:
+                fence = None
+        except StoreUnavailable:
+            log.warning("the worker's sign of life could not be given")
+        stopping.wait(_RETRY_S if fence is None else WORKER_LEASE_LASTS.total_seconds() / 3)
+    if fence is not None:
+        with suppress(StoreUnavailable):  # then it runs out
             leases.release(fence)
-
-    def run() -> None:
-        with logged_as(worker=worker_id):
-            while not stopping.is_set():
-                try:
-                    worker.run()
-                except Exception:
-                    log.exception("the worker failed and begins again")
-                    stopping.wait(_RETRY_S)
-
-    thread = threading.Thread(target=run, name="worker", daemon=True)
-    heart = threading.Thread(target=beat, name="worker heartbeat", daemon=True)
-    thread.start()
-    heart.start()
-    try:
-        yield worker
-    finally:
-        stopping.set()
-        worker.stop()
-        thread.join(timeout=settings.shutdown_s)
-        heart.join(timeout=settings.shutdown_s)
-        if thread.is_alive():
-            log.warning(
-                "the worker did not finish in %s s; its bots resume from the log", settings.shutdown_s
-            )
 
 
 @contextmanager
@@ -211,9 +236,8 @@ def _taken(what: str, host: str, port: int, problem: OSError) -> InvalidValue:
 
 
 def a_worker_is_alive(container: Container) -> bool:
-    """Whether some worker holds the workers' lease: asking for it for no time at all tells."""
-    probe = container.leases().acquire(WORKER_LEASE, holder="probe", lasts=timedelta(0))
-    return probe is None
+    """Whether some worker holds the workers' lease."""
+    return WORKER_LEASE in container.leases().holders(WORKER_LEASE)
 
 
 def worker_name() -> str:

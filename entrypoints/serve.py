@@ -90,7 +90,8 @@ def _watch(container: Container, worker: BotWorker) -> None:
 
     health = container.health()
     health.worker_age_s = age_s
-    health.connectors = worker.problems
+    health.worker_problem = lambda: worker.outage
+    health.connectors = worker.connectors
 
 
 def _shown(host: str) -> str:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import monotonic
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -14,6 +14,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from application.bots.connectors import DEGRADED, Connector
 from domain.orders.order import ENDED
 
 _REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -22,6 +23,9 @@ _BATCH_COMMANDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 Lags = Callable[[], Mapping[str, int]]
 """How many log ids each projection is behind; asked at every scrape."""
+
+Connectors = Callable[[], Sequence[Connector]]
+"""What this process's worker follows and trades at; asked at every scrape."""
 
 
 class RequestMetrics:
@@ -175,6 +179,10 @@ class Metrics(RequestMetrics, CommandMetrics, BotMetrics):
         """Show each projection's lag; where it cannot be asked, the scrape goes on without it."""
         self.registry.register(_Lag(lags))
 
+    def watch_connectors(self, connectors: Connectors) -> None:
+        """Show how each series and venue of this process's worker is."""
+        self.registry.register(_Connectors(connectors))
+
 
 class _Heartbeats:
     """The age of each bot's last candle, computed when it is asked for: a bot that hangs grows old."""
@@ -222,3 +230,26 @@ class _Lag:
         for name, lag in sorted(lags.items()):
             family.add_metric([name], lag)
         yield family
+
+
+class _Connectors:
+    def __init__(self, connectors: Connectors) -> None:
+        self._connectors = connectors
+
+    def collect(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily(
+            "evenkeel_connector_up",
+            "1 where a followed series or a venue is well, 0 where something is wrong with it",
+            labels=["kind", "name"],
+        )
+        age = GaugeMetricFamily(
+            "evenkeel_last_candle_age_seconds",
+            "Since a series' last candle: of a real venue since its close, of others since it came",
+            labels=["name"],
+        )
+        for connector in self._connectors():
+            up.add_metric([connector.kind, connector.name], connector.status != DEGRADED)
+            if connector.last_candle_age_s is not None:
+                age.add_metric([connector.name], connector.last_candle_age_s)
+        yield up
+        yield age

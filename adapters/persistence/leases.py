@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
@@ -27,6 +27,11 @@ RETURNING token
 _GIVE_BACK = "UPDATE leases SET expires_at = {now} WHERE name = :name AND token = :token"
 
 
+_HOLDERS = """
+SELECT name, holder FROM leases WHERE substr(name, 1, length(:prefix)) = :prefix AND expires_at > {now}
+"""
+
+
 class SqlLeases:
     """Leases in the database.
 
@@ -42,7 +47,9 @@ class SqlLeases:
             # clock_timestamp, not now(): a transaction that waited must not judge by when it began
             else {"now": "clock_timestamp()", "until": "clock_timestamp() + :lasts"}
         )
-        self._take, self._give_back = text(_TAKE.format(**words)), text(_GIVE_BACK.format(**words))
+        self._take, self._give_back, self._holders = (
+            text(statement.format(**words)) for statement in (_TAKE, _GIVE_BACK, _HOLDERS)
+        )
 
     def acquire(self, name: str, *, holder: str, lasts: timedelta) -> Fence | None:
         values = {"name": name, "holder": holder, **self._times(lasts)}
@@ -50,11 +57,18 @@ class SqlLeases:
             token = connection.execute(self._take, values).scalar()
         return None if token is None else Fence(name, int(token))
 
+    def holders(self, prefix: str) -> Mapping[str, str]:
+        with self._db.reading() as connection:
+            rows = connection.execute(self._holders, {"prefix": prefix, **self._now()}).all()
+        return {row.name: row.holder for row in rows}
+
     def release(self, fence: Fence) -> None:
         """The row stays, so that the next token is higher."""
-        times = {"now": utc_text(self._clock.now())} if self._db.is_sqlite else {}
         with self._db.transaction() as connection:
-            connection.execute(self._give_back, {"name": fence.name, "token": fence.token, **times})
+            connection.execute(self._give_back, {"name": fence.name, "token": fence.token, **self._now()})
+
+    def _now(self) -> dict[str, object]:
+        return {"now": utc_text(self._clock.now())} if self._db.is_sqlite else {}
 
     def _times(self, lasts: timedelta) -> dict[str, object]:
         if not self._db.is_sqlite:
@@ -87,6 +101,12 @@ class MemoryLeases:
                 self._tokens[name] = self._tokens.get(name, 0) + 1
             self._held[name] = (holder, now + lasts)
             return Fence(name, self._tokens[name])
+
+    def holders(self, prefix: str) -> Mapping[str, str]:
+        with self._lock:
+            now = self._clock.now()
+            held = {name: holder for name, (holder, until) in self._held.items() if until > now}
+        return {name: holder for name, holder in held.items() if name.startswith(prefix)}
 
     def release(self, fence: Fence) -> None:
         with self._lock:

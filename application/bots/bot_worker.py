@@ -9,6 +9,14 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from application.bots.connectors import (
+    CANDLES,
+    VENUE,
+    Connector,
+    Heard,
+    WatchedFeed,
+    WatchedVenue,
+)
 from application.bots.run_bot import BotRunner
 from application.bots.run_market import MarketRunner
 from application.paper.accounts import PaperAccountService
@@ -28,6 +36,7 @@ from domain.orders.order import INTENDED, OPEN, PARTIALLY_FILLED, UNKNOWN
 
 LEASE = timedelta(seconds=15)
 TICK_S = 0.5
+SERIES_LEASE = "series:"
 ORDER_LOOK = timedelta(seconds=30)
 CANDLE_LOOK = timedelta(seconds=60)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,7 +47,7 @@ class _Followed:
     """A series that this worker has the lease of."""
 
     market: MarketRunner
-    feed: CandleFeed
+    feed: WatchedFeed
     thread: threading.Thread
     fence: Fence
     renewed_at: datetime
@@ -81,28 +90,31 @@ class BotWorker:
         """`wall_clock_sources`: candle sources whose age is measured on the wall clock (real venues)."""
         self.worker_id = worker_id
         self._log, self._bus, self._views, self._leases = log, bus, views, leases
-        self._exchange, self._venue, self._paper_accounts = exchange, venue, paper_accounts
+        self._venue_heard = Heard(VENUE, exchange.name, worker_id, clock)
+        self._venue = WatchedVenue(venue, self._venue_heard)
+        self._exchange, self._paper_accounts = exchange, paper_accounts
         self._open_feed, self._wall_clock_sources = open_feed, wall_clock_sources
         self._clock, self._observer = clock, observer
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._hosted: dict[str, _Hosted] = {}
         self._followed: dict[Series, _Followed] = {}
+        self._heard: dict[Series, Heard] = {}  # also of series that could not be opened
         self._not_before: dict[str, tuple[datetime, float]] = {}
         self._runs: dict[str, int] = {}  # the run that a bot was last seen in
-        self._outage = ""
+        self.outage = ""  # what a tick itself failed with, until one succeeds
         self._looked_for_orders_at: datetime | None = None
         self.last_tick_at: datetime | None = None
 
     def run(self) -> None:
         """Tick until stopped, then close the feeds and give the leases back.
 
-        A tick that fails (the database is away) is told to the observer and in `problems`, and tried again.
+        A tick that fails (the database is away) is told to the observer and in `outage`, and tried again.
         """
         while not self._stopping.is_set():
             try:
                 self.tick()
-                self._outage = ""
+                self.outage = ""
             except Exception as problem:  # noqa: BLE001 - the worker outlives an outage of what it reads
                 self._tell_outage(problem)
             self._stopping.wait(TICK_S)
@@ -120,16 +132,11 @@ class BotWorker:
         with self._lock:
             return sorted(self._hosted)
 
-    def problems(self) -> dict[str, str]:
-        """Series whose feed gives nothing at present, and why; "worker" where a tick itself fails."""
+    def connectors(self) -> list[Connector]:
+        """The venue and every series that this worker follows, or would, by name: healthy or not."""
         with self._lock:
-            markets = [followed.market for followed in self._followed.values()]
-        outage = {"worker": self._outage} if self._outage else {}
-        return outage | {
-            f"{m.series.source} {m.series.symbol} {m.series.interval}": m.problem
-            for m in markets
-            if m.problem
-        }
+            heard = [self._venue_heard, *self._heard.values()]
+        return sorted((one.now() for one in heard), key=lambda one: (one.kind, one.name))
 
     def tick(self) -> None:
         """One look: take up the bots that should run and drop those that should not."""
@@ -146,6 +153,7 @@ class BotWorker:
                 self._runs[row.bot_id] = row.run
                 self._drop(row.bot_id)  # stopped and started between two looks: the run before is over
                 self._not_before.pop(row.bot_id, None)  # now, not when its pause ends
+        self._leave_what_nobody_needs({_series_of(row) for row in running.values()})
         try:
             for row in (*running.values(), *self._left_with_an_order(running, now)):
                 if row.bot_id not in self._hosted and self._may_try(row.bot_id, now):
@@ -171,7 +179,7 @@ class BotWorker:
 
     def _host(self, row: BotRow, fence: Fence, now: datetime) -> bool:
         """False while another worker has the series, and so its bots."""
-        series = Series(row.source, row.symbol, row.interval)
+        series = _series_of(row)
         self._paper_accounts.make_venue_follow(row.book_id)
         runner = BotRunner(
             row.bot_id,
@@ -195,15 +203,13 @@ class BotWorker:
 
     def _follow(self, series: Series, now: datetime) -> _Followed | None:
         """A market for the series, which this look starts at its end; None while another worker has it."""
-        name = f"series:{series.source}:{series.symbol}:{series.interval}"
+        name = f"{SERIES_LEASE}{series.source}:{series.symbol}:{series.interval}"
         fence = self._leases.acquire(name, holder=self.worker_id, lasts=LEASE)
         if fence is None:
+            with self._lock:
+                self._heard.pop(series, None)
             return None
-        try:
-            feed = self._open_feed(series)
-        except BaseException:
-            self._give_back(fence)
-            raise
+        feed = self._opened(series, fence)
         market = MarketRunner(
             series, feed=feed, venue=self._venue, failed=self._failed, wait=self._stopping.wait
         )
@@ -214,6 +220,21 @@ class BotWorker:
         with self._lock:
             self._followed[series] = followed
         return followed
+
+    def _opened(self, series: Series, fence: Fence) -> WatchedFeed:
+        with self._lock:
+            heard = self._heard.get(series)
+            if heard is None:
+                name = f"{series.source} {series.symbol} {series.interval}"
+                heard = self._heard[series] = Heard(CANDLES, name, self.worker_id, self._clock)
+        try:
+            feed = self._open_feed(series)
+        except Exception as problem:
+            heard.failed(problem)
+            self._give_back(fence)
+            raise
+        heard.well()
+        return WatchedFeed(feed, heard, self._clock, is_live=series.source in self._wall_clock_sources)
 
     def _start_markets(self) -> None:
         """Only now, so that all bots that were taken up in one look begin with the same candle."""
@@ -243,6 +264,17 @@ class BotWorker:
         with self._lock:
             if self._followed.get(followed.market.series) is followed:
                 del self._followed[followed.market.series]
+                self._heard.pop(followed.market.series, None)
+
+    def _leave_what_nobody_needs(self, wanted: AbstractSet[Series]) -> None:
+        """Series that ended or could not be opened, and that no bot runs on any more."""
+        for followed in list(self._followed.values()):
+            is_idle = followed.market.has_ended and not self._bots_of(followed.market)
+            if is_idle and followed.market.series not in wanted:
+                self._leave_market(followed)
+        with self._lock:
+            for series in self._heard.keys() - self._followed.keys() - wanted:
+                del self._heard[series]
 
     def _drop_if_over(self, bot_id: str, *, is_running: bool) -> None:
         """A bot that runs no more goes once its order has ended; one that runs again needs a fresh runner."""
@@ -269,14 +301,15 @@ class BotWorker:
         rows = (self._views.get(BotRow, bot_id) for bot_id in sorted(bot_ids - running.keys()))
         return [row for row in rows if row is not None]
 
-    def _run_market(self, market: MarketRunner, feed: CandleFeed) -> None:
+    def _run_market(self, market: MarketRunner, feed: WatchedFeed) -> None:
         try:
             with closing(feed):
                 market.run()
             if not self._stopping.is_set():
+                feed.heard.note("its candles end here; bots go on when more are imported")
                 self._pause_until_more_candles(market)
         except Exception as problem:  # noqa: BLE001 - told to the observer; the next tick opens the market again
-            market.problem = _in_words(problem)
+            feed.heard.failed(problem)
             bot_ids = self._bots_of(market)
             for bot_id in bot_ids:
                 self._drop(bot_id)
@@ -286,7 +319,6 @@ class BotWorker:
 
     def _pause_until_more_candles(self, market: MarketRunner) -> None:
         """A replay came to its end: its bots are taken up again now and then, in case more was imported."""
-        market.problem = "its candles end here; bots go on when more are imported"
         again_at = self._clock.now() + CANDLE_LOOK
         for bot_id in self._bots_of(market):
             was_let_in = market.has_let_in(bot_id)
@@ -313,10 +345,10 @@ class BotWorker:
 
     def _tell_outage(self, problem: Exception) -> None:
         """Once, not at every look that it lasts."""
-        words = _in_words(problem)
-        if words != self._outage:
+        words = str(problem) or type(problem).__name__
+        if words != self.outage:
             self._observer.worker_failed(problem)
-        self._outage = words
+        self.outage = words
 
     def _may_try(self, bot_id: str, now: datetime) -> bool:
         not_before, _ = self._not_before.get(bot_id, (now, 0.0))
@@ -352,5 +384,13 @@ class BotWorker:
         return lambda candle: candle.open_time_ms + length
 
 
-def _in_words(problem: Exception) -> str:
-    return str(problem) or type(problem).__name__
+def followers(leases: Leases) -> dict[str, str]:
+    """Which worker follows each series, by name as in `connectors`, over all workers of the platform."""
+    return {
+        name.removeprefix(SERIES_LEASE).replace(":", " "): holder
+        for name, holder in leases.holders(SERIES_LEASE).items()
+    }
+
+
+def _series_of(row: BotRow) -> Series:
+    return Series(row.source, row.symbol, row.interval)

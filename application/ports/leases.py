@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Protocol
 
@@ -17,6 +18,10 @@ class Leases(Protocol):
 
     def acquire(self, name: str, *, holder: str, lasts: timedelta) -> Fence | None:
         """Take or renew a lease; None while another holder has it."""
+        ...
+
+    def holders(self, prefix: str) -> Mapping[str, str]:
+        """Who holds each of the leases whose name begins so; those that nobody holds are left out."""
         ...
 
     def release(self, fence: Fence) -> None:

@@ -63,6 +63,16 @@ def test_giving_back_a_lost_one_changes_nothing(leases: Leases) -> None:
     assert leases.acquire("bot:1", holder="b", lasts=MINUTE) == second
 
 
+def test_who_holds_what_can_be_asked_by_the_beginning_of_the_name(leases: Leases) -> None:
+    leases.acquire("series:a_%:1h", holder="a", lasts=MINUTE)
+    leases.acquire("series:b:1h", holder="b", lasts=MINUTE)
+    leases.acquire("series:c:1h", holder="b", lasts=NO_TIME)
+    leases.acquire("bot:1", holder="a", lasts=MINUTE)
+    assert leases.holders("series:") == {"series:a_%:1h": "a", "series:b:1h": "b"}
+    assert leases.holders("series:a_%") == {"series:a_%:1h": "a"}
+    assert leases.holders("nothing") == {}
+
+
 def test_of_many_who_want_it_one_gets_it(leases: Leases) -> None:
     def take(n: int) -> object:
         return leases.acquire("bot:1", holder=str(n), lasts=MINUTE)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,16 +17,21 @@ from adapters.market_data.memory_candle_store import MemoryCandleStore
 from adapters.observability.context import logged_as
 from adapters.persistence import migrations
 from adapters.persistence.identities import SqlIdentities
+from application.bots.bot_worker import BotWorker
+from application.bots.connectors import CANDLES, Heard
+from application.ports.candle_feed import FeedUnavailable
 from application.ports.candle_store import Series
 from application.ports.clock import ManualClock
 from application.ports.commands import Fence
+from application.ports.event_log import StoreUnavailable
 from application.ports.notifier import NotifierUnavailable
 from application.work import OutboxMessage
 from domain.bots.bot import Bot
 from domain.ledger.book import Book
 from domain.ledger.postings import bot_account
 from domain.money import Money
-from entrypoints.composition import Plan, opened
+from entrypoints import running
+from entrypoints.composition import Container, Plan, opened
 from entrypoints.demo_account import ALLOCATION, ensure_demo
 from entrypoints.outbox_relay import OutboxRelay
 from entrypoints.private_files import read_private, write_private
@@ -101,6 +108,9 @@ class OneLease:
     def acquire(self, name: str, *, holder: str, lasts: timedelta) -> Fence | None:
         return Fence(name, 1) if holder == self.holder else None
 
+    def holders(self, prefix: str) -> Mapping[str, str]:
+        return {}
+
     def release(self, fence: Fence) -> None: ...
 
 
@@ -134,14 +144,94 @@ def test_health_tells_each_part_and_a_silent_worker(data_dir: Path) -> None:
             "worker": "failed",
         }
         health.worker_age_s = lambda: 1.0
-        health.connectors = lambda: {"kraken BTC/EUR 1h": "no answer"}
         assert {check.status for check in health.ready()} == {"ok"}
         details = health.details()
-        assert details["connectors"][0]["status"] == "degraded"
         assert details["memory"]["resident_bytes"] > 0
         assert details["uptime_s"] >= 0
+        health.worker_problem = lambda: "the disk is away"
+        worker = health.ready()[-1]
+        assert (worker.status, worker.detail) == (
+            "degraded",
+            "seen 1.0 s ago; its last look at the bots failed: the disk is away",
+        )
         health.worker_age_s = lambda: 3_600.0
         assert {check.name for check in health.ready() if check.status == "failed"} == {"worker"}
+
+
+def test_health_shows_every_connector_its_own_and_those_of_other_processes(data_dir: Path) -> None:
+    settings = load_settings()
+    migrations.upgrade(settings.database)
+    with opened(settings, Plan()) as container:
+        container.leases().acquire("series:binance:BTC/USDT:1h", holder="w-1", lasts=timedelta(minutes=1))
+        container.leases().acquire("series:kraken:BTC/EUR:1h", holder="w-2", lasts=timedelta(minutes=1))
+        own = Heard(CANDLES, "binance BTC/USDT 1h", "w-1", ManualClock(NOW))
+        own.failed(FeedUnavailable("no answer"))
+        own.candle(NOW - timedelta(seconds=3))
+        health = container.health()
+        health.connectors = lambda: [own.now()]
+        mine, other = health.details()["connectors"]
+        assert mine == {
+            "kind": "candles",
+            "name": "binance BTC/USDT 1h",
+            "worker": "w-1",
+            "status": "ok",
+            "detail": "",
+            "last_candle_age_s": 3.0,
+            "last_problem": "no answer",
+            "last_problem_at": NOW.isoformat(),
+        }
+        assert (other["name"], other["worker"], other["status"]) == ("kraken BTC/EUR 1h", "w-2", "unknown")
+        assert "known only to that worker's own process" in other["detail"]
+
+        health.followers = away
+        assert [shown["name"] for shown in health.details()["connectors"]] == ["binance BTC/USDT 1h"]
+
+
+def away() -> Mapping[str, str]:
+    raise StoreUnavailable("the database is away")
+
+
+@pytest.fixture
+def container(data_dir: Path) -> Iterator[Container]:
+    settings = load_settings()
+    migrations.upgrade(settings.database)
+    with opened(settings, Plan(observed=False)) as opened_container:
+        yield opened_container
+
+
+def test_a_worker_gives_signs_of_life_only_while_it_looks_at_its_bots(
+    container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "WORKER_LEASE_LASTS", timedelta(seconds=0.3))
+    looked = threading.Semaphore(0)
+    stuck = threading.Event()
+
+    def tick(worker: BotWorker) -> None:
+        if stuck.is_set():
+            raise StoreUnavailable("away")
+        worker.last_tick_at = datetime.now(UTC)
+        looked.release()
+
+    monkeypatch.setattr(BotWorker, "tick", tick)
+    settings = load_settings(ready_heartbeat_s=0.6)
+    with running.worker_running(container, settings, worker_id="w-1"):
+        assert looked.acquire(timeout=10)
+        assert eventually(lambda: running.a_worker_is_alive(container))
+        stuck.set()
+        assert eventually(lambda: not running.a_worker_is_alive(container))
+        time.sleep(0.5)  # and it stays so
+        assert not running.a_worker_is_alive(container)
+        stuck.clear()
+        assert eventually(lambda: running.a_worker_is_alive(container))
+    assert not running.a_worker_is_alive(container)
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    for _ in range(1_000):
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def test_a_crash_of_a_handler_is_logged_and_counted_and_shows_no_secret(

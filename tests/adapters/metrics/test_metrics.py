@@ -12,6 +12,7 @@ from adapters.metrics.counted_bus import CountedBus
 from adapters.metrics.prometheus import Metrics
 from adapters.metrics.server import MetricsServer
 from application.accounts.commands import FreezeAccount
+from application.bots.connectors import Connector
 from application.ports.bot_observer import BotObserver
 from application.ports.commands import Caller, Command, Outcome, Refused
 from application.ports.event_log import StoreUnavailable
@@ -124,6 +125,19 @@ def test_commits_are_timed_and_conflicts_and_refusals_counted() -> None:
     assert 'evenkeel_commit_seconds_bucket{le="0.0025"} 1.0' in shown
     assert "evenkeel_version_conflicts_total 1.0" in shown
     assert 'evenkeel_refusals_total{code="insufficient_funds"} 1.0' in shown
+
+
+def test_connectors_are_shown_with_the_age_of_their_last_candle() -> None:
+    metrics = Metrics()
+    well = Connector(
+        kind="candles", name="kraken BTC/EUR 1h", worker="w-1", status="ok", detail="", last_candle_age_s=2.5
+    )
+    venue = Connector(kind="venue", name="paper", worker="w-1", status="degraded", detail="away")
+    metrics.watch_connectors(lambda: [well, venue])
+    shown = scraped(metrics)
+    assert 'evenkeel_connector_up{kind="candles",name="kraken BTC/EUR 1h"} 1.0' in shown
+    assert 'evenkeel_connector_up{kind="venue",name="paper"} 0.0' in shown
+    assert 'evenkeel_last_candle_age_seconds{name="kraken BTC/EUR 1h"} 2.5' in shown
 
 
 def test_a_projection_that_cannot_be_asked_does_not_spoil_the_scrape() -> None:

@@ -14,6 +14,7 @@ from adapters.exchanges.paper.venue import PaperExchange
 from adapters.persistence.leases import MemoryLeases
 from adapters.persistence.read_models import MemoryReadModels
 from application.bots.bot_worker import LEASE, BotWorker
+from application.bots.connectors import Connector
 from application.bots.manage_bots import CreateBot, PauseBot, ResumeBot, StartBot, StopBot
 from application.paper.accounts import PaperAccountService
 from application.ports.bot_observer import SilentObserver
@@ -149,6 +150,11 @@ class Desk:
         terms = bot_terms(name="second", interval=terms_interval)
         self.store.do(CreateBot("bot-2", "acc-1", "book-1", book_is_new=False, terms=terms))
         self.store.do(StartBot("bot-2", "acc-1", after_candle_ms=None))
+
+    def series_shown(self) -> Connector:
+        """The one series, among what operators are shown."""
+        (series,) = [one for one in self.worker.connectors() if one.kind == "candles"]
+        return series
 
     def give_until_an_order_is_open(self) -> int:
         """One candle after the other; how many signals it took."""
@@ -311,9 +317,9 @@ def test_a_replay_that_came_to_its_end_is_taken_up_again_in_case_more_was_import
     desk.feeds[0].close()  # exhausted: follow() returns
     _join_markets()
 
-    assert desk.worker.problems() == {
-        "file BTC/USDT 1h": "its candles end here; bots go on when more are imported"
-    }
+    series = desk.series_shown()
+    assert (series.status, series.last_problem) == ("ok", "")
+    assert series.detail == "its candles end here; bots go on when more are imported"
     assert desk.tick(seconds=10) == []
     assert desk.tick(seconds=60) == ["bot-1"]
     assert desk.notes.failed == []
@@ -440,6 +446,13 @@ def test_a_series_that_cannot_be_opened_keeps_no_other_bot_from_trading(desk: De
     desk.notes.wait_for(len(CANDLES))
     (failed,) = desk.notes.failed
     assert failed[0] != bot_id
+    shown = {one.name: one.status for one in desk.worker.connectors()}
+    healthy = {"1h": "4h", "4h": "1h"}[broken]
+    assert shown == {
+        f"file BTC/USDT {broken}": "degraded",
+        f"file BTC/USDT {healthy}": "ok",
+        "paper": "ok",
+    }
     assert failed[1].startswith("UnknownExchange: no exchange is called 'file'; did you mean kraken?")
     for name in (f"bot:{failed[0]}", f"series:file:BTC/USDT:{broken}"):  # another worker may know it
         assert desk.leases.acquire(name, holder="w-2", lasts=timedelta(0)) is not None
@@ -495,10 +508,39 @@ def test_a_market_that_breaks_is_told_and_opened_again(desk: Desk) -> None:
 
     assert desk.worker.hosted() == []
     assert desk.notes.failed == [("bot-1", "ValueError: the feed broke")]
-    assert desk.worker.problems() == {"file BTC/USDT 1h": "the feed broke"}
+    assert (desk.series_shown().status, desk.series_shown().detail) == ("degraded", "the feed broke")
+    broke_at = desk.clock.now()
     assert desk.tick(seconds=1) == ["bot-1"]
     assert len(desk.feeds) == 2
-    assert desk.worker.problems() == {}
+    series = desk.series_shown()
+    assert (series.status, series.detail) == ("ok", "")
+    assert (series.last_problem, series.last_problem_at) == ("the feed broke", broke_at)
+
+
+def test_operators_are_shown_every_series_with_the_age_of_its_last_candle(desk: Desk) -> None:
+    assert [one.name for one in desk.worker.connectors()] == ["paper"]
+    desk.tick()
+    assert desk.series_shown().last_candle_age_s is None
+    desk.feeds[0].give(1)
+    desk.notes.wait_for(1)
+    desk.tick(seconds=7)
+    series = desk.series_shown()
+    assert (series.name, series.worker, series.status) == ("file BTC/USDT 1h", "w-1", "ok")
+    assert series.last_candle_age_s == 7.0
+
+
+def test_a_series_that_ended_is_shown_until_no_bot_runs_on_it(desk: Desk) -> None:
+    desk.tick()
+    desk.feeds[0].close()
+    _join_markets()
+    desk.tick()
+    assert desk.series_shown().status == "ok"
+
+    desk.store.do(StopBot("bot-1", "acc-1", "done"))
+    desk.tick()
+
+    assert [one.name for one in desk.worker.connectors()] == ["paper"]
+    assert desk.leases.acquire("series:file:BTC/USDT:1h", holder="w-2", lasts=LEASE) is not None
 
 
 def test_a_worker_outlives_an_outage_of_what_it_reads(desk: Desk) -> None:
@@ -517,7 +559,7 @@ def test_a_worker_outlives_an_outage_of_what_it_reads(desk: Desk) -> None:
     worker.run()
 
     assert len(calls) == 3
-    assert worker.problems() == {"worker": "still away"}
+    assert worker.outage == "still away"
     assert desk.notes.outages == [  # each once, however often it was looked
         "StoreUnavailable: the database is away",
         "StoreUnavailable: still away",
