@@ -32,6 +32,7 @@ from entrypoints.settings import PREFIX, Settings
 
 log = logging.getLogger("evenkeel.process")
 _RETRY_S = 1.0
+_SIGN_S = 0.25
 
 
 class Stop:
@@ -179,7 +180,7 @@ def _give_signs_of_life(
 ) -> None:
     """Hold the workers' lease while the worker looks at its bots; one that does so no more lets it run out.
 
-    A worker that has not got it tries often: the next one gives its sign as soon as the one before stopped.
+    A worker that has not got it tries often: at its start, and as soon as the one that had it stopped.
     """
     fence: Fence | None = None
     while not stopping.is_set():
@@ -191,7 +192,7 @@ def _give_signs_of_life(
                 fence = None
         except StoreUnavailable:
             log.warning("the worker's sign of life could not be given")
-        stopping.wait(_RETRY_S if fence is None else WORKER_LEASE_LASTS.total_seconds() / 3)
+        stopping.wait(_SIGN_S if fence is None else WORKER_LEASE_LASTS.total_seconds() / 3)
     if fence is not None:
         with suppress(StoreUnavailable):  # then it runs out
             leases.release(fence)
