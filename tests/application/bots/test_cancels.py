@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from adapters.exchanges.paper.venue import PaperExchange
-from application.bots.manage_bots import DeallocateFromBot, StartBot, StopBot
+from application.bots.manage_bots import DeallocateFromBot, PauseBot, StartBot, StopBot
 from application.bots.run_bot import BotRunner
 from application.platform.kill_switch import EngageKillSwitch
 from application.ports.exchange import OrderReport, VenueOutcomeUnknown
@@ -17,7 +17,7 @@ from domain.bots.events import GuardrailTripped, SignalRaised
 from domain.market import Candle
 from domain.orders.events import CancelIntended, OutcomeUnknown
 from domain.orders.order import CANCELED, FILLED, PARTIALLY_FILLED, SELL
-from tests.application.bots.market import SERIES, CrashingVenue, CrashPoint, World, walk
+from tests.application.bots.market import SERIES, Crash, CrashingBus, CrashingVenue, CrashPoint, World, walk
 from tests.application.harness import with_running_bot
 from tests.builders import HOUR_MS
 
@@ -219,6 +219,64 @@ def test_a_doubt_that_comes_after_one_was_cleared_up_is_recorded_too() -> None:
         if isinstance(each, OutcomeUnknown) and each.client_order_id == first
     ]
     assert len(doubts) == 2
+
+
+def behind_its_market() -> tuple[World, int]:
+    """A bot with a purchase half filled, whose sale comes on the candle of that number: the market has it."""
+    world = world_of("0.1")
+    replay(world, CANDLES)
+    number = (first_cancel(world).candle_open_time_ms or 0) // HOUR_MS
+    world = world_of("0.1")
+    replay(world, CANDLES[:number])
+    venue = world.venue()
+    for each in CANDLES[number : number + 3]:
+        venue.show(SERIES.source, SERIES.symbol, SERIES.interval, each)
+    return world, number
+
+
+def catch_up(world: World, until: int, point: CrashPoint) -> None:
+    """A process that works through what the bot missed; the venue has seen it all."""
+    exchange = CrashingVenue(world.venue(), point)
+    runner = world.runner(bus=CrashingBus(world.store.bus, point), exchange=exchange)
+    runner.warm_up(CANDLES[:until])
+    for each in CANDLES[:until]:
+        runner.on_candle(each)
+
+
+def test_a_bot_that_catches_up_and_dies_between_cancel_and_sale_still_sells() -> None:
+    """What the venue had filled by then lies after the signal's candle, and does not hide it."""
+    unharmed, number = behind_its_market()
+    steps = CrashPoint()
+    catch_up(unharmed, number + 3, steps)
+    expected = [type(event).__name__ for event in unharmed.store.events()]
+    assert signals(unharmed, 1)[1] == (SELL, number)
+
+    for nth in range(1, steps.steps + 1):
+        world, _ = behind_its_market()
+        with pytest.raises(Crash):
+            catch_up(world, number + 3, CrashPoint(nth))
+        catch_up(world, number + 3, CrashPoint())
+        assert [type(event).__name__ for event in world.store.events()] == expected, f"crash at step {nth}"
+        assert signals(world, 1)[1] == (SELL, number)
+
+
+def test_a_cancel_that_was_intended_is_made_also_when_the_bot_was_paused_meanwhile() -> None:
+    world, number = behind_its_market()
+    with pytest.raises(Crash):
+        replay(world, CANDLES[: number + 1], DiesAtCancel(world.venue(), CrashPoint()))
+    assert world.store.order(last_order_of(world)).status == PARTIALLY_FILLED
+    world.store.do(PauseBot("bot-1", "acc-1", "lunch"))
+
+    replay(world, CANDLES[: number + 2])
+
+    assert world.store.order(last_order_of(world)).status == CANCELED
+
+
+class DiesAtCancel(CrashingVenue):
+    """The process is gone between the stored intent and the request."""
+
+    def cancel(self, venue_account: str, client_order_id: str) -> OrderReport:
+        raise Crash
 
 
 # -- the end of the data -------------------------------------------------------------------------------------
