@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 
 @app.command()
+@paper_terms.as_options
 def demo(
+    *,
     candles: Annotated[
         Path,
-        typer.Option("--candles", metavar="FILE", exists=True, dir_okay=False, help="CSV, gz or parquet."),
+        typer.Option(
+            "--candles", metavar="FILE", exists=True, dir_okay=False, help="CSV, gz, zip or Parquet."
+        ),
     ],
     symbol: Annotated[
         str | None, typer.Option(help="Pair; default: from the file's name, else BASE/QUOTE.")
@@ -32,23 +36,9 @@ def demo(
     cash: Annotated[str, typer.Option(help="What the bot starts with, in quote.")] = "10000",
     fast: Annotated[int, typer.Option(help="Span of the fast average, in candles.")] = 12,
     slow: Annotated[int, typer.Option(help="Span of the slow average, in candles.")] = 26,
-    fill: paper_terms.FillConvention = "next_open",
-    fee: paper_terms.Fee = None,
-    maker_fee: paper_terms.MakerFee = None,
-    taker_fee: paper_terms.TakerFee = None,
-    fee_asset: paper_terms.FeeAsset = "quote",
+    terms: paper_terms.Terms,
     force_close: Annotated[bool, typer.Option("--force-close", help="Sell what is left at the end.")] = False,
-    tick: paper_terms.Tick = "0",
-    lot: paper_terms.Lot = "0",
-    min_notional: paper_terms.MinNotional = "0",
-    volume_cap: paper_terms.VolumeCap = None,
-    slippage_bps: paper_terms.Slippage = "0",
-    latency_ms: paper_terms.Latency = 0,
-    fill_probability: paper_terms.FillProbability = "1",
-    seed: paper_terms.Seed = 0,
-    base_scale: paper_terms.BaseScale = 18,
-    quote_scale: paper_terms.QuoteScale = 18,
-    database_url: options.DatabaseUrl = None,
+    database_url: options.DurableDatabaseUrl = None,
     as_json: options.Json = False,
 ) -> None:
     """Register, fund, create and start an EMA crossover bot, run it on every candle, audit the books.
@@ -63,23 +53,6 @@ def demo(
     from entrypoints.demo_run import DemoOrder, run_demo
 
     output = Output(as_json=as_json)
-    terms = paper_terms.terms_as_text(
-        fill=fill,
-        fee=fee,
-        maker_fee=maker_fee,
-        taker_fee=taker_fee,
-        fee_asset=fee_asset,
-        tick=tick,
-        lot=lot,
-        min_notional=min_notional,
-        volume_cap=volume_cap,
-        slippage_bps=slippage_bps,
-        latency_ms=latency_ms,
-        fill_probability=fill_probability,
-        seed=seed,
-        base_scale=base_scale,
-        quote_scale=quote_scale,
-    )
     order = DemoOrder(
         candles=candles,
         symbol=symbol,
@@ -106,10 +79,10 @@ def _for_machines(result: DemoResult) -> dict[str, Any]:
         "signals": result.signals,
         "orders": result.orders,
         "fills": result.fills,
-        "fees": shown["fees"],
+        "fees": {shown_asset(asset): amount for asset, amount in shown["fees"].items()},
         "profit": shown["profit"],
         "buy_and_hold": shown["buy_and_hold"],
-        "trial_balance": shown["trial_balance"],
+        "trial_balance": {shown_asset(asset): total for asset, total in shown["trial_balance"].items()},
         "chain_verified": result.chain_verified,
         "rebuild_identical": result.rebuild_identical,
         "seconds": {name: round(seconds, 6) for name, seconds in result.seconds.items()},

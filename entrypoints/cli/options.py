@@ -16,6 +16,15 @@ DatabaseUrl = Annotated[
         "else evenkeel.db in EVENKEEL_DATA_DIR (./var).",
     ),
 ]
+DurableDatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url",
+        metavar="URL",
+        help="sqlite:///path/to/file.db or postgresql://user@host/db: kept, and every step durable. "
+        "Default: a throwaway SQLite file, whatever EVENKEEL_DATABASE_URL says.",
+    ),
+]
 User = Annotated[
     str | None,
     typer.Option("--user", metavar="EMAIL", help="Whose account; needless while there is one user only."),

@@ -22,24 +22,12 @@ Balance = Annotated[
 
 
 @paper.command("open")
+@paper_terms.as_options
 def open_account(
+    *,
     balance: Balance = None,
     user: options.User = None,
-    fill: paper_terms.FillConvention = "next_open",
-    fee: paper_terms.Fee = None,
-    maker_fee: paper_terms.MakerFee = None,
-    taker_fee: paper_terms.TakerFee = None,
-    fee_asset: paper_terms.FeeAsset = "quote",
-    tick: paper_terms.Tick = "0",
-    lot: paper_terms.Lot = "0",
-    min_notional: paper_terms.MinNotional = "0",
-    volume_cap: paper_terms.VolumeCap = None,
-    slippage_bps: paper_terms.Slippage = "0",
-    latency_ms: paper_terms.Latency = 0,
-    fill_probability: paper_terms.FillProbability = "1",
-    seed: paper_terms.Seed = 0,
-    base_scale: paper_terms.BaseScale = 18,
-    quote_scale: paper_terms.QuoteScale = 18,
+    terms: paper_terms.Terms,
     database_url: options.DatabaseUrl = None,
     as_json: options.Json = False,
 ) -> None:
@@ -48,23 +36,6 @@ def open_account(
     Example: `evenkeel paper open --balance "10000 USDT" --fee 0.001 --fill next_open`
     """
     output = Output(as_json=as_json)
-    terms = paper_terms.terms_as_text(
-        fill=fill,
-        fee=fee,
-        maker_fee=maker_fee,
-        taker_fee=taker_fee,
-        fee_asset=fee_asset,
-        tick=tick,
-        lot=lot,
-        min_notional=min_notional,
-        volume_cap=volume_cap,
-        slippage_bps=slippage_bps,
-        latency_ms=latency_ms,
-        fill_probability=fill_probability,
-        seed=seed,
-        base_scale=base_scale,
-        quote_scale=quote_scale,
-    )
     arguments = {"user": user, "balances": balance or [], "terms": terms}
     _tell(output, writing("paper.open", arguments, database_url, output))
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import re
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -39,24 +42,47 @@ BaseScale = Annotated[int, typer.Option("--base-scale", min=0, max=18, help="Dec
 QuoteScale = Annotated[int, typer.Option("--quote-scale", min=0, max=18, help="Decimal places of the quote.")]
 
 
+Terms = dict[str, str]
+"""A paper account's terms as they are stored."""
+
+
+def as_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options of terms_as_text in place of its parameter `terms`."""
+    signature = inspect.signature(command, eval_str=True)
+    options = inspect.signature(terms_as_text, eval_str=True).parameters
+
+    @functools.wraps(command)
+    def asked(**given: Any) -> None:
+        terms = terms_as_text(**{name: given.pop(name) for name in options})
+        command(**given, terms=terms)
+
+    parameters = [
+        option
+        for parameter in signature.parameters.values()
+        for option in (options.values() if parameter.name == "terms" else (parameter,))
+    ]
+    asked.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # typer reads it
+    return asked
+
+
 def terms_as_text(
     *,
-    fill: str,
-    fee: str | None,
-    maker_fee: str | None,
-    taker_fee: str | None,
-    fee_asset: str,
-    tick: str,
-    lot: str,
-    min_notional: str,
-    volume_cap: str | None,
-    slippage_bps: str,
-    latency_ms: int,
-    fill_probability: str,
-    seed: int,
-    base_scale: int,
-    quote_scale: int,
-) -> dict[str, str]:
+    fill: FillConvention = "next_open",
+    fee: Fee = None,
+    maker_fee: MakerFee = None,
+    taker_fee: TakerFee = None,
+    fee_asset: FeeAsset = "quote",
+    tick: Tick = "0",
+    lot: Lot = "0",
+    min_notional: MinNotional = "0",
+    volume_cap: VolumeCap = None,
+    slippage_bps: Slippage = "0",
+    latency_ms: Latency = 0,
+    fill_probability: FillProbability = "1",
+    seed: Seed = 0,
+    base_scale: BaseScale = 18,
+    quote_scale: QuoteScale = 18,
+) -> Terms:
     """The options as a paper account's terms are stored; the venue checks them."""
     terms = {
         "fill_convention": fill,

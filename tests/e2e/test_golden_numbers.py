@@ -198,12 +198,12 @@ def agrees(result: dict[str, Any], expected: Expected, convention: Convention) -
     assert abs(equity - expected.equity) < TOLERANCE
     assert profit == equity - CASH
     assert abs(Decimal(result["buy_and_hold"]) - expected.hold) < TOLERANCE
-    fees = {asset: fee for asset, fee in expected.fees.items() if fee}
+    fees = {f"{asset}.PAPER": fee for asset, fee in expected.fees.items() if fee}
     assert set(result["fees"]) == set(fees)
     for asset, fee in fees.items():
         assert abs(Decimal(result["fees"][asset]) - fee) < TOLERANCE
 
-    assert set(result["trial_balance"]) == {"ETH", "USDT"}
+    assert set(result["trial_balance"]) == {"ETH.PAPER", "USDT.PAPER"}
     assert set(result["trial_balance"].values()) == {"0"}
     assert result["chain_verified"] is True
     assert result["rebuild_identical"] is True

@@ -33,10 +33,17 @@ def test_the_books_balance_and_one_object_says_so(cli: Cli, candle_file: Path) -
     assert set(result) >= KEYS
     assert result["candles"] == 600
     assert result["fills"] > 0
-    assert set(result["trial_balance"].values()) == {"0"}
+    assert result["trial_balance"] == {"BTC.PAPER": "0", "USDT.PAPER": "0"}
+    assert set(result["fees"]) == {"USDT.PAPER"}
     assert result["chain_verified"] is result["rebuild_identical"] is True
     assert Decimal(result["equity"]) - Decimal(result["funding"]) == Decimal(result["profit"])
     assert set(result["seconds"]) == {"run", "project", "verify", "rebuild", "total"}
+
+
+def test_its_help_says_which_database_it_uses(cli: Cli) -> None:
+    words = " ".join(cli("demo", "--help").out.replace("│", " ").split())
+    assert "Default: a throwaway SQLite file" in words
+    assert "EVENKEEL_DATA_DIR" not in words
 
 
 def test_people_see_conventions_and_that_it_was_not_durable(cli: Cli, candle_file: Path) -> None:
