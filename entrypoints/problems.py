@@ -12,6 +12,7 @@ import typer
 from application.failpoints import FailpointRefused
 from application.ports.commands import QueueFull
 from application.ports.event_log import StoreUnavailable
+from application.queries.asset_codes import shown_refusal
 from domain.errors import DomainError
 
 if TYPE_CHECKING:
@@ -137,8 +138,11 @@ def exit_code_of(code: str) -> int:
 
 def problem_of(error: BaseException) -> Problem:
     """How an error is told. What nobody foresaw is logged with its traceback at debug level, never shown."""
-    if isinstance(error, DomainError):
+    if isinstance(error, RemoteRefusal):  # told already
         return Problem(error.code, str(error), exit_code_of(error.code), error.data)
+    if isinstance(error, DomainError):
+        words, data = shown_refusal(error.code, str(error), error.data)  # no command works on other money
+        return Problem(error.code, words, exit_code_of(error.code), data)
     if isinstance(error, typer.TyperException):
         context: Any = getattr(error, "ctx", None)
         words = error.format_message().rstrip(". ")

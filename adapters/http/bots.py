@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from litestar import Controller, Response, get, post
@@ -42,10 +41,17 @@ from application.bots.manage_bots import (
 )
 from application.ports.candle_store import Series
 from application.ports.commands import Caller, Command, derived_id
-from application.queries.asset_codes import parse_paper_asset, parse_paper_money, shown_asset
+from application.queries.asset_codes import parse_paper_asset, parse_paper_money
 from application.queries.books import newest_open_paper_book
 from application.queries.starting_points import BEGINNING, NOW, after_candle
-from application.queries.trading import BotDetails, BotView, bot_from_row, bot_with_warnings
+from application.queries.trading import (
+    BotAnswer,
+    BotDetails,
+    BotView,
+    bot_from_answer,
+    bot_from_row,
+    bot_with_warnings,
+)
 from application.views.rows import BotRow
 from domain.bots.events import BotTerms
 from domain.errors import InvalidValue
@@ -116,25 +122,6 @@ class Nothing(Edge):
     """No fields: send {}."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BotAnswer:
-    """A bot right after a command."""
-
-    bot_id: str
-    paper_account_id: str
-    name: str
-    symbol: str
-    interval: str
-    strategy: str
-    status: str
-    run: int
-    allocation: str  # what it is to have, of the asset below
-    allocated: str  # what it has
-    allocation_asset: str
-    version: int
-    warnings: Sequence[str] = ()  # told when it is created: what will keep it from trading, and the way out
-
-
 class BotsController(Controller):
     """Every change answers with the bot; its ETag is the version of the bot's stream."""
 
@@ -162,7 +149,7 @@ class BotsController(Controller):
             outcome,
             caller,
             status=201,
-            body=_bot,
+            body=bot_from_answer,
             headers=lambda result: {**_tag(result), "Location": f"/v1/bots/{result['bot_id']}"},
         )
 
@@ -293,7 +280,7 @@ async def _led(
 ) -> Response[Any]:
     if if_match is not None:
         command = OnlyAt(command, bot_id, caller.actor, if_match)
-    return answer(await desk.submit(command, caller), caller, body=_bot, headers=_tag)
+    return answer(await desk.submit(command, caller), caller, body=bot_from_answer, headers=_tag)
 
 
 def _book_of(desk: Desk, owner_id: str, named: str | None) -> tuple[str, bool]:
@@ -305,13 +292,6 @@ def _book_of(desk: Desk, owner_id: str, named: str | None) -> tuple[str, bool]:
     found = newest_open_paper_book(services.views, owner_id)
     # one id an owner: two bots created at the same moment share the account that is opened for them
     return (found, False) if found else (derived_id("book", owner_id, "first"), True)
-
-
-def _bot(result: Mapping[str, Any]) -> BotAnswer:
-    allocation, asset = result["allocation"].split()
-    allocated, _ = result["allocated"].split()
-    amounts = {"allocation": allocation, "allocated": allocated, "allocation_asset": shown_asset(asset)}
-    return BotAnswer(**{**result, **amounts})
 
 
 def _tag(result: Mapping[str, Any]) -> dict[str, str]:

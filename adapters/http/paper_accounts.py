@@ -21,7 +21,7 @@ from application.paper.accounts import FundPaperBook, OpenPaperBook, ResetPaperB
 from application.paper.terms import require_valid, terms_from_text
 from application.ports.commands import Caller, Command, Outcome, derived_id
 from application.ports.paper_accounts import CLOSE, FEE_IN_QUOTE, FEE_IN_RECEIVED, NEXT_OPEN, PaperTerms
-from application.queries.asset_codes import PAPER_SUFFIX, parse_paper_money
+from application.queries.asset_codes import PAPER_SUFFIX, parse_paper_money, shown_paper
 from application.queries.books import PaperAccountView, paper_account, traded_assets
 from application.views.rows import BookRow
 from domain.errors import InvalidValue
@@ -147,7 +147,7 @@ class PaperAccountsController(Controller):
             caller,
             status=201,
             body=lambda result: Opened(
-                paper_account_id=book_id, balances=[shown(amount) for amount in result["balances"]]
+                paper_account_id=book_id, balances=[shown_paper(amount) for amount in result["balances"]]
             ),
             headers=_location,
         )
@@ -188,8 +188,8 @@ class PaperAccountsController(Controller):
             body=lambda result: Deposited(
                 paper_account_id=paper_account_id,
                 deposit_id=deposit_id,
-                amount=shown(result["amount"]),
-                available=shown(result["available"]),
+                amount=shown_paper(result["amount"]),
+                available=shown_paper(result["available"]),
             ),
             headers=_location,
         )
@@ -214,7 +214,7 @@ class PaperAccountsController(Controller):
             body=lambda result: WasReset(
                 paper_account_id=new_id,
                 previous_paper_account_id=paper_account_id,
-                balances=[shown(amount) for amount in result["balances"]],
+                balances=[shown_paper(amount) for amount in result["balances"]],
             ),
             headers=_location,
         )
@@ -226,11 +226,6 @@ async def run_on_paper(desk: Desk, command: Command, caller: Caller, book_id: st
     if outcome.refusal is None:
         await desk.venue_follows(book_id)
     return outcome
-
-
-def shown(amount: str) -> str:
-    """ "100 USDT" of a command's answer, with the code that paper money has here."""
-    return amount + PAPER_SUFFIX
 
 
 def _of_owner(desk: Desk, owner_id: str) -> list[PaperAccountView]:

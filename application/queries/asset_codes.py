@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from domain.ledger.book import PAPER
-from domain.money import Money, parse_asset, parse_positive_amount, text
+from domain.money import Money, parse_asset, parse_positive_amount
 
 PAPER_SUFFIX = ".PAPER"
 
@@ -46,6 +46,6 @@ def shown_refusal(code: str, message: str, data: Mapping[str, str]) -> tuple[str
     return message, shown
 
 
-def shown_money(money: Money, purse: str = PAPER) -> str:
-    """ "1500.25 USDT.PAPER"."""
-    return f"{text(money.amount)} {shown_asset(money.asset, purse)}"
+def shown_paper(amount: str) -> str:
+    """ "100 USDT" of a command's answer, on paper money alone, as people see it: "100 USDT.PAPER"."""
+    return amount + PAPER_SUFFIX

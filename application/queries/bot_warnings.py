@@ -25,7 +25,7 @@ class BotWarnings:
         return [
             f"there are no candles of {pair}, and {series.source} is not followed live: the bot will wait "
             "until some are stored. Import a file (evenkeel data import FILE) or download them "
-            f"(evenkeel data download {pair}); GET /v1/candles lists the series that are stored"
+            f"(evenkeel data download {pair}); GET /v1/candles and evenkeel data list show what is stored"
             + (f", and these sources are live: {live}" if live else "")
         ]
 

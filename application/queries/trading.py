@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from application.ports.candle_store import Series
 from application.ports.event_log import EventLog
@@ -17,7 +18,7 @@ from application.views.rows import BotRow, FillRow, OrderRow, SignalRow
 from domain.bots.bot import Bot
 from domain.bots.errors import UnknownBot
 from domain.bots.events import BotTerms
-from domain.money import ZERO, add, multiply_down, text
+from domain.money import ZERO, add, text
 from domain.orders.errors import UnknownOrder
 from domain.orders.events import OrderFilled, OrderIntended, OrderPartiallyFilled
 from domain.orders.order import Order
@@ -42,6 +43,25 @@ class BotView:
     status: str
     run: int
     version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotAnswer:
+    """A bot right after a command."""
+
+    bot_id: str
+    paper_account_id: str
+    name: str
+    symbol: str
+    interval: str
+    strategy: str
+    status: str
+    run: int
+    allocation: str  # what it is to have, of the asset below
+    allocated: str  # what it has
+    allocation_asset: str
+    version: int
+    warnings: Sequence[str] = ()  # told when it is created: what will keep it from trading, and the way out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +124,14 @@ class BotDetails(BotView):
     """A bot, and what keeps it from trading."""
 
     warnings: Sequence[str]
+
+
+def bot_from_answer(result: Mapping[str, Any]) -> BotAnswer:
+    """Of what a command on a bot answered, made of that alone."""
+    allocation, asset = result["allocation"].split()
+    allocated, _ = result["allocated"].split()
+    amounts = {"allocation": allocation, "allocated": allocated, "allocation_asset": shown_asset(asset)}
+    return BotAnswer(**{**result, **amounts})
 
 
 def bot_with_warnings(log: EventLog, warnings: BotWarnings, bot_id: str, owner_id: str) -> BotDetails:
@@ -193,7 +221,7 @@ def order_from_stream(log: EventLog, client_order_id: str, owner_id: str) -> Ord
             view = _intended(event, f"0-{recorded.position.id}")
         if isinstance(event, OrderFilled | OrderPartiallyFilled):
             fills += 1
-            quote = add(quote, multiply_down(event.base_quantity, event.price_quote_per_base, 18))
+            quote = add(quote, event.quote_amount)
         if view is not None:
             reason = getattr(event, "reason", "") or getattr(event, "problem", "")
             view = replace(view, updated_at=recorded.metadata.recorded_at_utc, status_reason=reason)

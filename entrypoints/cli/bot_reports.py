@@ -35,7 +35,7 @@ def performance(
         services = core.services
         read = BotPerformance(services.log, services.views, services.candles)
         moment = parse_moment(at, services.log, clock=services.clock)
-        found = plain(read(bot, _bot(core, bot).owner_id, moment))
+        found = plain(read(bot, known_bot(core, bot).owner_id, moment))
     output.value(found)
     output.facts(found)
 
@@ -52,7 +52,7 @@ def orders(
     """
     output = Output(as_json=as_json)
     with reading(database_url) as core:
-        _bot(core, bot)
+        known_bot(core, bot)
         page = core.services.views.page(OrderRow, equal={"bot_id": bot}, limit=limit)
     rows: list[dict[str, Any]] = [plain(order_from_row(row)) for row in page.rows]
     output.value(rows)
@@ -72,7 +72,7 @@ def fills(
     """
     output = Output(as_json=as_json)
     with reading(database_url) as core:
-        _bot(core, bot)
+        known_bot(core, bot)
         page = core.services.views.page(FillRow, equal={"bot_id": bot}, limit=limit)
     rows: list[dict[str, Any]] = [plain(fill_from_row(row)) for row in page.rows]
     output.value(rows)
@@ -85,7 +85,8 @@ def add_reports(bots: typer.Typer) -> None:
         bots.command()(report)
 
 
-def _bot(core: Core, bot_id: str) -> Bot:
+def known_bot(core: Core, bot_id: str) -> Bot:
+    """Any owner's bot. Errors: UnknownBot."""
     bot: Bot = core.services.log.load(bot_stream(bot_id)).state
     if not bot.exists:
         raise UnknownBot(bot_id=bot_id)

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from application.queries.trading import bot_from_row
+from application.queries.bot_warnings import BotWarnings
+from application.queries.trading import bot_from_row, bot_with_warnings
 from application.views.rows import BotRow
-from domain.bots.errors import UnknownBot
 from domain.errors import InvalidValue
 from entrypoints.cli import options
 from entrypoints.cli.app import group
-from entrypoints.cli.bot_reports import add_reports
+from entrypoints.cli.bot_reports import add_reports, known_bot
 from entrypoints.cli.output import Output, plain
 from entrypoints.cli.session import account_of, reading, writing
 
@@ -84,6 +84,7 @@ def list_bots(
             for row in core.services.views.where(BotRow, **equal)
         ]
     output.value(rows)
+    rows = [_in_words(row) for row in rows]
     columns = ("bot_id", "name", "symbol", "interval", "source", "status", "reason", "allocation")
     output.table(rows, columns, empty="there are no bots; `evenkeel bots create` makes one")
 
@@ -96,12 +97,11 @@ def show(bot: BotId, database_url: options.DatabaseUrl = None, as_json: options.
     """
     output = Output(as_json=as_json)
     with reading(database_url) as core:
-        row = core.services.views.get(BotRow, bot)
-    if row is None:
-        raise UnknownBot(bot_id=bot)
-    shown = plain(row)
-    output.value(shown)
-    output.facts(shown)
+        services = core.services
+        warnings = BotWarnings(services.candles, services.live_sources)
+        view = bot_with_warnings(services.log, warnings, bot, known_bot(core, bot).owner_id)
+        row = services.views.get(BotRow, bot)
+    _tell(output, {**plain(view), "reason": row.status_reason if row else ""})
 
 
 @bots.command()
@@ -202,6 +202,18 @@ def _named(raw: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _tell(output: Output, answer: dict[str, Any]) -> None:
-    output.value(answer)
-    output.facts(answer)
+def _tell(output: Output, bot: dict[str, Any]) -> None:
+    output.value(bot)
+    output.facts(_in_words(bot))
+
+
+def _in_words(bot: dict[str, Any]) -> dict[str, Any]:
+    """Its amounts with their asset, and its warnings where there are any."""
+    shown, asset = dict(bot), bot["allocation_asset"]
+    del shown["allocation_asset"]
+    for name in ("allocation", "allocated", "max_order_notional"):
+        if shown.get(name) is not None:
+            shown[name] = f"{shown[name]} {asset}"
+    if not shown.get("warnings"):
+        shown.pop("warnings", None)
+    return shown

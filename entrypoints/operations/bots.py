@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from application.bots.manage_bots import (
@@ -13,9 +15,12 @@ from application.bots.manage_bots import (
     StartBot,
     StopBot,
 )
-from application.ports.commands import derived_id
+from application.ports.candle_store import Series
+from application.ports.commands import Command, derived_id
 from application.queries.books import newest_open_paper_book
+from application.queries.bot_warnings import BotWarnings
 from application.queries.starting_points import after_candle
+from application.queries.trading import bot_from_answer
 from application.streams import bot_stream
 from domain.bots.bot import Bot
 from domain.bots.errors import UnknownBot
@@ -51,39 +56,47 @@ def create(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
         book_is_new=not named,
         terms=terms,
     )
-    answer = desk.run(command)
+    warnings = BotWarnings(desk.services.candles, desk.services.live_sources)
+    made = _led(desk, command, warnings(Series(terms.source, symbol, terms.interval)))
     desk.services.paper_accounts.make_venue_follow(command.book_id)
-    return answer
+    return made
 
 
 def start(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
     bot = _bot(desk, arguments)
     after = after_candle(desk.services, bot.bot_id, arguments.get("start_from"), resuming=False)
-    return desk.run(StartBot(bot.bot_id, bot.owner_id, after))
+    return _led(desk, StartBot(bot.bot_id, bot.owner_id, after))
 
 
 def resume(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
     bot = _bot(desk, arguments)
     after = after_candle(desk.services, bot.bot_id, None, resuming=True)
-    return desk.run(ResumeBot(bot.bot_id, bot.owner_id, after))
+    return _led(desk, ResumeBot(bot.bot_id, bot.owner_id, after))
 
 
 def pause(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
     bot = _bot(desk, arguments)
-    return desk.run(PauseBot(bot.bot_id, bot.owner_id, arguments["reason"]))
+    return _led(desk, PauseBot(bot.bot_id, bot.owner_id, arguments["reason"]))
 
 
 def stop(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
     bot = _bot(desk, arguments)
-    return desk.run(StopBot(bot.bot_id, bot.owner_id, arguments["reason"]))
+    return _led(desk, StopBot(bot.bot_id, bot.owner_id, arguments["reason"]))
 
 
 def allocate(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
     bot = _bot(desk, arguments)
     amount, allocation_id = money(arguments["amount"], "amount"), derived_id("allocation", desk.operation_id)
     if arguments.get("take_back"):
-        return desk.run(DeallocateFromBot(bot.bot_id, bot.owner_id, amount, allocation_id))
-    return desk.run(AllocateToBot(bot.bot_id, bot.owner_id, amount, allocation_id))
+        return _led(desk, DeallocateFromBot(bot.bot_id, bot.owner_id, amount, allocation_id))
+    return _led(desk, AllocateToBot(bot.bot_id, bot.owner_id, amount, allocation_id))
+
+
+def _led(desk: OperatorDesk, command: Command, warnings: Sequence[str] = ()) -> dict[str, Any]:
+    """The bot as the API answers it, and the command's log position."""
+    answer = desk.run(command)
+    position = answer.pop("position")
+    return {**asdict(bot_from_answer({**answer, "warnings": warnings})), "position": position}
 
 
 def _bot(desk: OperatorDesk, arguments: Arguments) -> Bot:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from application.market_data.download_candles import DownloadCandles
 from application.market_data.import_candles import ImportCandles
 from application.ports.commands import Caller, Command, Outcome
+from application.queries.asset_codes import parse_paper_asset
 from application.queries.books import newest_open_paper_book
 from application.services import Services
 from application.views.rows import AccountRow
@@ -20,6 +22,8 @@ from entrypoints.problems import UnknownUser, UserNotNamed
 ACTOR = "operator:cli"
 Arguments = Mapping[str, Any]
 Progress = Callable[[int, int], None]
+
+_MONEY = re.compile(r"(?P<number>[^\sA-Z]+)(?:\s+|(?=[A-Z]))(?P<asset>\S+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +78,8 @@ def answered(outcome: Outcome) -> dict[str, Any]:
 
 
 def money(raw: str, field: str) -> Money:
-    """Of "1000 USDT" or "1000USDT"; raises InvalidValue."""
-    number = raw.strip().rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ").rstrip()
-    asset = raw.strip()[len(number) :].strip()
-    if not asset:
-        raise InvalidValue(field, f"{raw!r} names no asset; write it as '1000 USDT'")
-    return Money(parse_amount(number, field), asset)
+    """Of "1000 USDT", "1000USDT" or, as it is shown, "1000 USDT.PAPER"; raises InvalidValue."""
+    found = _MONEY.fullmatch(raw.strip())
+    if found is None:
+        raise InvalidValue(field, f"{raw!r} is no amount with its asset; write it as '1000 USDT'")
+    return Money(parse_amount(found["number"], field), parse_paper_asset(found["asset"], field))

@@ -6,7 +6,8 @@ from typing import Any
 
 from application.paper.accounts import FundPaperBook, OpenPaperBook, ResetPaperBook
 from application.paper.terms import terms_from_text
-from application.ports.commands import derived_id
+from application.ports.commands import Outcome, derived_id
+from application.queries.asset_codes import shown_paper
 from entrypoints.operations.desk import Arguments, Operation, OperatorDesk, answered, money
 
 
@@ -17,7 +18,7 @@ def open_account(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
         balances=tuple(money(raw, "balance") for raw in arguments["balances"]),
         terms=terms_from_text(arguments["terms"]),
     )
-    return answered(desk.services.paper_accounts.open(command, desk.caller()))
+    return _with_balances(desk.services.paper_accounts.open(command, desk.caller()))
 
 
 def fund(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
@@ -28,7 +29,9 @@ def fund(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
         amount=amount,
         deposit_id=derived_id("deposit", desk.operation_id),
     )
-    return answered(desk.services.paper_accounts.fund(command, desk.caller()))
+    answer = answered(desk.services.paper_accounts.fund(command, desk.caller()))
+    amounts = {name: shown_paper(answer[name]) for name in ("amount", "available")}
+    return {**answer, **amounts, "deposit_id": command.deposit_id}
 
 
 def reset(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
@@ -39,7 +42,12 @@ def reset(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
         owner_id=owner_id,
         balances=tuple(money(raw, "balance") for raw in arguments["balances"]),
     )
-    return answered(desk.services.paper_accounts.reset(command, desk.caller()))
+    return _with_balances(desk.services.paper_accounts.reset(command, desk.caller()))
+
+
+def _with_balances(outcome: Outcome) -> dict[str, Any]:
+    answer = answered(outcome)
+    return {**answer, "balances": [shown_paper(amount) for amount in answer["balances"]]}
 
 
 OPERATIONS: dict[str, Operation] = {"paper.open": open_account, "paper.fund": fund, "paper.reset": reset}

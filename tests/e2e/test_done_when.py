@@ -83,7 +83,7 @@ def test_the_demo_on_real_bitcoin_candles_balances_in_every_asset(
     result = evenkeel.json("demo", "--candles", str(file), "--database-url", database_url)
     assert result["candles"] == 1_500
     assert result["fills"] > 20
-    assert result["trial_balance"] == {"BTC": "0", "USDT": "0"}
+    assert result["trial_balance"] == {"BTC.PAPER": "0", "USDT.PAPER": "0"}
     trial = evenkeel.json("ledger", "trial-balance", "--database-url", database_url)
     assert trial["balanced"] is True
     assert set(trial["trial_balance"].values()) == {"0"}
@@ -268,7 +268,7 @@ def test_a_bot_on_pounds_needs_no_wallet_and_trades_once_it_is_funded(
         "bots", "create", "BTC/GBP", "--source", "file", *parameters, "--allocation", "100 GBP", *where
     )
     bot_id = created["bot_id"]
-    assert created["allocated"] == "0 GBP"
+    assert (created["allocated"], created["allocation_asset"]) == ("0", "GBP.PAPER")
     assert evenkeel.json("bots", "start", bot_id, *where)["status"] == "running"
     assert evenkeel.json("bots", "performance", bot_id, *where)["equity"] == "0"
 
@@ -278,7 +278,7 @@ def test_a_bot_on_pounds_needs_no_wallet_and_trades_once_it_is_funded(
     assert books.count(database_url, "orders") == 0
 
     evenkeel.json("paper", "fund", "1000 GBP", *where)
-    assert evenkeel.json("bots", "allocate", bot_id, "500 GBP", *where)["allocated"] == "500 GBP"
+    assert evenkeel.json("bots", "allocate", bot_id, "500 GBP", *where)["allocated"] == "500"
     evenkeel.json("bots", "stop", bot_id, *where)
     evenkeel.json("bots", "start", bot_id, *where)
     server = evenkeel.serve(database_url)
@@ -286,4 +286,4 @@ def test_a_bot_on_pounds_needs_no_wallet_and_trades_once_it_is_funded(
     assert server.process.signal(15) == 0
     trial = evenkeel.json("ledger", "trial-balance", *where)
     assert trial["balanced"] is True
-    assert {asset.removesuffix(".PAPER") for asset in trial["trial_balance"]} >= {"GBP"}
+    assert set(trial["trial_balance"]) >= {"GBP.PAPER"}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer.main
 
+from application.queries.trading import BotAnswer, BotDetails
 from entrypoints.cli.commands import app
 from tests.entrypoints.conftest import Cli
 
@@ -38,17 +41,19 @@ def test_a_person_is_registered_funded_and_gets_a_bot(cli: Cli) -> None:
     assert len(made["password"]) >= 15
     assert cli("users", "list", "--json").json[0]["email"] == "ann@example.org"
     opened = cli("paper", "open", "--balance", "10000 USDT", "--fee", "0.002", "--json").json
-    funded = cli("paper", "fund", "500.5 USDT", "--json").json
+    assert opened["balances"] == ["10000 USDT.PAPER"]
+    funded = cli("paper", "fund", "500.5 USDT.PAPER", "--json").json  # as it is shown
     assert funded["paper_account_id"] == opened["paper_account_id"]
+    assert (funded["amount"], funded["available"]) == ("500.5 USDT.PAPER", "10500.5 USDT.PAPER")
     bot = cli("bots", "create", "BTC/USDT", "--allocation", "1000 USDT", "-p", "fast=5", "--json").json
-    assert (bot["status"], bot["allocated"]) == ("created", "1000 USDT")
+    assert (bot["status"], bot["allocated"], bot["allocation_asset"]) == ("created", "1000", "USDT.PAPER")
     assert cli("bots", "start", bot["bot_id"], "--json").json["status"] == "running"
     assert cli("bots", "pause", bot["bot_id"], "--reason", "news", "--json").json["status"] == "paused"
     assert cli("bots", "resume", bot["bot_id"], "--json").json["status"] == "running"
     given = cli("bots", "allocate", bot["bot_id"], "10 USDT", "--json").json
-    assert given["allocated"] == "1010 USDT"
+    assert given["allocated"] == "1010"
     back = cli("bots", "allocate", bot["bot_id"], "10 USDT", "--take-back", "--json").json
-    assert back["allocated"] == "1000 USDT"
+    assert back["allocated"] == "1000"
     assert cli("bots", "stop", bot["bot_id"], "--json").json["status"] == "stopped"
     (shown,) = cli("bots", "list", "--json").json
     assert (shown["status"], shown["parameters"]) == ("stopped", {"fast": "5"})
@@ -87,7 +92,60 @@ def test_a_bot_on_a_pair_nobody_has_money_for_is_created(cli: Cli) -> None:
     cli("users", "create", "ann@example.org")
     bot = cli("bots", "create", "BTC/GBP", "--json")
     assert bot.code == 0, bot.err
-    assert bot.json["allocated"] == "0 GBP"
+    assert (bot.json["allocated"], bot.json["allocation_asset"]) == ("0", "GBP.PAPER")
+
+
+def test_a_bot_is_what_the_api_calls_one(cli: Cli) -> None:
+    cli("users", "create", "ann@example.org")
+    made = cli("bots", "create", "BTC/USDT", "--source", "binance", "-p", "fast=5", "--json").json
+    assert set(made) == {field.name for field in fields(BotAnswer)} | {"position"}
+    (warning,) = made["warnings"]
+    assert "there are no candles of binance BTC/USDT 1h" in warning
+    shown = cli("bots", "show", made["bot_id"], "--json").json
+    assert set(shown) == {field.name for field in fields(BotDetails)} | {"reason"}
+    assert (shown["allocation"], shown["allocation_asset"]) == ("0", "USDT.PAPER")
+    assert (shown["parameters"], shown["warnings"]) == ({"fast": "5"}, [warning])
+    (listed,) = cli("bots", "list", "--json").json
+    assert listed == {name: value for name, value in shown.items() if name != "warnings"}
+    cli("bots", "start", made["bot_id"])
+    cli("bots", "pause", made["bot_id"], "--reason", "news")
+    assert cli("bots", "show", made["bot_id"], "--json").json["reason"] == "news"
+
+
+def test_people_see_amounts_with_their_paper_code(cli: Cli) -> None:
+    cli("users", "create", "ann@example.org")
+    cli("paper", "open", "--balance", "100 USDT")
+    made = cli("bots", "create", "BTC/USDT", "--allocation", "40 USDT", "--max-order-notional", "30")
+    assert re.search(r"^allocated +40 USDT\.PAPER *$", made.out, re.MULTILINE), made.out
+    assert "warnings" not in made.out
+    assert "40 USDT.PAPER" in cli("bots", "list").out
+    bot = cli("bots", "list", "--json").json[0]["bot_id"]
+    shown = cli("bots", "show", bot).out
+    for words in (r"allocation +40 USDT\.PAPER", r"max order notional +30 USDT\.PAPER"):
+        assert re.search(rf"^{words} *$", shown, re.MULTILINE), shown
+
+
+def test_a_refusal_names_paper_money_as_such(cli: Cli) -> None:
+    cli("users", "create", "ann@example.org")
+    bot = cli("bots", "create", "BTC/USDT", "--json").json["bot_id"]
+    refused = cli("bots", "allocate", bot, "5 USDT", "--json")
+    assert refused.code == 1
+    assert refused.json["error"]["message"] == "required 5 USDT.PAPER, available 0 USDT.PAPER"
+    assert refused.json["error"]["data"] == {"required": "5 USDT.PAPER", "available": "0 USDT.PAPER"}
+
+
+@pytest.mark.parametrize(
+    ("written", "made"), [("5 USDT", "5 USDT"), ("5USDT", "5 USDT"), (" 0.5  1INCH.PAPER", "0.5 1INCH")]
+)
+def test_an_amount_is_written_with_its_asset(cli: Cli, written: str, made: str) -> None:
+    cli("users", "create", "ann@example.org")
+    assert cli("paper", "open", "--balance", written, "--json").json["balances"] == [f"{made}.PAPER"]
+
+
+@pytest.mark.parametrize("written", ["5", "USDT", "", "5 usdt", "1E3 USDT", "5 USDT.LIVE", "-5 USDT"])
+def test_what_is_no_amount_with_its_asset_is_refused(cli: Cli, written: str) -> None:
+    cli("users", "create", "ann@example.org")
+    assert cli("paper", "open", "--balance", written).code == 2
 
 
 def test_balances_as_of_a_past_position(cli: Cli) -> None:
@@ -145,7 +203,7 @@ def test_a_password_is_read_from_standard_input_and_never_shown(cli: Cli) -> Non
     [
         (("bots", "start", "nope"), 1, "no bot nope"),
         (("ledger", "balances", "--at", "yesterday"), 2, "at: 'yesterday' is neither"),
-        (("paper", "fund", "12", "--user", "ann@example.org"), 2, "amount: '12' names no asset"),
+        (("paper", "fund", "12", "--user", "ann@example.org"), 2, "amount: '12' is no amount with its asset"),
         (("users", "freeze", "--reason", "x", "--user", "bob@example.org"), 1, "nobody signs in"),
         (("log", "show", "0-99999"), 2, "there is no event at 0-99999"),
         (("bots", "create", "BTC/USDT", "-p", "fast"), 2, "parameter: 'fast' is not NAME=VALUE"),

@@ -17,7 +17,7 @@ import pytest
 from entrypoints.control import PATH
 from entrypoints.problems import UNAVAILABLE
 from tests.architecture.tree import program
-from tests.entrypoints.conftest import Running
+from tests.entrypoints.conftest import Cli, Running
 
 Start = Callable[..., Running]
 SERVE = ("serve", "--port", "0", "--metrics-port", "0", "--json")
@@ -64,6 +64,37 @@ def test_a_server_whose_disk_fails_acknowledges_nothing_and_ends(start: Start) -
     running.logged("the disk failed")
 
 
+def test_a_command_answers_the_same_through_the_server_as_by_itself(
+    start: Start, cli: Cli, data_dir: Path
+) -> None:
+    def answers() -> list[dict[str, Any]]:
+        """Of an account's and a bot's life, without ids and positions."""
+        opened = cli("paper", "open", "--balance", "100 USDT", "--user", "ann@example.org", "--json").json
+        bot = cli("bots", "create", "BTC/USDT", "--allocation", "40 USDT", "--source", "file", "--json").json
+        found = [
+            opened,
+            bot,
+            cli("paper", "fund", "5 USDT", "--json").json,
+            cli("bots", "start", bot["bot_id"], "--json").json,
+            cli("bots", "allocate", bot["bot_id"], "5 USDT", "--json").json,
+            cli("bots", "allocate", bot["bot_id"], "500 USDT", "--json").json,
+            cli("bots", "stop", bot["bot_id"], "--json").json,
+            cli("paper", "reset", "--balance", "7 USDT", "--json").json,
+        ]
+        assert [list(answer) for answer in found if "error" in answer] == [["error"]]
+        return [
+            {name: value for name, value in answer.items() if not name.endswith(("_id", "position"))}
+            for answer in found
+        ]
+
+    cli("users", "create", "ann@example.org")
+    by_itself = answers()
+    running = start(*SERVE, EVENKEEL_DATA_DIR=str(data_dir))
+    banner(running)
+    assert answers() == by_itself
+    assert running.stop() == 0
+
+
 @pytest.mark.slow
 def test_the_demo_is_served_traded_and_resumed(start: Start, tmp_path: Path) -> None:
     first = start(*SERVE, "--demo", EVENKEEL_SYNTHETIC_CANDLES_PER_S="200")
@@ -80,7 +111,7 @@ def test_the_demo_is_served_traded_and_resumed(start: Start, tmp_path: Path) -> 
     # in a second terminal: what reads opens the file itself, what writes goes through the server
     assert evenkeel(tmp_path, "kill-switch", "engage", "--reason", "a test")["engaged"] is True
     assert evenkeel(tmp_path, "kill-switch", "status")["reason"] == "a test"
-    assert evenkeel(tmp_path, "bots", "create", "BTC/GBP")["allocated"] == "0 GBP"
+    assert evenkeel(tmp_path, "bots", "create", "BTC/GBP")["allocation_asset"] == "GBP.PAPER"
     assert evenkeel(tmp_path, "projections", "check")["identical"] is True
     assert evenkeel(tmp_path, "ledger", "trial-balance")["balanced"] is True
     metrics = httpx.get(shown["metrics"], timeout=20, trust_env=False).text

@@ -208,6 +208,18 @@ async def test_a_round_trip_is_seen_to_the_last_cent(stack: Stack, alice: Person
     assert (await operator.get("/v1/platform/health")).json() == {"checks": ["database"]}
 
 
+async def test_an_order_has_what_the_venue_booked_in_the_list_and_by_itself(
+    stack: Stack, alice: Person
+) -> None:
+    account = await alice.paper_account("1000 USDT", base_scale="8", quote_scale="2")
+    bot = await alice.bot(paper_account_id=account, allocation="500")
+    await alice.post(f"/v1/bots/{bot}/starts")
+    bought = trade(stack, bot, "buy", HOUR, "97.31")
+    (listed,) = (await alice.get("/v1/orders")).json()["items"]
+    assert len(listed["filled_quote"].partition(".")[2]) <= 2
+    assert (await alice.get(f"/v1/orders/{bought}")).json()["filled_quote"] == listed["filled_quote"]
+
+
 async def test_candles_come_in_pages(stack: Stack, alice: Person) -> None:
     stack.candles.save(
         Series("binance", "BTC/USDT", "1h"), [candle(number, str(100 + number)) for number in range(5)]
