@@ -37,6 +37,7 @@ WEB = "Only adapters.http knows litestar and the Swagger UI files"
 METRICS = "Only adapters.metrics knows prometheus_client"
 OBSERVABILITY = "Only adapters.observability knows structlog and sentry_sdk"
 PASSWORDS = "Only adapters.secrets knows pwdlib"
+SIGNING = "Only adapters.secrets knows cryptography"
 CODEC = "Only adapters.persistence and adapters.http know msgspec"
 PROGRAMS = "Only entrypoints know the container, the CLI, the server and its client"
 
@@ -63,6 +64,7 @@ PLANTS = [
     ("adapters/http/planted.py", "import prometheus_client", METRICS),
     ("adapters/http/planted.py", "import structlog", OBSERVABILITY),
     ("adapters/http/planted.py", "import pwdlib", PASSWORDS),
+    ("adapters/http/planted.py", "from cryptography import x509", SIGNING),
     ("adapters/exchanges/planted.py", "import msgspec", CODEC),
     ("adapters/http/planted.py", "import dependency_injector.containers", PROGRAMS),
     ("adapters/exchanges/planted.py", "import httpx", PROGRAMS),

@@ -14,7 +14,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from adapters.persistence import candle_tables, log_tables, migrations, paper_tables, tables
+from adapters.persistence import (
+    candle_tables,
+    log_tables,
+    migrations,
+    paper_tables,
+    seal_tables,
+    tables,
+)
 from adapters.persistence.database import (
     SCHEMA_VERSION,
     Database,
@@ -28,14 +35,20 @@ from adapters.persistence.read_models import SqlReadModels
 from application.views.rows import FillRow
 
 SAMPLES = Path(__file__).parents[2] / "samples"
-METADATA = (tables.metadata, log_tables.metadata, candle_tables.metadata, paper_tables.metadata)
+METADATA = (
+    tables.metadata,
+    log_tables.metadata,
+    candle_tables.metadata,
+    paper_tables.metadata,
+    seal_tables.metadata,
+)
 
 
 def test_the_code_is_written_for_the_newest_migration() -> None:
     assert migrations.head() == SCHEMA_VERSION
 
 
-@pytest.mark.parametrize("metadata", METADATA, ids=["read models", "log", "candles", "paper"])
+@pytest.mark.parametrize("metadata", METADATA, ids=["read models", "log", "candles", "paper", "seals"])
 def test_the_migrated_schema_is_what_the_code_expects(db: Database, metadata: MetaData) -> None:
     def ours(_object: Any, name: str | None, kind: str, reflected: bool, _other: Any) -> bool:
         # a reflected index may be the engine's own (a unique constraint), or one that only SQL can say

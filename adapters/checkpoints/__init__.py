@@ -1,0 +1,1 @@
+"""Where signed checkpoints go outside the database."""

@@ -1,0 +1,71 @@
+"""An append-only file of signed checkpoints: on another disk, or on one that is copied elsewhere."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from application.ports.seals import CheckpointSink, SinkUnavailable
+
+_END = "\f\n"
+"""Between two notes, which hold no control characters but line feeds."""
+_TAIL = 65_536
+
+
+class CheckpointFile(CheckpointSink):
+    """Notes one after the other; the last whole one counts, so a write that a crash cut off does no harm."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._last = ""
+
+    @property
+    def name(self) -> str:
+        return str(self._path)
+
+    def publish(self, note: str) -> None:
+        if note == self._last:
+            return
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            is_new = not self._path.exists()
+            handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                os.write(handle, (self._mend() + note + _END).encode())
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            if is_new:
+                _sync_folder(self._path.parent)
+        except OSError as e:
+            raise SinkUnavailable(f"{self._path}: {e.strerror or e}") from e
+        self._last = note
+
+    def newest(self) -> str | None:
+        try:
+            with self._path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - _TAIL))
+                tail = file.read().decode(errors="replace")
+        except FileNotFoundError:
+            return None
+        except OSError as e:
+            raise SinkUnavailable(f"{self._path}: {e.strerror or e}") from e
+        whole, end, _ = tail.rpartition(_END)
+        return whole.rpartition(_END)[2] if end else None
+
+    def _mend(self) -> str:
+        """What ends a note that was cut off, if the file ends with one."""
+        if self._path.stat().st_size == 0:
+            return ""
+        with self._path.open("rb") as file:
+            file.seek(-min(len(_END), self._path.stat().st_size), os.SEEK_END)
+            return "" if file.read().decode(errors="replace") == _END else _END
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,50 @@
+"""At start: is this the log that was signed, as far as it was signed?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from application.ports.seals import CheckpointSink, Seals, Signer
+from application.sealing.errors import LogContradictsCheckpoint
+from application.sealing.seal_log import PAGE
+from domain.sealing.notes import Checkpoint, SignedNote, Verify
+
+
+@dataclass(frozen=True, slots=True)
+class CheckLog:
+    """Hold the log against the newest checkpoint that left it (safety §6.4, §4 rows 18 and 19)."""
+
+    seals: Seals
+    signer: Signer
+    sinks: Sequence[CheckpointSink]
+    verify: Verify
+
+    def __call__(self) -> None:
+        """Seals what is there, since it may have been cut down before it was sealed, but signs nothing.
+
+        Raises LogContradictsCheckpoint; UnsignedNote or MalformedNote for an outside checkpoint that is not
+        of our key; SinkUnavailable where one cannot be read: better not open than open unchecked.
+        """
+        while self.seals.extend(PAGE) == PAGE:
+            pass
+        size = self.seals.size()
+        for sink in self.sinks:
+            newest = sink.newest()
+            if newest is None:
+                continue
+            note = SignedNote.parse(newest.encode())
+            note.require_signature(self.signer.key, self.verify)
+            self._hold_against(sink.name, Checkpoint.parse(note.text), size)
+
+    def _hold_against(self, sink: str, outside: Checkpoint, size: int) -> None:
+        if outside.size > size:
+            problem = f"it covers {outside.size} events, there are {size}: the end of the log is missing"
+            raise LogContradictsCheckpoint(sink=sink, problem=problem)
+        root = self.seals.root(outside.size)
+        if root != outside.root:
+            problem = (
+                f"its root over the first {outside.size} events is {outside.root.hex()}, theirs is "
+                f"{root.hex()}: an event among them was changed, or it is another log"
+            )
+            raise LogContradictsCheckpoint(sink=sink, problem=problem)

@@ -1,0 +1,16 @@
+"""Why a log is not sealed, or not opened for writing."""
+
+from __future__ import annotations
+
+from domain.errors import DomainError
+
+
+class LogContradictsCheckpoint(DomainError, code="log_contradicts_checkpoint"):
+    """The log is not the one that was signed before: an older backup, a cut tail, or a changed event.
+
+    Nothing is written until an operator has found out why, and accepts the loss (`evenkeel log recover`).
+    """
+
+    def __init__(self, *, sink: str, problem: str) -> None:
+        super().__init__(f"{sink} has a signed checkpoint that this log contradicts: {problem}")
+        self.sink, self.problem = sink, problem

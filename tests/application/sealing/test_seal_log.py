@@ -1,0 +1,219 @@
+"""Sealing as it runs: real databases, a real key, a real file outside; and every way to be contradicted."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from adapters.checkpoints.file_sink import CheckpointFile
+from adapters.persistence.seals import SqlSeals
+from adapters.secrets.signing_key import FileSigner, create_key, verify
+from application.ports.seals import CheckpointSink, SinkUnavailable
+from application.sealing.check_log import CheckLog
+from application.sealing.errors import LogContradictsCheckpoint
+from application.sealing.seal_log import SealLog, parsed
+from domain.sealing.notes import Checkpoint, MalformedNote, SignedNote, UnsignedNote, signed
+from tests.builders import OpenBook, caller, usdt
+from tests.log_stores import Engine, engine, together
+
+ORIGIN = "evenkeel.example/log"
+
+
+@dataclass
+class Sealing:
+    """A log, its key, and the file that its checkpoints go to."""
+
+    log: Engine
+    directory: Path
+    sinks: list[CheckpointSink] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.store = self.log.open()
+        self.seals = SqlSeals(self.log.database)
+        create_key(self.directory / "log.key", ORIGIN)
+        self.signer = FileSigner(self.directory / "log.key")
+        self.file = CheckpointFile(self.directory / "outside" / "checkpoints")
+        self.sinks.append(self.file)
+        self.seal = SealLog(self.seals, self.signer, self.sinks, ORIGIN)
+        self.check = CheckLog(self.seals, self.signer, self.sinks, verify)
+
+    def append(self, *names: str) -> None:
+        """Two events each."""
+        together(self.store, *((OpenBook(name, usdt("1")), caller(f"open-{name}")) for name in names))
+
+    def outside(self) -> Checkpoint:
+        note = SignedNote.parse((self.file.newest() or "").encode())
+        note.require_signature(self.signer.key, verify)
+        return Checkpoint.parse(note.text)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def sealing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sealing]:
+    with engine(request.param, request, tmp_path) as log:
+        yield Sealing(log, tmp_path / "keys")
+
+
+def test_a_log_without_events_has_no_checkpoint(sealing: Sealing) -> None:
+    assert sealing.seal() is None
+    assert sealing.file.newest() is None
+    sealing.check()
+
+
+def test_what_was_appended_is_signed_and_leaves_the_database(sealing: Sealing) -> None:
+    sealing.append("a", "b")
+
+    made = sealing.seal()
+
+    assert made == Checkpoint(ORIGIN, 4, sealing.seals.root(4)) == sealing.outside()
+    sealing.check()
+
+
+def test_without_news_nothing_is_signed(sealing: Sealing) -> None:
+    sealing.append("a")
+    first, again = sealing.seal(), sealing.seal()
+
+    assert first == again
+    assert len(sealing.seals.notes()) == 1
+
+
+def test_each_checkpoint_continues_the_one_before(sealing: Sealing) -> None:
+    for name in "abc":
+        sealing.append(name)
+        sealing.seal()
+
+    assert [parsed(note).size for note in sealing.seals.notes()] == [2, 4, 6]
+    assert sealing.outside().size == 6
+
+
+def test_two_that_seal_at_once_sign_one_checkpoint_a_size(sealing: Sealing) -> None:
+    other = SealLog(SqlSeals(sealing.log.database), sealing.signer, [], ORIGIN)
+    for name in "abc":
+        sealing.append(name)
+        other()
+        sealing.seal()
+
+    assert [parsed(note).size for note in sealing.seals.notes()] == [2, 4, 6]
+
+
+class Broken(CheckpointSink):
+    """A place that cannot be reached until it is mended."""
+
+    name = "elsewhere"
+
+    def __init__(self) -> None:
+        self.got: list[str] = []
+        self.is_broken = True
+
+    def publish(self, note: str) -> None:
+        if self.is_broken:
+            raise SinkUnavailable("no route")
+        self.got.append(note)
+
+    def newest(self) -> str | None:
+        if self.is_broken:
+            raise SinkUnavailable("no route")
+        return self.got[-1] if self.got else None
+
+
+def test_a_place_that_could_not_be_reached_gets_the_newest_later(sealing: Sealing) -> None:
+    broken = Broken()
+    sealing.sinks.append(broken)
+    sealing.append("a")
+    sealing.seal()
+    assert sealing.seal.behind == {"elsewhere": "no route"}
+    assert sealing.outside().size == 2, "the others have it"
+
+    broken.is_broken = False
+    sealing.seal()
+
+    assert [parsed(note).size for note in broken.got] == [2]
+    assert sealing.seal.behind == {}
+
+
+def test_a_place_that_cannot_be_asked_keeps_the_log_shut(sealing: Sealing) -> None:
+    sealing.sinks.append(Broken())
+    with pytest.raises(SinkUnavailable):
+        sealing.check()
+
+
+# -- what a log is contradicted by ---------------------------------------------------------------------------
+
+
+def test_a_cut_tail_is_found_at_start(sealing: Sealing) -> None:
+    """Safety §4 row 18, the seals cut with it."""
+    sealing.append("a", "b", "c")
+    sealing.seal()
+    sealing.log.tamper(
+        "DELETE FROM stored_events WHERE notification_id > 4",
+        "DELETE FROM seal_tiles",
+        "DELETE FROM seal_ids",
+        "UPDATE seal_state SET size = 0, last_id = 0",
+    )
+
+    with pytest.raises(LogContradictsCheckpoint, match="covers 6 events, there are 4: the end of the log"):
+        sealing.check()
+
+
+def test_a_changed_event_is_found_at_start_when_it_is_sealed_again(sealing: Sealing) -> None:
+    sealing.append("a", "b")
+    sealing.seal()
+    sealing.log.tamper(
+        "UPDATE stored_events SET state = :state WHERE notification_id = 2",
+        "DELETE FROM seal_tiles",
+        "DELETE FROM seal_ids",
+        "UPDATE seal_state SET size = 0, last_id = 0",
+        state=b'{"something":"else"}',
+    )
+
+    with pytest.raises(LogContradictsCheckpoint, match="over the first 4 events"):
+        sealing.check()
+
+
+def test_nothing_is_signed_that_contradicts_the_last_checkpoint(sealing: Sealing) -> None:
+    """Whoever has the database changes a sealed tree: the key signs no second history."""
+    sealing.append("a")
+    sealing.seal()
+    sealing.log.tamper("UPDATE seal_tiles SET hashes = :hashes", hashes=bytes(64))
+    sealing.append("b")
+
+    with pytest.raises(LogContradictsCheckpoint):
+        sealing.seal()
+    assert [parsed(note).size for note in sealing.seals.notes()] == [2]
+
+
+def test_yesterdays_backup_is_found_at_start(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Safety §4 row 19: database, seals and checkpoints, all of yesterday; the file outside is of today."""
+    with engine("sqlite", request, tmp_path) as log:
+        sealing = Sealing(log, tmp_path / "keys")
+        sealing.append("a")
+        sealing.seal()
+        log.database.checkpoint()
+        shutil.copy(tmp_path / "log.db", tmp_path / "yesterday.db")
+        sealing.append("b")
+        sealing.seal()
+    (tmp_path / "log.db-wal").unlink(missing_ok=True)
+    shutil.copy(tmp_path / "yesterday.db", tmp_path / "log.db")
+    restored = Engine("sqlite", f"sqlite:///{tmp_path / 'log.db'}", log.clock, log._opened)
+
+    check = CheckLog(SqlSeals(restored.database), sealing.signer, sealing.sinks, verify)
+    with pytest.raises(LogContradictsCheckpoint, match="covers 4 events, there are 2"):
+        check()
+
+
+def test_a_checkpoint_that_is_not_of_our_key_is_not_believed(sealing: Sealing, tmp_path: Path) -> None:
+    create_key(tmp_path / "other.key", ORIGIN)
+    other = FileSigner(tmp_path / "other.key")
+    sealing.file.publish(str(signed(Checkpoint(ORIGIN, 1, bytes(32)).text, (other.key, other.sign))))
+
+    with pytest.raises(UnsignedNote):
+        sealing.check()
+
+
+def test_what_is_no_note_is_not_believed(sealing: Sealing) -> None:
+    sealing.file.publish("garbage\n")
+    with pytest.raises(MalformedNote):
+        sealing.check()
