@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import assert_never
 
 from application.ports.event_log import RecordedEvent
@@ -69,49 +70,21 @@ def fold_order(rows: Rows, recorded: RecordedEvent, event: OrderEvent) -> None:
         case CancelIntended():
             rows.put(changed(order, version=version, updated_at_utc=event.intended_at_utc))
         case OrderCanceled():
-            rows.put(
-                changed(
-                    order,
-                    version=version,
-                    status=CANCELED,
-                    status_reason=event.reason,
-                    updated_at_utc=event.canceled_at_utc,
-                )
-            )
+            rows.put(_became(CANCELED, order, version, event.reason, event.canceled_at_utc))
         case OrderRefused():
-            rows.put(
-                changed(
-                    order,
-                    version=version,
-                    status=REFUSED,
-                    status_reason=event.reason,
-                    updated_at_utc=event.refused_at_utc,
-                )
-            )
+            rows.put(_became(REFUSED, order, version, event.reason, event.refused_at_utc))
         case OutcomeUnknown():
-            rows.put(
-                changed(
-                    order,
-                    version=version,
-                    status=UNKNOWN,
-                    status_reason=event.problem,
-                    updated_at_utc=event.noticed_at_utc,
-                )
-            )
+            rows.put(_became(UNKNOWN, order, version, event.problem, event.noticed_at_utc))
         case OutcomeResolved():
-            status = status_once_open(order.venue_order_id, order.filled_base)
-            status = FILLED if event.outcome == FILLED else status
-            rows.put(
-                changed(
-                    order,
-                    version=version,
-                    status=status,
-                    status_reason="",
-                    updated_at_utc=event.resolved_at_utc,
-                )
-            )
+            proven = status_once_open(order.venue_order_id, order.filled_base)
+            status = FILLED if event.outcome == FILLED else proven
+            rows.put(_became(status, order, version, "", event.resolved_at_utc))
         case _:
             assert_never(event)
+
+
+def _became(status: str, order: OrderRow, version: int, reason: str, at_utc: datetime) -> OrderRow:
+    return changed(order, version=version, status=status, status_reason=reason, updated_at_utc=at_utc)
 
 
 def _intended(recorded: RecordedEvent, event: OrderIntended) -> OrderRow:
