@@ -15,6 +15,7 @@ from application.ports.event_log import EventLog
 from application.ports.identities import Identities, Sessions
 from application.ports.paper_accounts import PaperAccounts
 from application.ports.read_models import ReadModels
+from application.ports.seals import Seals
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Services:
     log: EventLog
     bus: CommandBus
     views: ReadModels
+    seals: Seals
     candles: CandleStore
     identities: Identities
     sessions: Sessions

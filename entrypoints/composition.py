@@ -20,7 +20,7 @@ from adapters.observability.bot_log import BotLog
 from adapters.observability.command_log import LoggedBus
 from adapters.observability.http_errors import HttpErrorLog
 from adapters.persistence.candle_store import SqlCandleStore
-from adapters.persistence.database import Database, open_database, sqlite_path
+from adapters.persistence.database import Database, open_database
 from adapters.persistence.event_log import EventStore, open_event_store
 from adapters.persistence.identities import SqlIdentities
 from adapters.persistence.leases import SqlLeases
@@ -28,6 +28,7 @@ from adapters.persistence.outbox import SqlOutbox
 from adapters.persistence.paper_store import SqlPaperStore
 from adapters.persistence.projector import Projector
 from adapters.persistence.read_models import SqlReadModels
+from adapters.persistence.seals import SqlSeals
 from adapters.persistence.sessions import SqlSessions
 from adapters.secrets.passwords import Argon2Passwords
 from adapters.secrets.tokens import SystemTokens
@@ -44,6 +45,7 @@ from application.ports.clock import Clock
 from application.ports.commands import CommandBus
 from application.services import Services
 from domain.errors import DomainError
+from entrypoints.checkpoints import contradiction
 from entrypoints.clock import SystemClock
 from entrypoints.health import PlatformHealth
 from entrypoints.maintenance import DatabaseMaintenance
@@ -61,6 +63,7 @@ class Plan:
     synchronous: Literal["FULL", "OFF"] = "FULL"  # OFF: a throwaway SQLite file
     observed: bool = True  # commands are counted and logged
     clock: Clock | None = None  # None: the wall clock
+    unchecked: bool = False  # the log is not held against its checkpoints: to recover, and throwaway files
     own_paper_accounts: bool = False  # no other process trades on the accounts that this one trades on
 
 
@@ -82,9 +85,12 @@ def _database(settings: Settings, plan: Plan) -> Iterator[Database]:
     database.close()
 
 
-def _store(database: Database, clock: Clock, metrics: Metrics, plan: Plan) -> Iterator[EventStore]:
+def _store(
+    settings: Settings, database: Database, clock: Clock, metrics: Metrics, plan: Plan
+) -> Iterator[EventStore]:
     observer = metrics if plan.observed else None
-    store = open_event_store(database, clock=clock, observer=observer, inline=plan.inline)
+    shut = contradiction(settings, database) if plan.role == "writer" and not plan.unchecked else ""
+    store = open_event_store(database, clock=clock, observer=observer, inline=plan.inline, shut=shut)
     yield store
     store.close()
 
@@ -193,11 +199,12 @@ class Container(containers.DeclarativeContainer):
     bot_observer = providers.Singleton(BotObservers, providers.List(metrics, providers.Singleton(BotLog)))
 
     database = providers.Resource(_database, settings, plan)
-    store = providers.Resource(_store, database, clock, metrics, plan)
+    store = providers.Resource(_store, settings, database, clock, metrics, plan)
     log = store.provided.log
     bus = providers.Singleton(_bus, store, metrics, plan)
 
     views = providers.Singleton(SqlReadModels, database)
+    seals = providers.Singleton(SqlSeals, database)
     candles = providers.Singleton(SqlCandleStore, database)
     identities = providers.Singleton(SqlIdentities, database)
     sessions = providers.Singleton(SqlSessions, database)
@@ -221,6 +228,7 @@ class Container(containers.DeclarativeContainer):
         log=log,
         bus=bus,
         views=views,
+        seals=seals,
         candles=candles,
         identities=identities,
         sessions=sessions,
@@ -248,9 +256,3 @@ def opened(settings: Settings, plan: Plan) -> Iterator[Container]:
         yield container
     finally:
         container.shutdown_resources()
-
-
-def data_folder(settings: Settings) -> str:
-    """The folder of the SQLite file, else the data folder: where passwords and addresses are kept (0600)."""
-    path = sqlite_path(settings.database)
-    return str(settings.data_dir if path is None else path.absolute().parent)

@@ -18,8 +18,8 @@ from domain.accounts.account import AUDITOR, OPERATOR, TRADER
 from domain.bots.events import BotTerms
 from domain.errors import InvalidValue
 from domain.money import Money
-from entrypoints.composition import Container, data_folder
-from entrypoints.private_files import read_private, write_private
+from entrypoints.composition import Container
+from entrypoints.private_files import data_folder, read_private, write_private
 from entrypoints.settings import Settings
 from entrypoints.synthetic_feed import SyntheticFeed
 
@@ -48,7 +48,7 @@ def ensure_demo(container: Container, settings: Settings, *, candles: Path | Non
     """
     if settings.is_production:
         raise InvalidValue("demo", "refused in production: its password is printed at every start")
-    path = Path(data_folder(settings)) / SIGN_IN_FILE
+    path = data_folder(settings) / SIGN_IN_FILE
     password = _password(container, path)
     account_id = _account(container, password)
     services = container.services()

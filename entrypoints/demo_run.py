@@ -65,6 +65,7 @@ def run_demo(
         observed=False,
         clock=clock,
         synchronous="OFF" if throwaway else "FULL",
+        unchecked=throwaway,
         own_paper_accounts=True,
     )
     with _database(settings, throwaway=throwaway) as chosen, opened(chosen, plan) as container:

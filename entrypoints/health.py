@@ -15,6 +15,7 @@ from adapters.persistence.database import SCHEMA_VERSION, Database
 from application.bots.connectors import CANDLES, DEGRADED, OK, UNKNOWN, Connector
 from application.services import Check
 from entrypoints.maintenance import DatabaseMaintenance
+from entrypoints.seal_status import SealingStatus
 
 FAILED = "failed"
 _ELSEWHERE = "how it is, is known only to that worker's own process: see its metrics"
@@ -37,10 +38,17 @@ class PlatformHealth:
     connectors: Callable[[], Sequence[Connector]] = list
     followers: Callable[[], Mapping[str, str]] = dict
     bot_ages_s: Callable[[], Mapping[str, float]] = dict
+    shut: str = ""  # why nothing is written to the log
+    sealing: SealingStatus | None = None  # where the sealer runs in this process
     started: float = field(default_factory=monotonic)
 
     def ready(self) -> Sequence[Check]:
-        return [self._database(), self._schema(), self._projections(), self._worker()]
+        checks = [self._database(), self._schema(), self._projections()]
+        if self.shut:
+            return [*checks, Check("log", FAILED, f"open for reading only: {self.shut}")]
+        if self.sealing is not None:
+            checks.append(_sealed(self.sealing))
+        return [*checks, self._worker()]
 
     def details(self) -> Mapping[str, Any]:
         process = psutil.Process()
@@ -123,6 +131,15 @@ class PlatformHealth:
             return self.database.describe()
         except Exception as problem:  # noqa: BLE001
             return {"problem": type(problem).__name__}
+
+
+def _sealed(sealing: SealingStatus) -> Check:
+    """A log that is not sealed is still served: degraded, for whoever waits for a seal waits."""
+    if sealing.problem:
+        return Check("sealing", DEGRADED, sealing.problem)
+    if sealing.sinks_behind:
+        return Check("sealing", DEGRADED, f"no checkpoint reaches {', '.join(sorted(sealing.sinks_behind))}")
+    return Check("sealing", OK, f"{sealing.size} events under the newest checkpoint")
 
 
 def _shown(connector: Connector) -> Mapping[str, Any]:

@@ -7,6 +7,15 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from adapters.persistence.database_url import sqlite_path
+from entrypoints.settings import Settings
+
+
+def data_folder(settings: Settings) -> Path:
+    """The folder of the SQLite file, else the data folder: where passwords, keys and addresses are kept."""
+    path = sqlite_path(settings.database)
+    return settings.data_dir if path is None else path.absolute().parent
+
 
 def write_private(path: Path, content: Mapping[str, object]) -> None:
     """Write a file of mode 0600, whole or not at all."""

@@ -24,6 +24,7 @@ from entrypoints.running import (
     worker_running,
 )
 from entrypoints.schema import give_tables
+from entrypoints.sealing import sealer_running
 from entrypoints.settings import Settings
 
 log = logging.getLogger("evenkeel.process")
@@ -47,13 +48,13 @@ def run(settings: Settings, *, demo: bool, candles: Path | None, banner: Banner)
     ):
         database = container.database()
         database.on_failure = lambda _why: stop.now()
-        account = ensure_demo(container, settings, candles=candles) if demo else None
+        shut = container.store().shut
+        account = ensure_demo(container, settings, candles=candles) if demo and not shut else None
         port = listener.getsockname()[1]
         with (
-            worker_running(container, settings, worker_id=worker_name()) as worker,
+            _writing_parts(container, settings),
             operators_admitted(container, settings, port) as wrapped,
         ):
-            _watch(container, worker)
             serve_api(
                 container,
                 settings,
@@ -63,6 +64,23 @@ def run(settings: Settings, *, demo: bool, candles: Path | None, banner: Banner)
                 wrapped=wrapped,
             )
     database.require_usable()  # it may have been the disk that stopped us: then not with success
+
+
+@contextmanager
+def _writing_parts(container: Container, settings: Settings) -> Iterator[None]:
+    """Bots and the sealer; neither where the log must not be written, which is then only shown."""
+    if shut := container.store().shut:
+        log.critical("the log is open for reading only: %s", shut)
+        container.health().shut = shut
+        yield
+        return
+    with (
+        sealer_running(container, settings) as sealing,
+        worker_running(container, settings, worker_id=worker_name()) as worker,
+    ):
+        container.health().sealing = sealing
+        _watch(container, worker)
+        yield
 
 
 @contextmanager

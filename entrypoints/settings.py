@@ -57,6 +57,20 @@ class Settings(BaseSettings):
     )
     metrics_port: int = Field(9090, ge=0, le=65535, description="port of the metrics; 0 takes a free one")
 
+    log_origin: str = Field(
+        "evenkeel.local/log",
+        min_length=1,
+        description="the log's name, given to its key when that is made",
+    )
+    signing_key_file: Path | None = Field(
+        None, description="the key that signs checkpoints; default: log.key beside the database, made if new"
+    )
+    checkpoint_files: str = Field(
+        "",
+        description="comma-separated files that signed checkpoints are appended to, on other disks at best; "
+        "default: checkpoints beside the database",
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
     log_format: Literal["json", "console"] = Field("json", description="console is used on a terminal only")
     sentry_dsn: SecretStr = Field(SecretStr(""), description="where error reports go; empty: nowhere")

@@ -9,6 +9,7 @@ from litestar.di import Provide
 
 from adapters.http.access import Gate, cookie_name
 from adapters.http.accounts import AccountsController
+from adapters.http.audit import AuditController
 from adapters.http.books import BooksController, WalletsController
 from adapters.http.bot_history import BotHistoryController, FillsController, OrdersController
 from adapters.http.bots import BotsController
@@ -41,6 +42,7 @@ CONTROLLERS = (
     EventsController,
     PlatformController,
     LogController,
+    AuditController,
 )
 
 

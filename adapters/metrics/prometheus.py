@@ -28,6 +28,10 @@ Connectors = Callable[[], Sequence[Connector]]
 """What this process's worker follows and trades at; asked at every scrape."""
 
 
+Sealing = Callable[[], tuple[int, float | None, int]]
+"""Events sealed, seconds since the last good round, sinks that are behind; asked at every scrape."""
+
+
 class RequestMetrics:
     """An HttpObserver."""
 
@@ -179,6 +183,10 @@ class Metrics(RequestMetrics, CommandMetrics, BotMetrics):
         """Show each projection's lag; where it cannot be asked, the scrape goes on without it."""
         self.registry.register(_Lag(lags))
 
+    def watch_sealing(self, sealing: Sealing) -> None:
+        """Show how far the log is sealed, by this process."""
+        self.registry.register(_Sealing(sealing))
+
     def watch_connectors(self, connectors: Connectors) -> None:
         """Show how each series and venue of this process's worker is."""
         self.registry.register(_Connectors(connectors))
@@ -230,6 +238,22 @@ class _Lag:
         for name, lag in sorted(lags.items()):
             family.add_metric([name], lag)
         yield family
+
+
+class _Sealing:
+    def __init__(self, sealing: Sealing) -> None:
+        self._sealing = sealing
+
+    def collect(self) -> Iterator[Metric]:
+        size, age_s, behind = self._sealing()
+        yield GaugeMetricFamily("evenkeel_sealed_events", "Events under the newest checkpoint", size)
+        if age_s is not None:
+            yield GaugeMetricFamily(
+                "evenkeel_seal_age_seconds", "Since the log was last found sealed to its end", age_s
+            )
+        yield GaugeMetricFamily(
+            "evenkeel_checkpoint_sinks_behind", "Sinks that have not got the newest checkpoint", behind
+        )
 
 
 class _Connectors:

@@ -129,6 +129,7 @@ class EventStore:
     log: StoredEventLog
     bus: GroupCommitWriter | ReadOnlyBus
     recorder: Recorder | None  # None where this process only reads
+    shut: str = ""  # why nothing is written although the database could be
 
     def close(self) -> None:
         if isinstance(self.bus, GroupCommitWriter):
@@ -144,17 +145,25 @@ class EventStore:
 
 
 def open_event_store(
-    db: Database, *, clock: Clock, observer: WriterObserver | None = None, inline: bool = False
+    db: Database,
+    *,
+    clock: Clock,
+    observer: WriterObserver | None = None,
+    inline: bool = False,
+    shut: str = "",
 ) -> EventStore:
     """The event store of an open database whose tables migrations made.
 
     `inline` commands run in their caller's thread, one commit each (demo, CLI); otherwise a thread gathers
-    them. A database opened for reading only gives a bus that refuses (ReadOnlyLog).
+    them. A database opened for reading only gives a bus that refuses (ReadOnlyLog), and so does a log that
+    must not be written, for the reason that `shut` gives.
     """
     envelopes = Envelopes()
     reader: Reader = SqliteReader(db) if db.is_sqlite else PostgresReader(db)
     if db.role == "reader":
         return EventStore(StoredEventLog(reader, envelopes), ReadOnlyBus(db.holder), None)
+    if shut:
+        return EventStore(StoredEventLog(reader, envelopes), ReadOnlyBus(lambda: shut), None, shut)
     recorder: Recorder = SqliteRecorder(db) if db.is_sqlite else PostgresRecorder(db)
     return _compose(reader, recorder, envelopes, clock, observer, inline)
 

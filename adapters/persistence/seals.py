@@ -84,6 +84,12 @@ class SqlSeals(Seals):
             _require_size(connection, index + 1)
             return tiles.node(partial(_tile, connection), 0, index)
 
+    def stored(self, index: int) -> bytes:
+        position = self.position_of(index)
+        with self._db.reading() as connection:
+            ((_, state),) = self._events(connection, position.id - 1, 1)
+            return bytes(state)
+
     def index_of(self, position: Position) -> int | None:
         if position.shard != SHARD:
             return None

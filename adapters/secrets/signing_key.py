@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from application.ports.seals import Signer
 from domain.errors import DomainError
-from domain.sealing.notes import ED25519, KEY_BYTES, VerifierKey
+from domain.sealing.notes import ED25519, KEY_BYTES, MalformedNote, VerifierKey
 
 _MARK = "PRIVATE+KEY+"
 
@@ -61,6 +61,14 @@ def create_key(path: Path, name: str) -> VerifierKey:
     except OSError as e:
         raise UnusableKey(path=str(path), problem=e.strerror or str(e)) from e
     return key
+
+
+def public_key(path: Path) -> VerifierKey | None:
+    """The key of a `.pub` file; None where there is none. Raises UnusableKey."""
+    try:
+        return VerifierKey.parse(path.read_text()) if path.exists() else None
+    except (OSError, UnicodeDecodeError, MalformedNote) as e:
+        raise UnusableKey(path=str(path), problem=str(e)) from e
 
 
 def verify(public: bytes, signature: bytes, message: bytes) -> bool:

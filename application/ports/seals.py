@@ -39,6 +39,10 @@ class Seals(Protocol):
         """A leaf's hash; raises ProofFailed."""
         ...
 
+    def stored(self, index: int) -> bytes:
+        """The exact bytes of a leaf's event; raises ProofFailed."""
+        ...
+
     def index_of(self, position: Position) -> int | None:
         """The leaf of the event at that position; None while it is not sealed, or where there is none."""
         ...

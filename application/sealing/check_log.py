@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from application.ports.seals import CheckpointSink, Seals, Signer
+from application.ports.seals import CheckpointSink, Seals
 from application.sealing.errors import LogContradictsCheckpoint
 from application.sealing.seal_log import PAGE
-from domain.sealing.notes import Checkpoint, SignedNote, Verify
+from domain.sealing.notes import Checkpoint, SignedNote, VerifierKey, Verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class CheckLog:
     """Hold the log against the newest checkpoint that left it (safety §6.4, §4 rows 18 and 19)."""
 
     seals: Seals
-    signer: Signer
+    key: VerifierKey
     sinks: Sequence[CheckpointSink]
     verify: Verify
 
@@ -34,7 +34,7 @@ class CheckLog:
             if newest is None:
                 continue
             note = SignedNote.parse(newest.encode())
-            note.require_signature(self.signer.key, self.verify)
+            note.require_signature(self.key, self.verify)
             self._hold_against(sink.name, Checkpoint.parse(note.text), size)
 
     def _hold_against(self, sink: str, outside: Checkpoint, size: int) -> None:

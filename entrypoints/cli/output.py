@@ -62,6 +62,12 @@ class Output:
         if not self.as_json:
             self.console.print(escape(line))
 
+    def raw(self, text: str) -> None:
+        """For people and files: the text as it is, to the byte."""
+        if not self.as_json:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
     def table(self, rows: Sequence[Row], columns: Sequence[str], *, empty: str) -> None:
         """For people: the rows' columns, or the words for there being none."""
         if self.as_json:

@@ -16,6 +16,8 @@ from entrypoints.cli.output import Output, plain
 from entrypoints.problems import NoDatabase, UnknownUser, UserNotNamed
 
 if TYPE_CHECKING:
+    from adapters.persistence.database import Database
+    from application.ports.seals import Seals
     from entrypoints.maintenance import DatabaseMaintenance
     from entrypoints.settings import Settings
 
@@ -40,6 +42,21 @@ def reading(database_url: str | None) -> Iterator[Core]:
         raise NoDatabase(path=str(path))
     with opened(settings, Plan(role="reader", observed=False)) as container:
         yield Core(container.services(), container.maintenance())
+
+
+@contextmanager
+def looking(database_url: str | None) -> Iterator[tuple[Database, Seals]]:
+    """The database itself and its seals, read only."""
+    from adapters.persistence.database_url import sqlite_path
+    from adapters.persistence.seals import SqlSeals
+    from entrypoints.composition import Plan, opened
+
+    settings = command_settings(database_url)
+    path = sqlite_path(settings.database)
+    if path is not None and not path.exists():
+        raise NoDatabase(path=str(path))
+    with opened(settings, Plan(role="reader", observed=False)) as container:
+        yield container.database(), SqlSeals(container.database())
 
 
 def writing(

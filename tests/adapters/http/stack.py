@@ -22,9 +22,12 @@ from adapters.persistence.candle_store import SqlCandleStore
 from adapters.persistence.database import Database, open_database
 from adapters.persistence.event_log import EventStore, memory_event_store, open_event_store
 from adapters.persistence.identities import MemoryIdentities, SqlIdentities
+from adapters.persistence.memory_seals import MemorySeals
 from adapters.persistence.paper_store import SqlPaperStore
 from adapters.persistence.projector import Projector
 from adapters.persistence.read_models import MemoryReadModels, SqlReadModels
+from adapters.persistence.recorders.memory import MemoryRecorder
+from adapters.persistence.seals import SqlSeals
 from adapters.persistence.sessions import MemorySessions, SqlSessions
 from adapters.secrets.tokens import SystemTokens
 from application.accounts.commands import GrantRole
@@ -37,6 +40,7 @@ from application.ports.event_log import Position
 from application.ports.identities import Identities, Sessions
 from application.ports.paper_store import PaperStore
 from application.ports.read_models import Page, ReadModels
+from application.ports.seals import Seals
 from application.services import Check, Services
 from tests.adapters.http.documented import documented
 
@@ -188,6 +192,7 @@ class Parts:
     identities: Identities
     sessions: Sessions
     paper: PaperStore
+    seals: Seals
 
 
 @asynccontextmanager
@@ -204,6 +209,7 @@ async def open_stack(
 @contextmanager
 def _in_memory(clock: ManualClock) -> Iterator[Parts]:
     with memory_event_store(clock, inline=False) as store:
+        assert isinstance(store.recorder, MemoryRecorder)
         yield Parts(
             store,
             MemoryReadModels(store.log),
@@ -211,6 +217,7 @@ def _in_memory(clock: ManualClock) -> Iterator[Parts]:
             MemoryIdentities(),
             MemorySessions(),
             MemoryPaperStore(),
+            MemorySeals(store.recorder),
         )
 
 
@@ -225,6 +232,7 @@ def _stored(url: str, clock: ManualClock) -> Iterator[Parts]:
             SqlIdentities(db),
             SqlSessions(db),
             SqlPaperStore(db),
+            SqlSeals(db),
         )
 
 
@@ -234,6 +242,10 @@ class Folded(SqlReadModels):
     def __init__(self, db: Database, projector: Projector) -> None:
         super().__init__(db)
         self._projector = projector
+
+    def get(self, kind: type[R], *key: Any) -> R | None:
+        self._projector.catch_up()
+        return super().get(kind, *key)
 
     def where(self, kind: type[R], **equal: Any) -> Sequence[R]:
         self._projector.catch_up()
@@ -262,6 +274,7 @@ async def _serving(
         log=store.log,
         bus=store.bus,
         views=parts.views,
+        seals=parts.seals,
         candles=parts.candles,
         identities=identities,
         sessions=sessions,

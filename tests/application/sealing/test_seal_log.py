@@ -39,7 +39,7 @@ class Sealing:
         self.file = CheckpointFile(self.directory / "outside" / "checkpoints")
         self.sinks.append(self.file)
         self.seal = SealLog(self.seals, self.signer, self.sinks, ORIGIN)
-        self.check = CheckLog(self.seals, self.signer, self.sinks, verify)
+        self.check = CheckLog(self.seals, self.signer.key, self.sinks, verify)
 
     def append(self, *names: str) -> None:
         """Two events each."""
@@ -199,7 +199,7 @@ def test_yesterdays_backup_is_found_at_start(tmp_path: Path, request: pytest.Fix
     shutil.copy(tmp_path / "yesterday.db", tmp_path / "log.db")
     restored = Engine("sqlite", f"sqlite:///{tmp_path / 'log.db'}", log.clock, log._opened)
 
-    check = CheckLog(SqlSeals(restored.database), sealing.signer, sealing.sinks, verify)
+    check = CheckLog(SqlSeals(restored.database), sealing.signer.key, sealing.sinks, verify)
     with pytest.raises(LogContradictsCheckpoint, match="covers 4 events, there are 2"):
         check()
 

@@ -1,0 +1,62 @@
+"""The key that signs for the log, where its checkpoints go, and what they say about it at start."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from adapters.checkpoints.file_sink import CheckpointFile
+from adapters.persistence.database import Database
+from adapters.persistence.seals import SqlSeals
+from adapters.secrets.signing_key import FileSigner, UnusableKey, create_key, public_key, verify
+from application.ports.seals import CheckpointSink, Seals, Signer, SinkUnavailable
+from application.sealing.check_log import CheckLog
+from domain.errors import DomainError
+from domain.sealing.notes import VerifierKey
+from entrypoints.private_files import data_folder
+from entrypoints.settings import Settings
+
+log = logging.getLogger("evenkeel.sealing")
+
+
+def key_file(settings: Settings) -> Path:
+    return settings.signing_key_file or data_folder(settings) / "log.key"
+
+
+def sinks_of(settings: Settings) -> list[CheckpointSink]:
+    """Where checkpoints go: a file beside the database unless others are named."""
+    named = [Path(one.strip()) for one in settings.checkpoint_files.split(",") if one.strip()]
+    return [CheckpointFile(path) for path in named or [data_folder(settings) / "checkpoints"]]
+
+
+def public_key_of(settings: Settings) -> VerifierKey | None:
+    """What checkpoints are checked with; None where there is no key yet. Raises UnusableKey."""
+    return public_key(key_file(settings).with_suffix(".pub"))
+
+
+def signer_of(settings: Settings, seals: Seals) -> Signer:
+    """The log's key; a new one where the log was never signed and no key file was named. Raises UnusableKey.
+
+    A log that was signed before is not signed on with a new key: its readers would take it for another log.
+    """
+    path = key_file(settings)
+    if not path.exists() and settings.signing_key_file is None:
+        if seals.newest() is not None or any(sink.newest() for sink in sinks_of(settings)):
+            raise UnusableKey(path=str(path), problem="the key that signed this log is missing; put it back")
+        create_key(path, settings.log_origin)
+        log.info("a new key signs this log", extra={"key_file": str(path)})
+    return FileSigner(path)
+
+
+def contradiction(settings: Settings, database: Database) -> str:
+    """Why this log must not be written: what left it says otherwise. "" where nothing does.
+
+    A database whose checkpoints cannot be read is not trusted either.
+    """
+    try:
+        key = public_key_of(settings)
+        if key is not None:
+            CheckLog(SqlSeals(database), key, sinks_of(settings), verify)()
+    except (DomainError, SinkUnavailable) as problem:
+        return str(problem)
+    return ""

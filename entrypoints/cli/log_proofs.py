@@ -1,0 +1,113 @@
+"""`evenkeel log checkpoint | prove | export`: what the sealed log shows to outsiders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from application.ports.event_log import Position
+from application.sealing.proofs import NotSealedYet
+from domain.errors import InvalidValue
+from entrypoints.cli import options
+from entrypoints.cli.log import log
+from entrypoints.cli.output import Output
+from entrypoints.cli.session import command_settings, looking
+
+
+@log.command()
+def seal(database_url: options.DatabaseUrl = None, as_json: options.Json = False) -> None:
+    """Seal the log to its end and sign a checkpoint; needless while `serve` or `sealer` runs.
+
+    Example: `evenkeel log seal`
+    """
+    from entrypoints.sealing import seal_once
+
+    output = Output(as_json=as_json)
+    checkpoint = seal_once(command_settings(database_url))
+    if checkpoint is None:
+        raise NotSealedYet(what="an empty log")
+    output.value({"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex()})
+    output.say(f"{checkpoint.size} events sealed, root {checkpoint.root.hex()}")
+
+
+@log.command()
+def checkpoint(database_url: options.DatabaseUrl = None, as_json: options.Json = False) -> None:
+    """Print the newest signed checkpoint, as it is: keep it, and later no other log can be shown to you.
+
+    Example: `evenkeel log checkpoint > kept.note`
+    """
+    output = Output(as_json=as_json)
+    with looking(database_url) as (_, seals):
+        note = seals.newest()
+    if note is None:
+        raise NotSealedYet(what="the log")
+    output.value({"note": note})
+    output.raw(note)
+
+
+@log.command()
+def prove(
+    position: Annotated[
+        str | None, typer.Argument(help="Of the event that is to be proven, such as 0-1234.")
+    ] = None,
+    since: Annotated[
+        int | None,
+        typer.Option("--since", min=1, help="Prove that the log of this size is the beginning of today's."),
+    ] = None,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Print the proof that an event is under the newest checkpoint, with it: checked offline by `verify.py`.
+
+    Or, with --since, that what an earlier checkpoint covered is still its beginning.
+
+    Examples: `evenkeel log prove 0-42`, `evenkeel log prove --since 1000`
+    """
+    from application.sealing.proofs import consistency_proof, inclusion_proof
+
+    output = Output(as_json=as_json)
+    if (position is None) == (since is None):
+        raise InvalidValue("position", "name the position of an event, or --since SIZE, and not both")
+    with looking(database_url) as (_, seals):
+        if position is not None:
+            proof = inclusion_proof(seals, Position.parse(position))
+        else:
+            proof = consistency_proof(seals, since or 0)
+    output.value(proof.as_json())
+    output.raw(proof.text)
+
+
+@log.command()
+def export(
+    to: Annotated[
+        Path,
+        typer.Option("--output", metavar="DIR", file_okay=False, help="A new or earlier export's directory."),
+    ],
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Write the log's exact bytes, its checkpoints and public key, and the verifier, which needs no Evenkeel.
+
+    One that broke off, or is of an earlier time, is continued. Format: docs/audit.md.
+
+    Example: `evenkeel log export --output books && python -I books/verify.py books --key log.pub`
+    """
+    from entrypoints.checkpoints import public_key_of
+    from entrypoints.log_export import export_log
+
+    output = Output(as_json=as_json)
+    key = public_key_of(command_settings(database_url))
+    with looking(database_url) as (database, seals), output.progress("exporting") as progress:
+        done = export_log(database, seals, key, to, progress)
+    output.value(
+        {
+            "events": done.events,
+            "checkpoints": done.checkpoints,
+            "sealed": done.sealed,
+            "output": str(to),
+        }
+    )
+    output.say(f"{done.events} events in {to}, {done.events - done.events_before} of them new")
+    output.say(f"{done.checkpoints} checkpoints, the newest over {done.sealed} events")

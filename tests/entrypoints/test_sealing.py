@@ -1,0 +1,166 @@
+"""The log is sealed while it is served, and held against what left it at the next start."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from adapters.secrets.signing_key import verify
+from application.sealing.proofs import INCLUSION
+from domain.sealing.merkle import leaf_hash, root_of, verify_inclusion
+from domain.sealing.notes import Checkpoint, SignedNote, VerifierKey
+from tests.entrypoints.conftest import Cli, Running
+from tests.entrypoints.test_serve import SERVE, banner
+
+Start = Callable[..., Running]
+
+
+def newest(folder: Path) -> Checkpoint:
+    """The last checkpoint in the file outside, checked with the public key."""
+    note = SignedNote.parse((folder / "checkpoints").read_text().split("\f\n")[-2].encode())
+    note.require_signature(VerifierKey.parse((folder / "log.pub").read_text()), verify)
+    return Checkpoint.parse(note.text)
+
+
+def stored(folder: Path) -> list[bytes]:
+    with sqlite3.connect(folder / "evenkeel.db") as connection:
+        rows = connection.execute("SELECT state FROM stored_events ORDER BY notification_id").fetchall()
+    return [state for (state,) in rows]
+
+
+def test_what_was_served_is_sealed_to_its_end_at_the_stop(start: Start, tmp_path: Path) -> None:
+    running = start(*SERVE, "--demo")
+    shown = banner(running)
+    ready = httpx.get(f"{shown['address']}/readyz", trust_env=False).json()
+    metrics = httpx.get(shown["metrics"], trust_env=False).text
+    assert running.stop() == 0
+
+    events = stored(tmp_path / "var")
+    checkpoint = newest(tmp_path / "var")
+    assert checkpoint.size == len(events) > 0
+    assert checkpoint.root == root_of(map(leaf_hash, events))
+    assert {"name": "sealing", "status": "ok"} in ready["checks"]
+    assert "evenkeel_sealed_events" in metrics
+
+
+def test_a_log_that_lost_its_end_is_served_for_reading_only(start: Start, tmp_path: Path) -> None:
+    """Safety §4 rows 18 and 19: an older copy of the database, under the newer checkpoints outside."""
+    var = tmp_path / "var"
+    running = start(*SERVE, "--demo")
+    banner(running)
+    assert running.stop() == 0
+    shutil.copy(var / "evenkeel.db", tmp_path / "yesterday.db")
+    running = start(*SERVE)
+    address = banner(running)["address"]
+    account = {"email": "ann@example.org", "password": "a sentence that is long enough"}
+    key = {"Idempotency-Key": str(uuid4())}
+    made = httpx.post(f"{address}/v1/accounts", json=account, headers=key, trust_env=False)
+    assert made.status_code == 201
+    assert running.stop() == 0
+    before = newest(var)
+    shutil.copy(tmp_path / "yesterday.db", var / "evenkeel.db")
+
+    running = start(*SERVE)
+    address = banner(running)["address"]
+
+    said = running.logged("open for reading only")
+    assert f"covers {before.size} events" in said
+    ready = httpx.get(f"{address}/readyz", trust_env=False)
+    assert (ready.status_code, {"name": "log", "status": "failed"} in ready.json()["checks"]) == (503, True)
+    again = {"Idempotency-Key": str(uuid4())}
+    refused = httpx.post(
+        f"{address}/v1/accounts", json=account | {"email": "bob@example.org"}, headers=again, trust_env=False
+    )
+    assert (refused.status_code, refused.json()["code"]) == (503, "read_only")
+    assert running.stop() == 0
+    assert newest(var) == before, "nothing was signed over it"
+
+
+def test_a_log_whose_key_is_gone_is_served_and_says_that_it_is_not_sealed(
+    start: Start, tmp_path: Path
+) -> None:
+    """Safety §4 row 26: no other key takes its place."""
+    running = start(*SERVE, "--demo")
+    banner(running)
+    assert running.stop() == 0
+    (tmp_path / "var" / "log.key").unlink()
+    before = newest(tmp_path / "var")
+
+    running = start(*SERVE)
+    address = banner(running)["address"]
+    ready = httpx.get(f"{address}/readyz", trust_env=False).json()
+    assert running.stop() == 0
+
+    assert {"name": "sealing", "status": "degraded"} in ready["checks"]
+    assert not (tmp_path / "var" / "log.key").exists()
+    assert newest(tmp_path / "var") == before
+
+
+@pytest.fixture
+def sealed(cli: Cli, data_dir: Path) -> Cli:
+    cli("users", "create", "ann@example.org")
+    cli("paper", "open", "--balance", "100 USDT")
+    assert cli("log", "seal").code == 0
+    return cli
+
+
+def test_a_proof_is_one_file_that_leads_to_a_signed_checkpoint(sealed: Cli, data_dir: Path) -> None:
+    position = sealed("log", "tail", "--json").json[-1]["position"]
+
+    text = sealed("log", "prove", position).out
+    as_json = sealed("log", "prove", position, "--json").json
+
+    assert text.startswith(INCLUSION + "\n")
+    note = SignedNote.parse(text.partition("\n\n")[2].encode())
+    note.require_signature(VerifierKey.parse((data_dir / "log.pub").read_text()), verify)
+    checkpoint = Checkpoint.parse(note.text)
+    leaf = leaf_hash(stored(data_dir)[as_json["index"]])
+    hashes = [bytes.fromhex(one) for one in as_json["hashes"]]
+    verify_inclusion(leaf, as_json["index"], checkpoint.size, hashes, checkpoint.root)
+    assert sealed("log", "checkpoint").out == str(note)
+
+
+def test_an_export_holds_the_exact_bytes_and_goes_on_where_it_was(
+    sealed: Cli, data_dir: Path, tmp_path: Path
+) -> None:
+    books = tmp_path / "books"
+    first = sealed("log", "export", "--output", str(books), "--json").json
+    assert (books / "events.ndjson").read_bytes().split(b"\n")[:-1] == stored(data_dir)
+    with (books / "events.ndjson").open("ab") as file:
+        file.write(b'{"half":')  # killed in the middle of a line
+    sealed("users", "create", "bob@example.org")
+    sealed("log", "seal")
+
+    second = sealed("log", "export", "--output", str(books), "--json").json
+
+    events = stored(data_dir)
+    assert (books / "events.ndjson").read_bytes().split(b"\n")[:-1] == events
+    assert (first["events"], second["events"]) == (len(events) - 1, len(events))
+    assert json.loads((books / "manifest.json").read_text())["events"] == len(events)
+    lines = [json.loads(line) for line in (books / "positions.ndjson").read_text().splitlines()]
+    assert [line["index"] for line in lines] == list(range(len(events)))
+    notes = [json.loads(line) for line in (books / "checkpoints.ndjson").read_text().splitlines()]
+    assert [Checkpoint.parse(SignedNote.parse(note.encode()).text).size for note in notes] == [
+        len(events) - 1,
+        len(events),
+    ]
+
+
+def test_an_export_is_not_mixed_with_something_else(sealed: Cli, tmp_path: Path) -> None:
+    books, other = tmp_path / "books", tmp_path / "other"
+    sealed("log", "export", "--output", str(books))
+    other.mkdir()
+    (other / "notes.txt").write_text("mine")
+    changed = (books / "events.ndjson").read_text().replace("ann", "eve")
+    (books / "events.ndjson").write_text(changed.replace('"100"', '"999"'))
+
+    for folder in (books, other):
+        ran = sealed("log", "export", "--output", str(folder), "--json")
+        assert (ran.code, ran.json["error"]["code"]) == (1, "other_export")
