@@ -8,11 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
+from adapters.persistence.envelope import event_hash
 from adapters.persistence.seals import SqlSeals
-from adapters.secrets.signing_key import UnusableKey
+from adapters.secrets.signing_key import UnusableKey, verify
+from application.platform.accept_loss import AcceptLoss
+from application.ports.commands import Caller
 from application.ports.event_log import ReadOnlyLog, StoreUnavailable
 from application.ports.seals import SinkUnavailable
-from application.sealing.errors import LogContradictsCheckpoint
+from application.sealing.check_log import CheckLog
+from application.sealing.errors import LogContradictsCheckpoint, NothingToRecover
 from application.sealing.seal_log import SealLog
 from domain.sealing.notes import Checkpoint
 from entrypoints.checkpoints import signer_of, sinks_of
@@ -58,6 +62,33 @@ def seal_once(settings: Settings) -> Checkpoint | None:
         signer = signer_of(settings, seals)
         seal = SealLog(seals, signer, sinks_of(settings), signer.key.name)
         checkpoint = seal()
+    for name, problem in seal.behind.items():
+        raise SinkUnavailable(f"{name}: {problem}")
+    return checkpoint
+
+
+def recover(settings: Settings, *, reason: str) -> Checkpoint | None:
+    """Go on with a log that lost what was signed before: recorded in it, signed, and told to every sink.
+
+    Errors: NothingToRecover, InvalidValue, UnusableKey, SinkUnavailable, those of the database.
+    """
+    with opened(settings, Plan(inline=True, observed=False, unchecked=True)) as container:
+        database, bus = container.database(), container.bus()
+        seals, sinks = SqlSeals(database), sinks_of(settings)
+        signer = signer_of(settings, seals)
+        try:
+            CheckLog(seals, signer.key, sinks, verify)()
+        except LogContradictsCheckpoint as found:
+            contradiction = found
+        else:
+            raise NothingToRecover
+        by, key = "operator:cli", f"recover:{event_hash(contradiction.note.encode()).hex()}"
+        caller = Caller(actor=by, command_id=key, correlation_id=key)
+        bus.execute(AcceptLoss(contradiction.note, contradiction.problem, reason, by), caller).unwrap()
+        seal = SealLog(seals, signer, sinks, signer.key.name)
+        checkpoint = seal()
+        if newest := seals.newest():
+            seal.publish(newest)  # also where a checkpoint of this size was signed before
     for name, problem in seal.behind.items():
         raise SinkUnavailable(f"{name}: {problem}")
     return checkpoint

@@ -52,6 +52,7 @@ STATUS: Mapping[str, int] = {
     "kill_switch_engaged": 409,
     "nothing_allocated": 409,
     "not_sealed": 409,
+    "nothing_to_recover": 409,
     "order_id_reused": 409,
     "order_still_open": 409,
     "paper_deposit_differs": 409,

@@ -33,7 +33,7 @@ from domain.orders.events import (
     OutcomeResolved,
     OutcomeUnknown,
 )
-from domain.platform.events import KillSwitchEngaged, KillSwitchReleased
+from domain.platform.events import KillSwitchEngaged, KillSwitchReleased, LossAccepted
 
 _AMOUNTS = Context(prec=60)
 
@@ -92,6 +92,7 @@ REGISTRY = (
     EventType("orders.outcome_resolved", OutcomeResolved),
     EventType("platform.kill_switch_engaged", KillSwitchEngaged),
     EventType("platform.kill_switch_released", KillSwitchReleased),
+    EventType("platform.loss_accepted", LossAccepted),
 )
 """One line an event."""
 

@@ -35,16 +35,16 @@ class CheckLog:
                 continue
             note = SignedNote.parse(newest.encode())
             note.require_signature(self.key, self.verify)
-            self._hold_against(sink.name, Checkpoint.parse(note.text), size)
+            self._hold_against(sink.name, Checkpoint.parse(note.text), newest, size)
 
-    def _hold_against(self, sink: str, outside: Checkpoint, size: int) -> None:
+    def _hold_against(self, sink: str, outside: Checkpoint, note: str, size: int) -> None:
         if outside.size > size:
             problem = f"it covers {outside.size} events, there are {size}: the end of the log is missing"
-            raise LogContradictsCheckpoint(sink=sink, problem=problem)
+            raise LogContradictsCheckpoint(sink=sink, problem=problem, note=note)
         root = self.seals.root(outside.size)
         if root != outside.root:
             problem = (
                 f"its root over the first {outside.size} events is {outside.root.hex()}, theirs is "
                 f"{root.hex()}: an event among them was changed, or it is another log"
             )
-            raise LogContradictsCheckpoint(sink=sink, problem=problem)
+            raise LogContradictsCheckpoint(sink=sink, problem=problem, note=note)

@@ -11,6 +11,13 @@ class LogContradictsCheckpoint(DomainError, code="log_contradicts_checkpoint"):
     Nothing is written until an operator has found out why, and accepts the loss (`evenkeel log recover`).
     """
 
-    def __init__(self, *, sink: str, problem: str) -> None:
+    def __init__(self, *, sink: str, problem: str, note: str = "") -> None:
         super().__init__(f"{sink} has a signed checkpoint that this log contradicts: {problem}")
-        self.sink, self.problem = sink, problem
+        self.sink, self.problem, self.note = sink, problem, note
+
+
+class NothingToRecover(DomainError, code="nothing_to_recover"):
+    """The log is the one that was signed; there is no loss to accept."""
+
+    def __init__(self) -> None:
+        super().__init__("the log contradicts no checkpoint: there is no loss to accept")

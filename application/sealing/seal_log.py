@@ -44,7 +44,7 @@ class SealLog:
         size = self.seals.size()
         if last is not None and last.size == size:
             if self.behind and newest:
-                self._publish(newest)
+                self.publish(newest)
             return last
         if size == 0:
             return None
@@ -53,7 +53,7 @@ class SealLog:
             self._require_continued(last, checkpoint)
         note = str(signed(checkpoint.text, (self.signer.key, self.signer.sign)))
         if self.seals.keep(checkpoint, note):
-            self._publish(note)
+            self.publish(note)
         return checkpoint
 
     def _require_continued(self, last: Checkpoint, now: Checkpoint) -> None:
@@ -63,7 +63,8 @@ class SealLog:
         except ProofFailed as e:
             raise LogContradictsCheckpoint(sink="the database", problem=str(e)) from e
 
-    def _publish(self, note: str) -> None:
+    def publish(self, note: str) -> None:
+        """Put a note into every sink; those that cannot take it now are `behind`."""
         for sink in self.sinks:
             try:
                 sink.publish(note)

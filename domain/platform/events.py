@@ -24,4 +24,15 @@ class KillSwitchReleased:
     released_at_utc: datetime
 
 
-PlatformEvent = KillSwitchEngaged | KillSwitchReleased
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossAccepted:
+    """The log goes on although a signed checkpoint says that it held more, or something else."""
+
+    checkpoint: str  # the signed note that this log contradicts, as it was
+    problem: str  # in what it contradicts it
+    reason: str
+    accepted_by: str
+    accepted_at_utc: datetime
+
+
+PlatformEvent = KillSwitchEngaged | KillSwitchReleased | LossAccepted

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from domain.errors import InvalidValue
 from domain.platform.errors import KillSwitchIsEngaged
-from domain.platform.events import KillSwitchEngaged, KillSwitchReleased, PlatformEvent
+from domain.platform.events import KillSwitchEngaged, KillSwitchReleased, LossAccepted, PlatformEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Platform:
     """Whether trading is stopped for everyone, and why."""
 
     kill_switch_reason: str = ""
+    losses_accepted: tuple[str, ...] = ()  # the checkpoints that the log contradicts, and an operator knows
 
     @property
     def is_stopped(self) -> bool:
@@ -42,6 +43,20 @@ class Platform:
             return []
         return [KillSwitchReleased(reason=reason, released_by=by, released_at_utc=at)]
 
+    def accept_loss(
+        self, *, checkpoint: str, problem: str, reason: str, by: str, at: datetime
+    ) -> Sequence[PlatformEvent]:
+        """Let a log go on that contradicts a signed checkpoint. The same again is answered with no events."""
+        if not reason.strip() or "\n" in reason:
+            raise InvalidValue("reason", "say in one line what happened; auditors will read it")
+        if checkpoint in self.losses_accepted:
+            return []
+        return [
+            LossAccepted(
+                checkpoint=checkpoint, problem=problem, reason=reason, accepted_by=by, accepted_at_utc=at
+            )
+        ]
+
     def evolve(self, event: PlatformEvent) -> Platform:
         """Fold one fact in. Never refuses."""
         match event:
@@ -49,5 +64,7 @@ class Platform:
                 return replace(self, kill_switch_reason=event.reason)
             case KillSwitchReleased():
                 return replace(self, kill_switch_reason="")
+            case LossAccepted():
+                return replace(self, losses_accepted=(*self.losses_accepted, event.checkpoint))
             case _:
                 assert_never(event)

@@ -33,6 +33,36 @@ def seal(database_url: options.DatabaseUrl = None, as_json: options.Json = False
 
 
 @log.command()
+def recover(
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="What the checkpoints cover and this log lacks is given up.")
+    ] = False,
+    reason: Annotated[
+        str, typer.Option("--reason", help="What happened, in one line; auditors read it.")
+    ] = "",
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Let a log go on that contradicts a signed checkpoint, such as an older backup.
+
+    Find out first what was lost. The loss is recorded in the log and signed; it cannot be taken back.
+
+    Example: `evenkeel log recover --accept-loss --reason "disk lost, backup of 2026-11-24 restored"`
+    """
+    from entrypoints.sealing import recover as go_on
+
+    output = Output(as_json=as_json)
+    if not accept_loss:
+        raise InvalidValue(
+            "accept-loss", "say --accept-loss: what the checkpoints cover and the log lacks is lost"
+        )
+    checkpoint = go_on(command_settings(database_url), reason=reason)
+    size = checkpoint.size if checkpoint else 0
+    output.value({"size": size, "root": checkpoint.root.hex() if checkpoint else ""})
+    output.say(f"the log goes on at {size} events; the loss is recorded in it")
+
+
+@log.command()
 def checkpoint(database_url: options.DatabaseUrl = None, as_json: options.Json = False) -> None:
     """Print the newest signed checkpoint, as it is: keep it, and later no other log can be shown to you.
 

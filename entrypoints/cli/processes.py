@@ -1,4 +1,4 @@
-"""`evenkeel serve`, `api`, `worker`, `projector`: what keeps running."""
+"""`evenkeel serve`, `api`, `worker`, `projector`, `sealer`: what keeps running."""
 
 from __future__ import annotations
 
@@ -121,6 +121,22 @@ def projector(
     Example: `evenkeel projector --database-url postgresql://evenkeel@db/evenkeel`
     """
     from entrypoints.projector import run
+
+    run(_settings(database_url, None, None, metrics_port, log_format, log_level))
+
+
+@app.command()
+def sealer(
+    metrics_port: MetricsPort = None,
+    log_format: LogFormat = None,
+    log_level: LogLevel = None,
+    database_url: options.DatabaseUrl = None,
+) -> None:
+    """Seal the log every second and sign checkpoints. One is enough; it alone needs the signing key.
+
+    Example: `evenkeel sealer --database-url postgresql://evenkeel@db/evenkeel`
+    """
+    from entrypoints.sealer import run
 
     run(_settings(database_url, None, None, metrics_port, log_format, log_level))
 

@@ -32,7 +32,7 @@ def test_every_command_has_help_with_an_example(words: tuple[str, ...], command:
     assert "Example" in command.help
     assert f"evenkeel {words[0]}" in command.help
     options = {option for parameter in command.params for option in parameter.opts}
-    assert "--json" in options or words[0] in ("api", "worker", "projector")
+    assert "--json" in options or words[0] in ("api", "worker", "projector", "sealer")
     assert "--database-url" in options
 
 

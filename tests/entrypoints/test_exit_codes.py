@@ -28,7 +28,7 @@ from tests.architecture.tree import ROOT, program
 from tests.entrypoints.conftest import Cli
 from tests.entrypoints.test_cli import EVERY
 
-NEVER_END = {"serve", "api", "worker", "projector"}
+NEVER_END = {"serve", "api", "worker", "projector", "sealer"}
 LATER = "2999-01-01T00:00:00Z"
 
 TABLE: list[tuple[str, int]] = [
@@ -52,6 +52,8 @@ TABLE: list[tuple[str, int]] = [
     ("log checkpoint", REFUSED),
     ("log prove 0-1", REFUSED),
     ("log seal", OK),
+    ("log recover", USAGE),
+    ("log recover --accept-loss", REFUSED),
     ("log export", USAGE),
     ("log export --output empty.csv", USAGE),
     ("log export --output .", REFUSED),

@@ -164,3 +164,39 @@ def test_an_export_is_not_mixed_with_something_else(sealed: Cli, tmp_path: Path)
     for folder in (books, other):
         ran = sealed("log", "export", "--output", str(folder), "--json")
         assert (ran.code, ran.json["error"]["code"]) == (1, "other_export")
+
+
+def test_a_loss_is_accepted_recorded_and_signed(cli: Cli, data_dir: Path, tmp_path: Path) -> None:
+    """Safety §4 row 19: whoever reads the log, or the checkpoints outside, sees that and why it goes on."""
+    cli("users", "create", "ann@example.org")
+    cli("log", "seal")
+    shutil.copy(data_dir / "evenkeel.db", tmp_path / "yesterday.db")
+    cli("users", "create", "bob@example.org")
+    cli("log", "seal")
+    lost = (data_dir / "checkpoints").read_text().split("\f\n")[-2]
+    shutil.copy(tmp_path / "yesterday.db", data_dir / "evenkeel.db")
+    refused = cli("users", "create", "eve@example.org", "--json")
+    assert (refused.code, refused.json["error"]["code"]) == (3, "read_only")
+    assert cli("log", "seal", "--json").json["error"]["code"] == "read_only"
+
+    reason = "disk lost, yesterday's backup restored"
+    done = cli("log", "recover", "--accept-loss", "--reason", reason, "--json")
+
+    assert done.code == 0, done.err
+    event = json.loads(stored(data_dir)[-1])
+    assert (event["name"], event["data"]["reason"]) == ("platform.loss_accepted", reason)
+    assert event["data"]["checkpoint"] == lost
+    assert newest(data_dir).size == len(stored(data_dir)) == done.json["size"]
+    assert cli("users", "create", "dan@example.org").code == 0
+    assert cli("log", "verify").code == 0
+    again = cli("log", "recover", "--accept-loss", "--reason", reason, "--json")
+    assert (again.code, again.json["error"]["code"]) == (1, "nothing_to_recover")
+
+
+def test_the_sealer_is_a_process_of_its_own(start: Start, cli: Cli, data_dir: Path, tmp_path: Path) -> None:
+    cli("users", "create", "ann@example.org")
+    running = start("sealer", "--metrics-port", "0", "--log-level", "info", EVENKEEL_DATA_DIR=str(data_dir))
+    running.logged("a new key signs this log")
+    assert running.stop() == 0
+
+    assert newest(data_dir).size == len(stored(data_dir))
