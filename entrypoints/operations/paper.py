@@ -31,7 +31,7 @@ def fund(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
     )
     answer = answered(desk.services.paper_accounts.fund(command, desk.caller()))
     amounts = {name: shown_paper(answer[name]) for name in ("amount", "available")}
-    return {**answer, **amounts, "deposit_id": command.deposit_id}
+    return {"deposit_id": command.deposit_id, **answer, **amounts}
 
 
 def reset(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
