@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import api, demo, log, processes, writer
+from tests.benchmarks import api, demo, log, processes, seal, writer
 from tests.benchmarks.bench import Bench, opened
 from tests.benchmarks.report import Section, show
 
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Section]] = {
     "log": log.measure,
     "demo": demo.measure,
     "api": api.measure,
+    "seal": seal.measure,
 }
 
 
