@@ -34,8 +34,8 @@ MUST_SHARE, MUST_VERIFY = 0.85, 25_000.0
 def measure(bench: Bench) -> Section:
     section = Section("seal", "sealing beside the write path, and checking from outside")
     section.conditions = [
-        f"commits: {CLIENTS} clients, {OWNERS:,} owners, transfers/s as in `writer`, with and without a sealer",
-        "that signs every second in a thread of the same process; lag: from the stop to all sealed",
+        f"commits: {CLIENTS} clients, {OWNERS:,} owners, transfers/s as in `writer`; with and without a",
+        "sealer that signs every second in a thread of the same process; lag: from the stop to all sealed",
         "verify.py: a process of its own, chains, tree, signatures and meaning",
     ]
     for engine in ENGINES:
