@@ -73,7 +73,7 @@ def history(events: int, envelopes: Envelopes) -> History:
         name, state = envelopes.write(event, stream, version + 1, prev, metadata)
         rows.append(Stored(len(rows) + 1, stream, version + 1, name, state))
         heads[stream] = version + 1, event_hash(state)
-        if len(rows) >= events and stream.startswith("order:") and isinstance(event, OrderFilled):
+        if len(rows) >= events and isinstance(event, EntryPosted) and event.kind == "release":
             return History(rows, heads, sum(len(row.state) for row in rows))
     raise AssertionError("the supply of events is endless")
 
@@ -207,7 +207,8 @@ def _bought(owner: int, number: int, at: datetime) -> Iterator[tuple[str, Any, d
         at,
     )
     held, free = held_account(order), bot_account(bot)
-    yield books, _entry(f"hold:{order}", "hold", at, (free, "USDT", BUDGET), (held, "USDT", -BUDGET)), at
+    legs = (free, "USDT", BUDGET), (held, "USDT", -BUDGET)
+    yield books, _entry(f"hold:{order}", "hold", at, *legs, order=order), at
     yield orders, OrderAccepted(client_order_id=order, venue_order_id=f"v-{number}", accepted_at_utc=at), at
     fee = Money(VENUE_FEE, "USDT")
     yield (
@@ -237,16 +238,29 @@ def _bought(owner: int, number: int, at: datetime) -> Iterator[tuple[str, Any, d
             (held, "USDT", spent + FEE),
             (custody, "USDT", -spent),
             (revenue_account("trading_fee"), "USDT", -FEE),
+            order=order,
             fee=fee,
         ),
         at,
     )
     left = BUDGET - spent - FEE
-    yield books, _entry(f"release:{order}", "release", at, (held, "USDT", left), (free, "USDT", -left)), at
+    legs = (held, "USDT", left), (free, "USDT", -left)
+    yield books, _entry(f"release:{order}", "release", at, *legs, order=order), at
 
 
 def _entry(
-    entry_id: str, kind: str, at: datetime, *legs: tuple[str, str, Decimal], fee: Money | None = None
+    entry_id: str,
+    kind: str,
+    at: datetime,
+    *legs: tuple[str, str, Decimal],
+    order: str = "",
+    fee: Money | None = None,
 ) -> EntryPosted:
-    postings = tuple(Posting(account, asset, amount) for account, asset, amount in legs)
-    return EntryPosted(entry_id=entry_id, kind=kind, postings=postings, effective_at_utc=at, venue_fee=fee)
+    return EntryPosted(
+        entry_id=entry_id,
+        kind=kind,
+        postings=tuple(Posting(account, asset, amount) for account, asset, amount in legs),
+        effective_at_utc=at,
+        reference=order,
+        venue_fee=fee,
+    )
