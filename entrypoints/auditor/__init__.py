@@ -1,0 +1,1 @@
+"""What an auditor runs on an exported log: one file that needs nothing else of Evenkeel."""

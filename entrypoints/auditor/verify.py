@@ -1,0 +1,849 @@
+"""Checks an exported Evenkeel log offline, trusting nobody. Needs Python 3.11 or later and this one file.
+
+    python -I verify.py EXPORT --key FILE.pub [--checkpoint FILE] [--complete] [--json]
+
+EXPORT is a directory: manifest.json, events.ndjson (a line is one event's exact stored bytes),
+positions.ndjson (where each stood in the database), checkpoints.ndjson (signed notes about the log's Merkle
+tree). The key is the one thing to trust, so get it from elsewhere. Four checks, in this order:
+
+1. form     Every line is one event in canonical JSON: one way to write it, no key twice, no floats.
+2. chains   Each stream's events are numbered from 1 and each names the hash of the one before it, so none was
+            changed, removed or slipped in between two that stand. Positions only grow.
+3. seal     At every signed checkpoint the tree over all events so far has the root that was signed: the log
+            up to the newest one is what the key's owner vouched for, in that order. A checkpoint that you
+            kept (--checkpoint) shows besides that nothing was taken back since.
+4. meaning  Every journal entry balances and is posted once, no owner's account is overdrawn, each fill of an
+            order is booked once and with its own amounts, and what is held belongs to orders that are open.
+
+Not proven: that what was recorded is true; of events after the newest checkpoint, more than that they fit
+(the "unsealed tail"; --complete refuses one); positions, which nobody signs.
+
+Where several checks fail, the first is reported: a changed amount is a broken chain before it is an entry
+that does not balance. Exit code 0: all holds. 1: something does not. 2: no export, no key, or bad usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import gc
+import hashlib
+import json
+import re
+import sqlite3
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, NoReturn, TypeVar
+
+try:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+except ImportError:
+    Ed25519PublicKey = None  # type: ignore[assignment, misc]
+
+T = TypeVar("T")
+FORMAT = 1
+CHECKS = ("form", "chains", "seal", "meaning")
+PLACES = ("index", "through", "position", "stream", "version", "name")
+
+Event = dict[str, Any]
+Progress = Callable[[str, int, int], None]
+"""Told now and then of what how many are done, and of how many."""
+
+
+class Unusable(Exception):
+    """There is nothing to check: no export of this format, no key, a checkpoint that is none."""
+
+
+class Fault(Exception):
+    """Why a check fails, and at which event, or among which, counted from 0."""
+
+    def __init__(self, why: str, index: int | None = None, through: int | None = None) -> None:
+        super().__init__(why)
+        self.why, self.index, self.through = why, index, through
+
+
+# -- Ed25519 (RFC 8032) --------------------------------------------------------------------------------------
+
+P = 2**255 - 19
+ORDER = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, -1, P) % P
+Point = tuple[int, int, int, int]
+"""On the curve, as X, Y, Z, T: x = X/Z, y = Y/Z, xy = T/Z."""
+
+
+def sum_of(p: Point, q: Point) -> Point:
+    a, b = (p[1] - p[0]) * (q[1] - q[0]) % P, (p[1] + p[0]) * (q[1] + q[0]) % P
+    c, d = 2 * p[3] * q[3] * D % P, 2 * p[2] * q[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def point_of(encoded: bytes) -> Point | None:
+    """The point that 32 bytes stand for: y, and in the top bit which of the two x."""
+    number = int.from_bytes(encoded, "little")
+    odd, y = number >> 255, number & 2**255 - 1
+    u, v = (y * y - 1) % P, (D * y * y + 1) % P
+    x = u * v**3 * pow(u * v**7, (P - 5) // 8, P) % P
+    if (v * x * x - u) % P:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    if y >= P or (v * x * x - u) % P or (odd and not x):
+        return None
+    x = P - x if x & 1 != odd else x
+    return x, y, 1, x * y % P
+
+
+BASE = point_of(bytes.fromhex("58" + "66" * 31))
+
+
+def verifies_in_python(public: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether R = [s]B - [k]A. It takes milliseconds; nothing here is secret, so their number may vary."""
+    key = point_of(public) if len(public) == 32 and len(signature) == 64 else None
+    s = int.from_bytes(signature[32:], "little")
+    if BASE is None or key is None or s >= ORDER:
+        return False
+    k = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % ORDER
+    minus_key = (P - key[0], key[1], 1, P - key[3])
+    terms = (BASE, minus_key, sum_of(BASE, minus_key))
+    r = (0, 1, 1, 0)
+    for bit in range(ORDER.bit_length() - 1, -1, -1):
+        r = sum_of(r, r)
+        if which := (s >> bit & 1) + 2 * (k >> bit & 1):
+            r = sum_of(r, terms[which - 1])
+    x, y = r[0] * pow(r[2], -1, P) % P, r[1] * pow(r[2], -1, P) % P
+    return (y | (x & 1) << 255).to_bytes(32, "little") == signature[:32]
+
+
+def verifies(public: bytes, signature: bytes, message: bytes) -> bool:
+    if Ed25519PublicKey is None:
+        return verifies_in_python(public, signature, message)
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+# -- Keys and checkpoints (C2SP signed-note, tlog-checkpoint) ------------------------------------------------
+
+
+class Key(NamedTuple):
+    """Who may sign: a name, an id derived from it and the key, and the Ed25519 key."""
+
+    name: str
+    id: bytes
+    public: bytes
+
+    @classmethod
+    def parse(cls, text: str, label: str) -> Key:
+        name, id, encoded = text.strip().split("+", 2)
+        raw = from_base64(encoded)
+        derived = hashlib.sha256(f"{name}\n".encode() + raw).digest()[:4]
+        if not name or raw[:1] != b"\x01" or len(raw) != 33 or derived.hex() != id:
+            raise ValueError(f"{label} is no Ed25519 verifier key, or its id is not that of the key")
+        return cls(name, derived, raw[1:])
+
+
+class Checkpoint(NamedTuple):
+    """What somebody signed: after so many events, the log's tree had this root."""
+
+    label: str
+    text: str  # what is signed
+    origin: str
+    size: int
+    root: bytes
+    signatures: list[Key]  # with the signature in place of the key
+
+    @classmethod
+    def parse(cls, note: str, label: str) -> Checkpoint:
+        text, gap, signed = note.rpartition("\n\n")
+        lines, signatures = text.split("\n"), []
+        if not gap or not signed.endswith("\n") or len(lines) < 3 or not all(lines):
+            raise ValueError("a note has origin, size, root, an empty line and signatures, a line each")
+        origin, size, root = lines[0], lines[1], from_base64(lines[2])
+        if not re.fullmatch("0|[1-9][0-9]{0,18}", size) or len(root) != 32:
+            raise ValueError("a note's second line is a size, its third a root of 32 bytes")
+        for line in signed[:-1].split("\n"):
+            dash, name, encoded = line.split(" ")
+            raw = from_base64(encoded)
+            if dash != "\u2014" or not name or len(raw) <= 4:
+                raise ValueError("a note's signature line has a dash, a name and a signature")
+            signatures.append(Key(name, raw[:4], raw[4:]))
+        return cls(label, f"{text}\n", origin, int(size), root, signatures)
+
+    def require_signature(self, trusted: list[Key]) -> None:
+        """One trusted key must have signed, and nothing may pass as a trusted one's signature that is not."""
+        public = {(key.name, key.id): key.public for key in trusted}
+        found = [one for one in self.signatures if (one.name, one.id) in public]
+        if not found:
+            names = ", ".join(f"{one.name}+{one.id.hex()}" for one in self.signatures)
+            raise Fault(f"{self.label} is not signed by a trusted key, only by {names}")
+        for name, id, signature in found:
+            if not verifies(public[name, id], signature, self.text.encode()):
+                raise Fault(f"{self.label} was changed or forged: the signature of {name} does not fit it")
+
+
+def from_base64(text: str) -> bytes:
+    raw = base64.b64decode(text, validate=True)
+    if base64.b64encode(raw).decode() != text:
+        raise ValueError("base64 is not written in its one way")
+    return raw
+
+
+# -- 1. Form -------------------------------------------------------------------------------------------------
+
+TEXT = ("stream", "recorded_at", "actor", "command_id", "correlation_id", "causation_id", "prev")
+FIELDS = ["name", "schema", "stream", "version", *TEXT[1:], "data"]
+TYPES = [str, int, str, int, *(str for _ in TEXT[1:]), dict]
+POSITION = re.compile(rb'\{"index":(\d{1,18}),"position":"((\d{1,18})-(\d{1,18}))"\}')
+
+
+def no_float(written: str) -> NoReturn:
+    raise ValueError(f"{written} is a float, which no event has")
+
+
+DECODER = json.JSONDecoder(parse_float=no_float, parse_constant=no_float)
+ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
+
+
+def event_of(line: bytes, index: int) -> Event:
+    """The event that a line holds, if writing it down again gives these very bytes.
+
+    That leaves no room for white space, another way to write a text or a number, or a key that comes twice.
+    """
+    try:
+        text = line.decode()
+        event = DECODER.decode(text)
+        again = ENCODER.encode(event)
+    except (ValueError, RecursionError) as e:
+        raise Fault(f"the line is not one event: {e}", index) from None
+    if type(event) is not dict or list(event) != FIELDS or list(map(type, event.values())) != TYPES:
+        raise Fault("the line is not one event: it has other fields, or others in their place", index)
+    if again != text:
+        raise Fault("the event is not written the one way that an event is (canonical JSON)", index)
+    return event
+
+
+class Export:
+    """The files of the directory, line by line."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        try:
+            manifest = json.loads((directory / "manifest.json").read_bytes())
+            names = ("format", "origin", "events", "checkpoints")
+            written, self.origin, self.events, self.checkpoints = (manifest[name] for name in names)
+            for name in ("events", "positions", "checkpoints"):
+                self._open(name).close()
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as e:
+            raise Unusable(f"{directory} is no export: {e!r}") from e
+        if written != FORMAT or not type(self.events) is type(self.checkpoints) is int:
+            raise Unusable(f"{directory} is no export of format {FORMAT}, but of format {written!r}")
+
+    def notes(self) -> list[str]:
+        """Every checkpoint's signed note."""
+        found = []
+        for number, line in enumerate(self._lines("checkpoints")):
+            try:
+                text = line.decode()
+                note = json.loads(text)
+            except (ValueError, RecursionError):
+                note, text = None, ""
+            if type(note) is not str or text not in (json.dumps(note), json.dumps(note, ensure_ascii=False)):
+                raise Fault(f"line {number + 1} of checkpoints.ndjson is not one note, a JSON string")
+            found.append(note)
+        require_count("checkpoints", len(found), self.checkpoints)
+        return found
+
+    def lines(self) -> Iterator[tuple[bytes, int, int]]:
+        """Every event's bytes, and its shard and id in the database; at last, whether the counts agree."""
+        index, positions = -1, self._lines("positions")
+        for index, line in enumerate(self._lines("events")):
+            found = POSITION.fullmatch(next(positions, b""))
+            if found is None or int(found[1]) != index:
+                raise Fault("positions.ndjson does not say where this event stood", index)
+            yield line, int(found[3]), int(found[4])
+        require_count("positions", index + 1 + sum(1 for _ in positions), index + 1)
+        require_count("events", index + 1, self.events)
+
+    def about(self, index: int) -> dict[str, Any]:
+        """What the files say of one event, as far as they can be read."""
+        about: dict[str, Any] = {}
+        with suppress(Fault):
+            if found := POSITION.fullmatch(next(islice(self._lines("positions"), index, None), b"")):
+                about["position"] = found[2].decode()
+            event = event_of(next(islice(self._lines("events"), index, None), b""), index)
+            about |= {name: event[name] for name in ("stream", "version", "name")}
+        return about
+
+    def _lines(self, name: str) -> Iterator[bytes]:
+        with self._open(name) as file:
+            for index, line in enumerate(file):
+                if not line.endswith(b"\n"):
+                    raise Fault(f"{name}.ndjson was cut off: the last of its {index + 1:,} lines has no end")
+                yield line[:-1]
+
+    def _open(self, name: str) -> BinaryIO:
+        return (self.directory / f"{name}.ndjson").open("rb")
+
+
+def require_count(name: str, found: int, stated: int) -> None:
+    if found != stated:
+        raise Fault(f"{name}.ndjson has {found:,} lines where there should be {stated:,}")
+
+
+# -- 2. Chains -----------------------------------------------------------------------------------------------
+
+IN_MEMORY = 100_000
+"""Items of one shelf that are kept in memory: 1,000,000 events are checked within 300 MB."""
+
+
+class Shelf:
+    """A dictionary that moves what it holds into a temporary file whenever there is too much of it."""
+
+    def __init__(self) -> None:
+        self._near: dict[tuple[str, ...], Any] = {}
+        self._file: sqlite3.Connection | None = None
+
+    def get(self, key: tuple[str, ...]) -> Any:
+        """What was put there, or None."""
+        found = self._near.get(key)
+        if found is None and self._file is not None:
+            row = self._file.execute("SELECT value FROM shelf WHERE key = ?", (json.dumps(key),)).fetchone()
+            return row and json.loads(row[0])
+        return found
+
+    def put(self, key: tuple[str, ...], value: Any) -> None:
+        self._near[key] = value
+        if len(self._near) > IN_MEMORY:
+            if self._file is None:
+                self._file = sqlite3.connect("", isolation_level=None)
+                self._file.execute("CREATE TABLE shelf (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
+            rows = ((json.dumps(key), json.dumps(value)) for key, value in self._near.items())
+            self._file.execute("BEGIN")
+            self._file.executemany("INSERT OR REPLACE INTO shelf VALUES (?, ?)", rows)
+            self._file.execute("COMMIT")
+            self._near.clear()
+
+    def claim(self, key: tuple[str, ...], index: int) -> int | None:
+        """Take a key that nobody may take again; if somebody has, at which event."""
+        earlier: int | None = self.get(key)
+        if earlier is None:
+            self.put(key, index)
+        return earlier
+
+
+class Chains:
+    """Per stream: versions without a gap, and each event naming the hash of the one before it."""
+
+    def __init__(self) -> None:
+        self.streams = 0
+        self._heads = Shelf()  # of each stream: version, hash and index of its last event
+        self._ids: dict[int, int] = {}  # of each shard: the last one
+        self._doubt: tuple[str, str, int, int] | None = None
+
+    def take(self, index: int, shard: int, id: int, event: Event, leaf: bytes) -> None:
+        stream, version, prev, hash = event["stream"], event["version"], event["prev"], leaf.hex()
+        if self._doubt:
+            self._settle(stream, prev)
+            return
+        if id <= self._ids.get(shard, -1):
+            raise Fault(f"position {shard}-{id} does not come after the one before it", index)
+        self._ids[shard] = id
+        last = self._heads.get((stream,))
+        known, named, before = last or (0, "0" * 64, -1)
+        self.streams += last is None
+        self._heads.put((stream,), (version, hash, index))
+        if version != known + 1:
+            what = "one is missing or was moved" if version > known else "one is here twice or was moved"
+            raise Fault(f"the stream goes from version {known} to {version}: {what}", index)
+        if prev != named and not known:
+            raise Fault("the first event of its stream names one before it", index)
+        if prev != named:
+            self._doubt = stream, hash, before, index
+
+    def _settle(self, stream: str, prev: str) -> None:
+        """Two neighbours do not fit. The next event of their stream tells which of them is as it was."""
+        if self._doubt and self._doubt[0] == stream:
+            _, hash, before, index = self._doubt
+            if prev == hash:
+                self.finish()
+            raise Fault(f"the event was changed: neither index {before} before it nor the next fits", index)
+
+    def finish(self) -> None:
+        if self._doubt:
+            _, _, before, index = self._doubt
+            raise Fault(f"the event was changed: index {index}, next in its stream, names another", before)
+
+
+# -- 3. Seal -------------------------------------------------------------------------------------------------
+
+
+class Tree:
+    """The Merkle tree of RFC 6962 as it grows: the roots of the perfect subtrees it falls into."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._peaks: list[bytes] = []
+
+    def append(self, leaf: bytes) -> None:
+        node, left = leaf, self.size
+        while left & 1:
+            node, left = hashlib.sha256(b"\x01" + self._peaks.pop() + node).digest(), left >> 1
+        self._peaks.append(node)
+        self.size += 1
+
+    def root(self) -> bytes:
+        if not self._peaks:
+            return hashlib.sha256().digest()
+        *left, root = self._peaks
+        for peak in reversed(left):
+            root = hashlib.sha256(b"\x01" + peak + root).digest()
+        return root
+
+
+class Seal:
+    """Every checkpoint, the export's and those kept elsewhere, against the tree over the events."""
+
+    def __init__(self, keys: list[Key]) -> None:
+        self.tree, self.keys = Tree(), keys
+        self.sealed = 0  # so many events were found to be what was signed
+        self._due: list[Checkpoint] = []  # still to be compared, the next one last
+
+    def admit(self, export: Export, notes: list[str], kept: list[Checkpoint], progress: Progress) -> None:
+        """What can be said before the events are read: signatures, origin, order, no size signed twice."""
+        by_size: dict[int, Checkpoint] = {}
+        own, newest = [own_checkpoint(note, number) for number, note in enumerate(notes)], 0
+        for number, one in enumerate(own + kept):
+            progress("checkpoints", number, len(own))
+            one.require_signature(self.keys)
+            if one.origin != export.origin:
+                raise Fault(f"{one.label} is of the log {one.origin}, the export of {export.origin}")
+            other = by_size.setdefault(one.size, one)
+            if other.root != one.root:
+                raise Fault(f"fork: {other.label} and {one.label} sign different logs of {one.size:,} events")
+            if number < len(own) and one.size < newest:
+                raise Fault(f"rollback: {one.label} signs {one.size:,} events, the one before it {newest:,}")
+            newest = one.size
+        if export.events and not by_size:
+            raise Fault("there is no checkpoint: nobody has signed any of this")
+        self._due = sorted(by_size.values(), key=lambda one: one.size, reverse=True)
+        self._compare()
+
+    def take(self, leaf: bytes) -> None:
+        self.tree.append(leaf)
+        self._compare()
+
+    def _compare(self) -> None:
+        if not self._due or self._due[-1].size != self.tree.size:
+            return
+        one, first, size = self._due.pop(), self.sealed, self.tree.size
+        if one.root != self.tree.root():
+            why = f"from index {first} on, one was changed, moved, removed or inserted"
+            raise Fault(f"{one.label} signs other {size:,} events than these: {why}", first, size - 1)
+        self.sealed = size
+
+    def finish(self, *, complete: bool) -> None:
+        size = self.tree.size
+        if self._due:
+            more = self._due[-1]
+            raise Fault(
+                f"truncated or rolled back: {more.label} signs {more.size:,} events, here are {size:,}"
+            )
+        if complete and size > self.sealed:
+            raise Fault(f"the last {size - self.sealed:,} events have no checkpoint", self.sealed, size - 1)
+
+
+def own_checkpoint(note: str, number: int) -> Checkpoint:
+    try:
+        return Checkpoint.parse(note, f"checkpoint {number + 1}")
+    except ValueError as e:
+        raise Fault(f"line {number + 1} of checkpoints.ndjson is no checkpoint: {e}") from None
+
+
+# -- 4. Meaning ----------------------------------------------------------------------------------------------
+
+EXACT = Context(prec=120, traps=[Inexact, Overflow, InvalidOperation, DivisionByZero])
+ZERO = Decimal(0)
+AMOUNT = re.compile(r"(?=.{1,62}$)-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+ACCOUNT = re.compile(
+    r"owner:(available|due|(bot|held):.+)|(custody|revenue|expense|in_transit|equity):.+|suspense|rounding",
+    re.DOTALL,
+)
+STATED_AMOUNT = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
+DEPOSITS = {"deposit", "paper_funding"}
+"""Entries whose amounts somebody typed. Others may be sums, or what a venue reported, and be longer."""
+
+WITHOUT_MONEY = re.compile(
+    r"accounts\.(account_(registered|frozen|unfrozen)|role_granted)|ledger\.book_closed"
+    r"|bots\.(bot_(created|started|paused|resumed|stopped)|signal_raised|guardrail_tripped)"
+    r"|orders\.cancel_intended|platform\.kill_switch_(engaged|released)"
+)
+
+ENDS = {"orders.order_filled", "orders.order_canceled", "orders.order_refused"}
+Sums = dict[str, Decimal]
+"""By asset; never zero."""
+
+
+def amount(written: str) -> Decimal:
+    if not AMOUNT.fullmatch(written):
+        raise Fault(f"{written[:80]!r} is no amount")
+    return Decimal(written)
+
+
+def add(sums: dict[Any, Decimal], key: Any, more: Decimal) -> None:
+    total = EXACT.add(sums.get(key, ZERO), more)
+    if total:
+        sums[key] = total
+    else:
+        sums.pop(key, None)
+
+
+class Order(NamedTuple):
+    """What matters of an order: whose money it moves, and whether it may still hold some."""
+
+    book: str
+    venue_account: str
+    symbol: str
+    side: str
+    has_ended: bool
+
+
+class Meaning:
+    """Folds the events into balances, orders and fills, and holds the ledger's promises against them."""
+
+    def __init__(self) -> None:
+        self.purses: dict[str, str] = {}  # of each book
+        self.balances: dict[tuple[str, str, str], Decimal] = {}  # of book, account, asset; debit is positive
+        self.entries = self.orders = self.fills = 0
+        self.unknown: Counter[str] = Counter()  # names that this program does not know
+        self._held: dict[tuple[str, str, str], int] = {}  # what stands on a hold, and its last entry
+        self._orders, self._entry_ids, self._trades = Shelf(), Shelf(), Shelf()
+        self._half: dict[tuple[str, str, str], tuple[str, int, Sums]] = {}  # fills of which one side was read
+        self._rules: dict[str, tuple[int, Callable[[int, str, str, Event], None]]] = {
+            "ledger.book_opened": (1, self._open_book),  # up to this schema
+            "ledger.entry_posted": (1, self._post),
+            "orders.order_intended": (1, self._intend),
+            "orders.order_accepted": (1, self._go_on),
+            "orders.order_partially_filled": (2, self._fill),
+            "orders.order_filled": (2, self._fill),
+            "orders.order_canceled": (1, self._go_on),
+            "orders.order_refused": (1, self._go_on),
+            "orders.outcome_unknown": (1, self._go_on),
+            "orders.outcome_resolved": (1, self._go_on),
+        }
+
+    def take(self, index: int, event: Event) -> None:
+        name = event["name"]
+        if name not in self._rules:
+            if not WITHOUT_MONEY.fullmatch(name):
+                if name.startswith("ledger."):
+                    raise Fault(f"{name} is an event of the ledger that this program does not know", index)
+                self.unknown[name] += 1
+            return
+        schema, rule = self._rules[name]
+        if event["schema"] > schema:
+            raise Fault(f"{name} has schema {event['schema']}, this program knows {schema}", index)
+        kind, _, id = event["stream"].partition(":")
+        try:
+            if kind != ("book" if name.startswith("ledger.") else "order"):
+                raise Fault(f"{name} does not belong in a stream of that name")
+            rule(index, id, name, event["data"])
+        except Fault as fault:
+            raise Fault(fault.why, index) from None
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as e:
+            raise Fault(f"its data is not that of {name}: {e!r}", index) from None
+
+    def _open_book(self, _index: int, book: str, _name: str, data: Event) -> None:
+        if book in self.purses or data["book_id"] != book:
+            raise Fault(f"book {book} was opened before, or under another name")
+        self.purses[book] = str(data["purse"])
+
+    def _post(self, index: int, book: str, _name: str, data: Event) -> None:
+        entry_id, kind, legs, reference = (data[x] for x in ("entry_id", "kind", "postings", "reference"))
+        if book not in self.purses:
+            raise Fault(f"entry {entry_id} is posted in book {book}, which was never opened")
+        if len(legs) < 2:
+            raise Fault(f"entry {entry_id} has fewer than two legs")
+        left_over: Sums = {}
+        moved: Sums = {}  # at the venue
+        touched = []
+        for leg in legs:
+            account, asset, change = leg["account"], leg["asset"], amount(leg["amount"])
+            if not change or type(asset) is not str or not ACCOUNT.fullmatch(account):
+                raise Fault(f"entry {entry_id} has a leg of zero, of no asset, or on no account: {account}")
+            if kind in DEPOSITS and not STATED_AMOUNT.fullmatch(leg["amount"]):
+                raise Fault(f"entry {entry_id} has over 18 digits before or after the point: {plain(change)}")
+            add(left_over, asset, change)
+            if account.startswith("custody:"):
+                add(moved, asset, change)
+            add(self.balances, (book, account, asset), change)
+            touched.append((book, account, asset))
+        for asset, left in left_over.items():
+            raise Fault(f"entry {entry_id} does not balance: it leaves {plain(left)} {asset} over")
+        for key in touched:
+            self._check_owner(index, key)
+        self.entries += 1
+        if (kind == "fill") != entry_id.startswith("fill:"):
+            raise Fault(f"entry {entry_id} of kind {kind} is a fill in one of the two only")
+        claimed = (book, entry_id, reference) if kind == "fill" else (book, entry_id)
+        if (earlier := self._entry_ids.claim(claimed, index)) is not None:
+            raise Fault(f"entry {entry_id} was posted in book {book} before, at index {earlier}")
+        if kind == "fill":
+            if fee := data["venue_fee"]:
+                add(moved, f"{fee['asset']} of fee", amount(fee["amount"]))
+            self._match((book, reference, entry_id[5:]), "entry", index, moved)
+
+    def _check_owner(self, index: int, key: tuple[str, str, str]) -> None:
+        book, account, asset = key
+        if not account.startswith("owner:") or account == "owner:due":
+            return
+        standing = self.balances.get(key, ZERO)
+        if standing > 0:
+            raise Fault(f"{account} of book {book} is overdrawn by {plain(standing)} {asset}")
+        if account.startswith("owner:held:"):
+            self._held[key] = index
+            if not standing:
+                del self._held[key]
+
+    def _intend(self, _index: int, order_id: str, _name: str, data: Event) -> None:
+        if self._orders.get((order_id,)) or data["client_order_id"] != order_id:
+            raise Fault(f"order {order_id} was intended before, or under another name")
+        terms = data["terms"]
+        order = Order(data["book_id"], data["venue_account"], terms["symbol"], terms["side"], False)
+        self._orders.put((order_id,), order)
+        self.orders += 1
+
+    def _order(self, order_id: str) -> Order:
+        found = self._orders.get((order_id,))
+        if found is None:
+            raise Fault(f"order {order_id} was never intended")
+        return Order(*found)
+
+    def _go_on(self, _index: int, order_id: str, name: str, data: Event) -> None:
+        """An order ends by proof alone: filled, canceled or refused by the venue."""
+        ended = name in ENDS or (name == "orders.outcome_resolved" and data["outcome"] == "filled")
+        self._orders.put((order_id,), self._order(order_id)._replace(has_ended=ended))
+
+    def _fill(self, index: int, order_id: str, name: str, data: Event) -> None:
+        order, trade_id, fee = self._order(order_id), data["venue_trade_id"], data["fee"]
+        if name in ENDS:
+            self._go_on(index, order_id, name, data)
+        earlier = self._trades.claim((order.venue_account, order.symbol, trade_id), index)
+        if earlier is not None:
+            raise Fault(f"trade {trade_id} of {order.symbol} was recorded before, at index {earlier}")
+        self.fills += 1
+        base, _, quote = order.symbol.partition("/")
+        bought = amount(data["base_quantity"])
+        if "quote_amount" in data:
+            paid = amount(data["quote_amount"])
+        else:  # schema 1
+            paid = EXACT.multiply(bought, amount(data["price_quote_per_base"]))
+        if order.side == "sell":
+            bought, paid = bought.copy_negate(), paid.copy_negate()
+        charged = amount(fee["amount"])
+        moved: Sums = {}
+        add(moved, base, bought)
+        add(moved, quote, paid.copy_negate())
+        add(moved, fee["asset"], charged.copy_negate())
+        add(moved, f"{fee['asset']} of fee", charged)
+        self._match((order.book, order_id, trade_id), "order", index, moved)
+
+    def _match(self, fill: tuple[str, str, str], side: str, index: int, moved: Sums) -> None:
+        """A fill is told twice, by its order and by its entry, in whichever order: both must say the same."""
+        if fill not in self._half:
+            self._half[fill] = side, index, moved
+            return
+        other, earlier, also = self._half.pop(fill)
+        if moved != also:
+            what = f"{told(moved)} by its {side}, but {told(also)} by its {other} at index {earlier}"
+            raise Fault(f"trade {fill[2]} of order {fill[1]} moves {what}")
+
+    def finish(self) -> None:
+        """What can only be said once the last event was read: nothing is left half done."""
+        for (book, order_id, trade_id), (side, index, _) in self._half.items():
+            missing = "entry in book" if side == "order" else "fill of an order of book"
+            raise Fault(f"trade {trade_id} of order {order_id} has no {missing} {book}", index)
+        for (book, account, asset), index in self._held.items():
+            held = f"{account} of book {book} still holds {asset}"
+            found = self._orders.get((account.removeprefix("owner:held:"),))
+            if found is None or Order(*found).book != book:
+                raise Fault(f"{held}, but there is no such order in that book", index)
+            if Order(*found).has_ended:
+                raise Fault(f"{held}, but its order has ended", index)
+        total: Sums = {}
+        for (_, _, asset), standing in self.balances.items():
+            add(total, asset, standing)
+        if total:
+            raise Fault(f"over all books not every asset sums to zero: {told(total)}")
+
+    def report(self) -> dict[str, Any]:
+        """What was read, and per purse, asset and class of account what stands there over all books."""
+        sums: dict[tuple[str, str, str], Decimal] = {}
+        for (book, account, asset), standing in self.balances.items():
+            first, _, rest = account.partition(":")
+            kind = f"owner:{rest.partition(':')[0]}" if first == "owner" else first
+            add(sums, (self.purses[book], asset, kind), standing)
+        totals: dict[str, dict[str, dict[str, str]]] = {}
+        for (purse, asset, kind), total in sorted(sums.items()):
+            totals.setdefault(purse, {}).setdefault(asset, {})[kind] = plain(total)
+        counts = {"entries": self.entries, "orders": self.orders, "fills": self.fills}
+        return counts | {"unknown_events": dict(sorted(self.unknown.items())), "totals": totals}
+
+
+def plain(number: Decimal) -> str:
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def told(sums: Sums) -> str:
+    return ", ".join(f"{plain(total)} {asset}" for asset, total in sorted(sums.items())) or "nothing"
+
+
+# -- All of it -----------------------------------------------------------------------------------------------
+
+
+def verify(
+    directory: Path,
+    keys: list[Key],
+    kept: list[Checkpoint],
+    *,
+    complete: bool = False,
+    meaning: bool = True,
+    progress: Progress,
+) -> dict[str, Any]:
+    """All checks in one pass. Each stops at its first fault; the answer has that of the first check with one,
+    since what later checks find may only follow from it."""
+    started, faults = time.perf_counter(), dict[str, Fault]()
+    chains, seal, ledger = Chains(), Seal(keys), Meaning()
+
+    def held(check: str, step: Callable[..., None], *args: Any, **options: Any) -> None:
+        if check not in faults:
+            try:
+                step(*args, **options)
+            except Fault as fault:
+                faults[check] = fault
+
+    export, notes = Export(directory), list[str]()
+    try:
+        notes += export.notes()
+        held("seal", seal.admit, export, notes, kept, progress)
+        for index, (line, shard, id) in enumerate(export.lines()):
+            event, leaf = event_of(line, index), hashlib.sha256(b"\x00" + line).digest()
+            held("chains", chains.take, index, shard, id, event, leaf)
+            held("seal", seal.take, leaf)
+            if meaning:
+                held("meaning", ledger.take, index, event)
+            if index % 10_000 == 0:
+                progress("events", index, export.events)
+        held("chains", chains.finish)
+        held("seal", seal.finish, complete=complete)
+        held("meaning", ledger.finish)
+    except Fault as fault:
+        faults["form"] = fault
+
+    checks = dict.fromkeys(CHECKS, "ok") | ({} if meaning else {"meaning": "not asked for"})
+    report = {"ok": not faults, "checks": checks, "origin": export.origin, "events": export.events}
+    if faults:
+        failed = min(faults, key=CHECKS.index)
+        late = CHECKS[CHECKS.index(failed) + 1 :]
+        report["checks"] = checks | {failed: "failed"} | dict.fromkeys(late, "not reached")
+        report["fault"] = {"check": failed, **described(faults[failed], export)}
+    else:
+        report |= {
+            "streams": chains.streams,
+            "checkpoints": len(notes),
+            "sealed": seal.sealed,
+            "unsealed_tail": export.events - seal.sealed,
+            "root": seal.tree.root().hex(),
+        }
+        report |= ledger.report() if meaning else {}
+    return report | {"seconds": round(time.perf_counter() - started, 3)}
+
+
+def described(fault: Fault, export: Export) -> dict[str, Any]:
+    """Where it is, as far as it is at one place, and why."""
+    if fault.index is None:
+        return {"reason": fault.why}
+    if fault.through is not None and fault.through > fault.index:
+        return {"index": fault.index, "through": fault.through, "reason": fault.why}
+    return {"index": fault.index, **export.about(fault.index), "reason": fault.why}
+
+
+def as_text(report: dict[str, Any]) -> str:
+    lines = [f"{report['origin']}: {report['events']:,} events, {report['seconds']} s"]
+    lines += [f"{check:8} {state}" for check, state in report["checks"].items()]
+    if fault := report.get("fault"):
+        where = [f"{name} {fault[name]}" for name in PLACES if name in fault]
+        lines.append(", ".join(where or ["the log as a whole"]) + f": {fault['reason']}")
+        return "\n".join(map(printable, lines))
+    lines.append(f"sealed   {report['sealed']:,} events by {report['checkpoints']:,} checkpoints")
+    lines.append(f"unsealed tail: {report['unsealed_tail']:,} events")
+    lines.append(f"root     {report['root']}")
+    counts = ("streams", "entries", "orders", "fills")
+    lines.append(", ".join(f"{report[what]:,} {what}" for what in counts if what in report))
+    for name, count in report.get("unknown_events", {}).items():
+        lines.append(f"meaning not checked: {count:,} events {name}, which this program does not know")
+    for purse, assets in report.get("totals", {}).items():
+        for asset, kinds in assets.items():
+            lines += [f"{purse:10} {asset:10} {kind:16} {total:>30}" for kind, total in kinds.items()]
+    return "\n".join(map(printable, lines))
+
+
+def printable(text: str) -> str:
+    """What an event holds must not pass for what this program says, nor steer a terminal."""
+    return "".join(one if one.isprintable() else "\ufffd" for one in text)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Check an exported Evenkeel log offline, trusting nobody.")
+    parser.add_argument("export", type=Path, help="the exported directory")
+    parser.add_argument("--key", type=Path, action="append", required=True, help="a verifier key you trust")
+    parser.add_argument("--checkpoint", type=Path, action="append", default=[], help="a signed note you kept")
+    parser.add_argument("--complete", action="store_true", help="fail on events that no checkpoint covers")
+    parser.add_argument("--no-meaning", action="store_true", help="check form, chains and seal only")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    asked = parser.parse_args()
+    terminal = sys.stderr.isatty()
+
+    def progress(what: str, done: int, of: int) -> None:
+        if terminal:
+            print(f"\r{what} {done:,} of {of:,}\x1b[K", end="", file=sys.stderr, flush=True)
+
+    if any(asked.export.resolve() in key.resolve().parents for key in asked.key):
+        print("The key is the export's own: whoever made the one can have made the other.", file=sys.stderr)
+    gc.disable()  # nothing here refers to itself, and a million heads are slow to look through
+    try:
+        report = verify(
+            asked.export,
+            [given(path, Key.parse) for path in asked.key],
+            [given(path, Checkpoint.parse) for path in asked.checkpoint],
+            complete=asked.complete,
+            meaning=not asked.no_meaning,
+            progress=progress,
+        )
+    except Unusable as e:
+        print(e, file=sys.stderr)
+        return 2
+    finally:
+        print("\r\x1b[K" if terminal else "", end="", file=sys.stderr)
+    print(json.dumps(report, indent=2) if asked.json else as_text(report))
+    return 0 if report["ok"] else 1
+
+
+def given(path: Path, parse: Callable[[str, str], T]) -> T:
+    """A key or a checkpoint from a file that is not the export's."""
+    try:
+        return parse(path.read_bytes().decode(), str(path))
+    except (OSError, ValueError) as e:
+        raise Unusable(f"{path} cannot be used: {e}") from e
+
+
+if __name__ == "__main__":
+    sys.exit(main())
