@@ -37,7 +37,7 @@ WEB = "Only adapters.http knows litestar and the Swagger UI files"
 METRICS = "Only adapters.metrics knows prometheus_client"
 OBSERVABILITY = "Only adapters.observability knows structlog and sentry_sdk"
 PASSWORDS = "Only adapters.secrets knows pwdlib"
-SIGNING = "Only adapters.secrets knows cryptography"
+SIGNING = "Only adapters.secrets and the auditor's own file know cryptography"
 CODEC = "Only adapters.persistence and adapters.http know msgspec"
 PROGRAMS = "Only entrypoints know the container, the CLI, the server and its client"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
@@ -200,3 +202,34 @@ def test_the_sealer_is_a_process_of_its_own(start: Start, cli: Cli, data_dir: Pa
     assert running.stop() == 0
 
     assert newest(data_dir).size == len(stored(data_dir))
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_a_demo_s_log_is_checked_offline_by_the_exported_verifier(
+    cli: Cli, tmp_path: Path, candle_file: Path, request: pytest.FixtureRequest, engine: str
+) -> None:
+    """What done means: on a copy in an empty directory, with one key; and not when a byte was changed."""
+    file = f"sqlite:///{tmp_path / 'demo.db'}"
+    url = file if engine == "sqlite" else request.getfixturevalue("postgres_url")
+    where = ("--database-url", url)
+    assert cli("demo", "--candles", str(candle_file), *where).code == 0
+    assert cli("log", "seal", *where).code == 0
+    assert cli("log", "export", "--output", str(tmp_path / "books"), *where).code == 0
+    copied, key = tmp_path / "elsewhere", tmp_path / "got-once.pub"
+    shutil.copytree(tmp_path / "books", copied)
+    shutil.copy(copied / "log.pub", key)
+
+    whole = audit(copied, key)
+    events = (copied / "events.ndjson").read_bytes()
+    (copied / "events.ndjson").write_bytes(events.replace(b'"custody:', b'"custodx:', 1))
+    changed = audit(copied, key)
+
+    assert whole.returncode == 0, whole.stdout + whole.stderr
+    assert "meaning  ok" in whole.stdout
+    assert changed.returncode == 1
+    assert "index" in changed.stdout + changed.stderr
+
+
+def audit(folder: Path, key: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", str(folder / "verify.py"), str(folder), "--key", str(key)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
