@@ -66,14 +66,13 @@ SELECT message_id, topic, recipient, body, CASE WHEN nth = 0 THEN 0 ELSE {_LAST_
 
 _UPSERT_HEADS = """
 INSERT INTO stream_heads (stream, version, hash)
-SELECT * FROM unnest(%b::text[], %t::bigint[], %b::bytea[]) AS heads(stream, version, hash) ORDER BY stream
+SELECT * FROM unnest(%b::text[], %t::bigint[], %b::bytea[]) AS heads(stream, version, hash)
     ON CONFLICT (stream) DO UPDATE SET version = excluded.version, hash = excluded.hash"""
 
 _UPSERT_BALANCES = """
 INSERT INTO balances (book_id, account, asset, amount)
 SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %t::numeric[])
        AS kept(book_id, account, asset, amount)
- ORDER BY book_id, account, asset
     ON CONFLICT (book_id, account, asset) DO UPDATE SET amount = excluded.amount"""
 
 _DELETE_BALANCES = """
