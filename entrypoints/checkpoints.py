@@ -7,6 +7,7 @@ from pathlib import Path
 
 from adapters.checkpoints.file_sink import CheckpointFile
 from adapters.persistence.database import Database
+from adapters.persistence.database_url import database_name
 from adapters.persistence.seals import SqlSeals
 from adapters.secrets.signing_key import FileSigner, UnusableKey, create_key, public_key, verify
 from application.ports.seals import CheckpointSink, Seals, Signer, SinkUnavailable
@@ -20,13 +21,18 @@ log = logging.getLogger("evenkeel.sealing")
 
 
 def key_file(settings: Settings) -> Path:
-    return settings.signing_key_file or data_folder(settings) / "log.key"
+    return settings.signing_key_file or _beside(settings, ".key")
 
 
 def sinks_of(settings: Settings) -> list[CheckpointSink]:
     """Where checkpoints go: a file beside the database unless others are named."""
     named = [Path(one.strip()) for one in settings.checkpoint_files.split(",") if one.strip()]
-    return [CheckpointFile(path) for path in named or [data_folder(settings) / "checkpoints"]]
+    return [CheckpointFile(path) for path in named or [_beside(settings, ".checkpoints")]]
+
+
+def _beside(settings: Settings, suffix: str) -> Path:
+    """A file of this database's own: another database in the same folder is another log."""
+    return data_folder(settings) / f"{database_name(settings.database)}{suffix}"
 
 
 def public_key_of(settings: Settings) -> VerifierKey | None:

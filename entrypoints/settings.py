@@ -63,12 +63,12 @@ class Settings(BaseSettings):
         description="the log's name, given to its key when that is made",
     )
     signing_key_file: Path | None = Field(
-        None, description="the key that signs checkpoints; default: log.key beside the database, made if new"
+        None, description="the key that signs checkpoints; default: beside the database, made if new"
     )
     checkpoint_files: str = Field(
         "",
         description="comma-separated files that signed checkpoints are appended to, on other disks at best; "
-        "default: checkpoints beside the database",
+        "default: a file beside the database",
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import psycopg
@@ -33,3 +34,13 @@ def without_password(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     authority, at, place = rest.rpartition("@")
     return f"{scheme}{separator}{authority.partition(':')[0]}{at}{place}" if at else url
+
+
+def database_name(url: str) -> str:
+    """A name for files that belong to a database: a SQLite file's, or PostgreSQL's with a digest of where."""
+    path = sqlite_path(url)
+    if path is not None:
+        return path.name
+    given = conninfo_to_dict(url)
+    where = "|".join(str(given.get(part) or "") for part in ("host", "hostaddr", "port", "dbname"))
+    return f"{given.get('dbname') or 'postgres'}-{sha256(where.encode()).hexdigest()[:8]}"

@@ -12,7 +12,10 @@ class LogContradictsCheckpoint(DomainError, code="log_contradicts_checkpoint"):
     """
 
     def __init__(self, *, sink: str, problem: str, note: str = "") -> None:
-        super().__init__(f"{sink} has a signed checkpoint that this log contradicts: {problem}")
+        super().__init__(
+            f"{sink} has a signed checkpoint that this log contradicts: {problem}. Where a new database took "
+            "the old one's place on purpose, move that file away; else see docs/audit.md"
+        )
         self.sink, self.problem, self.note = sink, problem, note
 
 

@@ -26,8 +26,8 @@ Start = Callable[..., Running]
 
 def newest(folder: Path) -> Checkpoint:
     """The last checkpoint in the file outside, checked with the public key."""
-    note = SignedNote.parse((folder / "checkpoints").read_text().split("\f\n")[-2].encode())
-    note.require_signature(VerifierKey.parse((folder / "log.pub").read_text()), verify)
+    note = SignedNote.parse((folder / "evenkeel.db.checkpoints").read_text().split("\f\n")[-2].encode())
+    note.require_signature(VerifierKey.parse((folder / "evenkeel.db.pub").read_text()), verify)
     return Checkpoint.parse(note.text)
 
 
@@ -92,7 +92,7 @@ def test_a_log_whose_key_is_gone_is_served_and_says_that_it_is_not_sealed(
     running = start(*SERVE, "--demo")
     banner(running)
     assert running.stop() == 0
-    (tmp_path / "var" / "log.key").unlink()
+    (tmp_path / "var" / "evenkeel.db.key").unlink()
     before = newest(tmp_path / "var")
 
     running = start(*SERVE)
@@ -101,7 +101,7 @@ def test_a_log_whose_key_is_gone_is_served_and_says_that_it_is_not_sealed(
     assert running.stop() == 0
 
     assert {"name": "sealing", "status": "degraded"} in ready["checks"]
-    assert not (tmp_path / "var" / "log.key").exists()
+    assert not (tmp_path / "var" / "evenkeel.db.key").exists()
     assert newest(tmp_path / "var") == before
 
 
@@ -121,7 +121,7 @@ def test_a_proof_is_one_file_that_leads_to_a_signed_checkpoint(sealed: Cli, data
 
     assert text.startswith(INCLUSION + "\n")
     note = SignedNote.parse(text.partition("\n\n")[2].encode())
-    note.require_signature(VerifierKey.parse((data_dir / "log.pub").read_text()), verify)
+    note.require_signature(VerifierKey.parse((data_dir / "evenkeel.db.pub").read_text()), verify)
     checkpoint = Checkpoint.parse(note.text)
     leaf = leaf_hash(stored(data_dir)[as_json["index"]])
     hashes = [bytes.fromhex(one) for one in as_json["hashes"]]
@@ -175,7 +175,7 @@ def test_a_loss_is_accepted_recorded_and_signed(cli: Cli, data_dir: Path, tmp_pa
     shutil.copy(data_dir / "evenkeel.db", tmp_path / "yesterday.db")
     cli("users", "create", "bob@example.org")
     cli("log", "seal")
-    lost = (data_dir / "checkpoints").read_text().split("\f\n")[-2]
+    lost = (data_dir / "evenkeel.db.checkpoints").read_text().split("\f\n")[-2]
     shutil.copy(tmp_path / "yesterday.db", data_dir / "evenkeel.db")
     refused = cli("users", "create", "eve@example.org", "--json")
     assert (refused.code, refused.json["error"]["code"]) == (3, "read_only")
@@ -233,3 +233,15 @@ def test_a_demo_s_log_is_checked_offline_by_the_exported_verifier(
 def audit(folder: Path, key: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-I", str(folder / "verify.py"), str(folder), "--key", str(key)]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+
+
+def test_databases_in_one_folder_are_logs_of_their_own(cli: Cli, data_dir: Path, postgres_url: str) -> None:
+    for number, url in enumerate(
+        (f"sqlite:///{data_dir / 'a.db'}", f"sqlite:///{data_dir / 'b.db'}", postgres_url)
+    ):
+        for person in range(number + 1):
+            cli("users", "create", f"p{person}@example.org", "--database-url", url)
+        assert cli("log", "seal", "--database-url", url).code == 0
+    for url in (f"sqlite:///{data_dir / 'a.db'}", postgres_url):
+        assert cli("users", "create", "again@example.org", "--database-url", url).code == 0
+    assert len(list(data_dir.glob("*.checkpoints"))) == len(list(data_dir.glob("*.key"))) == 3
