@@ -10,16 +10,17 @@ from time import monotonic
 
 from adapters.persistence.envelope import event_hash
 from adapters.persistence.seals import SqlSeals
-from adapters.secrets.signing_key import UnusableKey, verify
+from adapters.secrets.signing_key import FileSigner, UnusableKey, adopt_key, create_key, verify
 from application.platform.accept_loss import AcceptLoss
+from application.platform.rotate_key import RotateSigningKey
 from application.ports.commands import Caller
 from application.ports.event_log import ReadOnlyLog, StoreUnavailable
 from application.ports.seals import SinkUnavailable
 from application.sealing.check_log import CheckLog
 from application.sealing.errors import LogContradictsCheckpoint, NothingToRecover
 from application.sealing.seal_log import SealLog
-from domain.sealing.notes import Checkpoint
-from entrypoints.checkpoints import signer_of, sinks_of
+from domain.sealing.notes import Checkpoint, VerifierKey, signed
+from entrypoints.checkpoints import key_file, signer_of, sinks_of
 from entrypoints.composition import Container, Plan, opened
 from entrypoints.seal_status import SealingStatus
 from entrypoints.settings import Settings
@@ -92,6 +93,33 @@ def recover(settings: Settings, *, reason: str) -> Checkpoint | None:
     for name, problem in seal.behind.items():
         raise SinkUnavailable(f"{name}: {problem}")
     return checkpoint
+
+
+def rotate_key(settings: Settings) -> VerifierKey:
+    """Let a new key sign for the log. Both sign the note that says so, and the checkpoint over it; begun and
+    broken off, it is finished by the next call. The new key.
+
+    Errors: UnusableKey, ReadOnlyLog, SinkUnavailable, those of the database.
+    """
+    with opened(settings, Plan(inline=True, observed=False)) as container:
+        if shut := container.store().shut:
+            raise ReadOnlyLog(holder=shut)
+        seals, sinks, path = SqlSeals(container.database()), sinks_of(settings), key_file(settings)
+        old, coming = signer_of(settings, seals), path.with_name(f"{path.stem}.new.key")
+        if not coming.exists():
+            create_key(coming, old.key.name)
+        new = FileSigner(coming)
+        text = f"evenkeel/key-rotation@v1\n{old.key}\n{new.key}\n"
+        note = str(signed(text, (old.key, old.sign), (new.key, new.sign)))
+        by, command_id = "operator:cli", f"rotate:{new.key.id.hex()}"
+        caller = Caller(actor=by, command_id=command_id, correlation_id=command_id)
+        container.bus().execute(RotateSigningKey(note, by), caller).unwrap()
+        seal = SealLog(seals, old, sinks, old.key.name, also=[new])
+        seal()
+        if seal.behind:  # the old key alone is known there: it must not go yet
+            raise SinkUnavailable("; ".join(f"{name}: {problem}" for name, problem in seal.behind.items()))
+        adopt_key(coming, path)
+    return new.key
 
 
 def _seal_on(seal: SealLog, status: SealingStatus, stopped: Callable[[float], bool]) -> None:

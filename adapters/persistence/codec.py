@@ -33,7 +33,12 @@ from domain.orders.events import (
     OutcomeResolved,
     OutcomeUnknown,
 )
-from domain.platform.events import KillSwitchEngaged, KillSwitchReleased, LossAccepted
+from domain.platform.events import (
+    KillSwitchEngaged,
+    KillSwitchReleased,
+    LossAccepted,
+    SigningKeyRotated,
+)
 
 _AMOUNTS = Context(prec=60)
 
@@ -93,6 +98,7 @@ REGISTRY = (
     EventType("platform.kill_switch_engaged", KillSwitchEngaged),
     EventType("platform.kill_switch_released", KillSwitchReleased),
     EventType("platform.loss_accepted", LossAccepted),
+    EventType("platform.signing_key_rotated", SigningKeyRotated),
 )
 """One line an event."""
 

@@ -63,6 +63,23 @@ def create_key(path: Path, name: str) -> VerifierKey:
     return key
 
 
+def adopt_key(new: Path, path: Path) -> Path:
+    """Put a new key in the old one's place, and keep the old pair under a name with its id: where it is now.
+
+    The new public half goes first: whoever finds both halves different reads a key that signs already.
+    """
+    old = FileSigner(path).key
+    retired = path.with_name(f"{path.stem}.{old.id.hex()}.key")
+    try:
+        os.link(path, retired)
+        retired.with_suffix(".pub").write_text(f"{old}\n")
+        new.with_suffix(".pub").replace(path.with_suffix(".pub"))
+        new.replace(path)
+    except OSError as e:
+        raise UnusableKey(path=str(path), problem=e.strerror or str(e)) from e
+    return retired
+
+
 def public_key(path: Path) -> VerifierKey | None:
     """The key of a `.pub` file; None where there is none. Raises UnusableKey."""
     try:

@@ -29,6 +29,7 @@ class SealLog:
     signer: Signer
     sinks: Sequence[CheckpointSink]
     origin: str
+    also: Sequence[Signer] = ()  # sign too, while one key follows another
     behind: dict[str, str] = field(default_factory=dict)
     """What went wrong, by the name of each sink that has not got the newest checkpoint."""
 
@@ -51,7 +52,8 @@ class SealLog:
         checkpoint = Checkpoint(self.origin, size, self.seals.root(size))
         if last is not None:
             self._require_continued(last, checkpoint)
-        note = str(signed(checkpoint.text, (self.signer.key, self.signer.sign)))
+        signers = [(one.key, one.sign) for one in (self.signer, *self.also)]
+        note = str(signed(checkpoint.text, *signers))
         if self.seals.keep(checkpoint, note):
             self.publish(note)
         return checkpoint

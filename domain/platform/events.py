@@ -35,4 +35,13 @@ class LossAccepted:
     accepted_at_utc: datetime
 
 
-PlatformEvent = KillSwitchEngaged | KillSwitchReleased | LossAccepted
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKeyRotated:
+    """From here on another key signs for the log. Both keys signed the note that says so."""
+
+    note: str  # a signed note: the old verifier key and the new one, a line each
+    rotated_by: str
+    rotated_at_utc: datetime
+
+
+PlatformEvent = KillSwitchEngaged | KillSwitchReleased | LossAccepted | SigningKeyRotated

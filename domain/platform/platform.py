@@ -9,7 +9,13 @@ from typing import assert_never
 
 from domain.errors import InvalidValue
 from domain.platform.errors import KillSwitchIsEngaged
-from domain.platform.events import KillSwitchEngaged, KillSwitchReleased, LossAccepted, PlatformEvent
+from domain.platform.events import (
+    KillSwitchEngaged,
+    KillSwitchReleased,
+    LossAccepted,
+    PlatformEvent,
+    SigningKeyRotated,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +23,7 @@ class Platform:
     """Whether trading is stopped for everyone, and why."""
 
     kill_switch_reason: str = ""
+    key_rotation: str = ""  # the newest one's note
     losses_accepted: tuple[str, ...] = ()  # the checkpoints that the log contradicts, and an operator knows
 
     @property
@@ -57,6 +64,12 @@ class Platform:
             )
         ]
 
+    def rotate_signing_key(self, *, note: str, by: str, at: datetime) -> Sequence[PlatformEvent]:
+        """Record that another key signs for the log. The same again is answered with no events."""
+        if note == self.key_rotation:
+            return []
+        return [SigningKeyRotated(note=note, rotated_by=by, rotated_at_utc=at)]
+
     def evolve(self, event: PlatformEvent) -> Platform:
         """Fold one fact in. Never refuses."""
         match event:
@@ -64,6 +77,8 @@ class Platform:
                 return replace(self, kill_switch_reason=event.reason)
             case KillSwitchReleased():
                 return replace(self, kill_switch_reason="")
+            case SigningKeyRotated():
+                return replace(self, key_rotation=event.note)
             case LossAccepted():
                 return replace(self, losses_accepted=(*self.losses_accepted, event.checkpoint))
             case _:

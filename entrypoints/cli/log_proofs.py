@@ -63,6 +63,22 @@ def recover(
 
 
 @log.command()
+def rotate_key(database_url: options.DatabaseUrl = None, as_json: options.Json = False) -> None:
+    """Let a new key sign for the log; the old one signs that it does, and is kept beside it.
+
+    Give the new public key to whoever checks the log. Run it while nothing serves the database.
+
+    Example: `evenkeel log rotate-key`
+    """
+    from entrypoints.sealing import rotate_key as rotate
+
+    output = Output(as_json=as_json)
+    key = rotate(command_settings(database_url))
+    output.value({"key": str(key)})
+    output.say(f"from now on this key signs: {key}")
+
+
+@log.command()
 def checkpoint(database_url: options.DatabaseUrl = None, as_json: options.Json = False) -> None:
     """Print the newest signed checkpoint, as it is: keep it, and later no other log can be shown to you.
 

@@ -1,4 +1,4 @@
-"""A person's account and the kill switch."""
+"""A person's account, the kill switch, and what is accepted of a log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 
 from domain.accounts.account import ROLES, Account
 from domain.accounts.events import AccountEvent
-from domain.errors import DomainError
+from domain.errors import DomainError, InvalidValue
+from domain.platform.events import PlatformEvent
 from domain.platform.platform import Platform
 from tests.builders import at, folded
 
@@ -84,3 +85,25 @@ def test_the_kill_switch_wants_a_reason_in_either_direction(reason: str) -> None
         with pytest.raises(DomainError) as refusal:
             command(reason=reason, by="op", at=at())
         assert (refusal.value.code, refusal.value.data["field"]) == ("invalid_value", "reason")
+
+
+def test_a_loss_is_accepted_once_and_with_a_reason() -> None:
+    def accepted(platform: Platform, reason: str) -> Sequence[PlatformEvent]:
+        return platform.accept_loss(checkpoint="note", problem="shorter", reason=reason, by="op", at=at())
+
+    events = accepted(Platform(), "disk lost")
+
+    assert [type(event).__name__ for event in events] == ["LossAccepted"]
+    assert accepted(folded(Platform(), events), "again") == []
+    for reason in ("", "  ", "two\nlines"):
+        with pytest.raises(InvalidValue):
+            accepted(Platform(), reason)
+
+
+def test_a_key_rotation_is_recorded_once() -> None:
+    events = Platform().rotate_signing_key(note="note", by="op", at=at())
+
+    assert [type(event).__name__ for event in events] == ["SigningKeyRotated"]
+    rotated = folded(Platform(), events)
+    assert rotated.rotate_signing_key(note="note", by="op", at=at()) == []
+    assert len(rotated.rotate_signing_key(note="another", by="op", at=at())) == 1

@@ -52,6 +52,7 @@ TABLE: list[tuple[str, int]] = [
     ("log checkpoint", REFUSED),
     ("log prove 0-1", REFUSED),
     ("log seal", OK),
+    ("log rotate-key", OK),
     ("log recover", USAGE),
     ("log recover --accept-loss", REFUSED),
     ("log export", USAGE),

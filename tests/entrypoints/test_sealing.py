@@ -230,8 +230,9 @@ def test_a_demo_s_log_is_checked_offline_by_the_exported_verifier(
     assert "index" in changed.stdout + changed.stderr
 
 
-def audit(folder: Path, key: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-I", str(folder / "verify.py"), str(folder), "--key", str(key)]
+def audit(folder: Path, *keys: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", str(folder / "verify.py"), str(folder)]
+    command += [word for key in keys for word in ("--key", str(key))]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
 
 
@@ -245,3 +246,29 @@ def test_databases_in_one_folder_are_logs_of_their_own(cli: Cli, data_dir: Path,
     for url in (f"sqlite:///{data_dir / 'a.db'}", postgres_url):
         assert cli("users", "create", "again@example.org", "--database-url", url).code == 0
     assert len(list(data_dir.glob("*.checkpoints"))) == len(list(data_dir.glob("*.key"))) == 3
+
+
+def test_a_new_key_takes_over_and_both_say_so(sealed: Cli, data_dir: Path, tmp_path: Path) -> None:
+    """Safety §4 row 26."""
+    old = VerifierKey.parse((data_dir / "evenkeel.db.pub").read_text())
+    before = newest(data_dir)
+
+    key = VerifierKey.parse(sealed("log", "rotate-key", "--json").json["key"])
+
+    assert key == VerifierKey.parse((data_dir / "evenkeel.db.pub").read_text()) != old
+    bridge = SignedNote.parse((data_dir / "evenkeel.db.checkpoints").read_text().split("\f\n")[-2].encode())
+    rotation = SignedNote.parse(json.loads(stored(data_dir)[-1])["data"]["note"].encode())
+    for note in (bridge, rotation):
+        note.require_signature(old, verify)
+        note.require_signature(key, verify)
+    assert rotation.text.splitlines()[1:] == [str(old), str(key)]
+    assert newest(data_dir).size == before.size + 1
+
+    assert sealed("users", "create", "bob@example.org").code == 0, "the next start believes the new key"
+    assert sealed("log", "seal").code == 0
+    (retired,) = data_dir.glob(f"*.{old.id.hex()}.key")
+    assert retired.stat().st_mode & 0o777 == 0o600
+    assert sealed("log", "export", "--output", str(tmp_path / "books")).code == 0
+    keys = [retired.with_suffix(".pub"), data_dir / "evenkeel.db.pub"]
+    assert audit(tmp_path / "books", *keys).returncode == 0
+    assert audit(tmp_path / "books", keys[1]).returncode == 1, "the old checkpoints are the old key's"
