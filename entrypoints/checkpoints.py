@@ -36,8 +36,14 @@ def _beside(settings: Settings, suffix: str) -> Path:
 
 
 def public_key_of(settings: Settings) -> VerifierKey | None:
-    """What checkpoints are checked with; None where there is no key yet. Raises UnusableKey."""
-    return public_key(key_file(settings).with_suffix(".pub"))
+    """What checkpoints are checked with: the one that is set, else the key file's. None where there is none.
+
+    Raises UnusableKey, MalformedNote.
+    """
+    if settings.log_public_key:
+        return VerifierKey.parse(settings.log_public_key)
+    path = key_file(settings)
+    return FileSigner(path).key if path.exists() else public_key(path.with_suffix(".pub"))
 
 
 def signer_of(settings: Settings, seals: Seals) -> Signer:
@@ -54,15 +60,18 @@ def signer_of(settings: Settings, seals: Seals) -> Signer:
     return FileSigner(path)
 
 
-def contradiction(settings: Settings, database: Database) -> str:
+def contradiction(settings: Settings, database: Database, *, deep: bool) -> str:
     """Why this log must not be written: what left it says otherwise. "" where nothing does.
 
-    A database whose checkpoints cannot be read is not trusted either.
+    A database whose checkpoints cannot be read, or signed with a key that is not here, is not trusted either.
     """
+    seals, sinks = SqlSeals(database), sinks_of(settings)
     try:
         key = public_key_of(settings)
         if key is not None:
-            CheckLog(SqlSeals(database), key, sinks_of(settings), verify)()
+            CheckLog(seals, key, sinks, verify, deep=deep)()
+        elif seals.newest() is not None or any(sink.newest() for sink in sinks):
+            return f"it was signed, and the key to check that with is missing: {key_file(settings)}"
     except (DomainError, SinkUnavailable) as problem:
         return str(problem)
     return ""

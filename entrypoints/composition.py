@@ -89,7 +89,11 @@ def _store(
     settings: Settings, database: Database, clock: Clock, metrics: Metrics, plan: Plan
 ) -> Iterator[EventStore]:
     observer = metrics if plan.observed else None
-    shut = contradiction(settings, database) if plan.role == "writer" and not plan.unchecked else ""
+    shut = (
+        contradiction(settings, database, deep=not plan.inline)
+        if plan.role == "writer" and not plan.unchecked
+        else ""
+    )
     store = open_event_store(database, clock=clock, observer=observer, inline=plan.inline, shut=shut)
     yield store
     store.close()

@@ -8,9 +8,12 @@ from typing import Any
 from adapters.persistence import rebuild as rebuilding
 from adapters.persistence.database import Database
 from adapters.persistence.projector import Projector
+from adapters.persistence.seals import SqlSeals
 from adapters.persistence.verify import EventLink, verify_event, verify_log
 from application.ports.event_log import SHARD, Position, ReadOnlyLog
 from application.ports.maintenance import ChainVerdict, Progress, RebuildVerdict
+from application.sealing.seal_log import parsed
+from domain.sealing.merkle import ProofFailed
 
 
 def _silent(_done: int, _total: int) -> None: ...
@@ -28,7 +31,8 @@ class DatabaseMaintenance:
     def verify(self, progress: Progress | None = None) -> ChainVerdict:
         tell = progress or _silent
         report = verify_log(self._database, lambda done: tell(done, 0))
-        return ChainVerdict(report.events, "" if report.ok else str(report.first_bad))
+        problem = self._unlike_the_sealed() if report.ok else str(report.first_bad)
+        return ChainVerdict(report.events, problem)
 
     def link(self, position: Position) -> EventLink | None:
         """One event's place in its stream's hash chain; None where there is no such event."""
@@ -52,6 +56,18 @@ class DatabaseMaintenance:
     def lags(self) -> dict[str, int]:
         """Log ids each projection is behind."""
         return {one.name: one.lag for one in rebuilding.status(self._database)}
+
+    def _unlike_the_sealed(self) -> str:
+        """A log that was rewritten whole has chains that hold; its newest checkpoint knows better."""
+        seals = SqlSeals(self._database)
+        if (note := seals.newest()) is None:
+            return ""
+        checkpoint = parsed(note)
+        try:
+            same = seals.recomputed_root(checkpoint.size) == checkpoint.root
+        except ProofFailed as problem:
+            return str(problem)
+        return "" if same else f"the first {checkpoint.size} events are not those that were signed for"
 
     def _writing(self) -> Projector:
         if self._projector is None:

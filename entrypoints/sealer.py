@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from application.ports.event_log import ReadOnlyLog
+from entrypoints.checkpoints import signer_of
 from entrypoints.composition import Plan, opened
 from entrypoints.running import Stop, metrics_served, observed
 from entrypoints.sealing import sealer_running
@@ -12,7 +13,7 @@ from entrypoints.settings import Settings
 def run(settings: Settings) -> None:
     """`evenkeel sealer`: seals the log and signs checkpoints until SIGTERM or SIGINT, and once more then.
 
-    Raises ReadOnlyLog for a log that contradicts what was signed before.
+    Raises ReadOnlyLog for a log that contradicts what was signed before, UnusableKey.
     """
     stop = Stop()
     with (
@@ -23,5 +24,6 @@ def run(settings: Settings) -> None:
     ):
         if shut := container.store().shut:
             raise ReadOnlyLog(holder=shut)
+        signer_of(settings, container.seals())  # without a key there is nothing for it to do
         with sealer_running(container, settings):
             stop.event.wait()

@@ -86,10 +86,10 @@ def recover(settings: Settings, *, reason: str) -> Checkpoint | None:
         by, key = "operator:cli", f"recover:{event_hash(contradiction.note.encode()).hex()}"
         caller = Caller(actor=by, command_id=key, correlation_id=key)
         bus.execute(AcceptLoss(contradiction.note, contradiction.problem, reason, by), caller).unwrap()
+        checkpoint = SealLog(seals, signer, [], signer.key.name)()  # what left contradicts it, and so it says
         seal = SealLog(seals, signer, sinks, signer.key.name)
-        checkpoint = seal()
         if newest := seals.newest():
-            seal.publish(newest)  # also where a checkpoint of this size was signed before
+            seal.publish(newest)
     for name, problem in seal.behind.items():
         raise SinkUnavailable(f"{name}: {problem}")
     return checkpoint

@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     signing_key_file: Path | None = Field(
         None, description="the key that signs checkpoints; default: beside the database, made if new"
     )
+    log_public_key: str = Field(
+        "", description="of processes without the signing key: what the log's checkpoints are checked with"
+    )
     checkpoint_files: str = Field(
         "",
         description="comma-separated files that signed checkpoints are appended to, on other disks at best; "

@@ -76,7 +76,7 @@ class Engine:
         """Change the log behind its back, as only the owner of the database can."""
         if self.kind == "sqlite":
             connection = self.database.sqlite_connection
-            for trigger in ("stored_events_no_update", "stored_events_no_delete"):
+            for trigger in ("stored_events_no_update", "stored_events_no_delete", "checkpoints_no_delete"):
                 connection.execute(f"DROP TRIGGER IF EXISTS {trigger}")
             for statement in statements:
                 connection.execute(statement, parameters)

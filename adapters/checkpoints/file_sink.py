@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from application.ports.seals import CheckpointSink, SinkUnavailable
+from domain.sealing.notes import MalformedNote, SignedNote
 
 _END = "\f\n"
 """Between two notes, which hold no control characters but line feeds."""
@@ -31,7 +32,9 @@ class CheckpointFile(CheckpointSink):
             is_new = not self._path.exists()
             handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             try:
-                os.write(handle, (self._mend() + note + _END).encode())
+                left = memoryview((self._mend() + note + _END).encode())
+                while left:  # a disk that fills up takes a part
+                    left = left[os.write(handle, left) :]
                 os.fsync(handle)
             finally:
                 os.close(handle)
@@ -51,8 +54,12 @@ class CheckpointFile(CheckpointSink):
             return None
         except OSError as e:
             raise SinkUnavailable(f"{self._path}: {e.strerror or e}") from e
-        whole, end, _ = tail.rpartition(_END)
-        return whole.rpartition(_END)[2] if end else None
+        for piece in reversed(tail.split(_END)[:-1]):
+            if _is_note(piece):
+                return piece
+        if _END in tail:
+            raise SinkUnavailable(f"{self._path}: it holds no checkpoint that can be read; move it away")
+        return None
 
     def _mend(self) -> str:
         """What ends a note that was cut off, if the file ends with one."""
@@ -61,6 +68,14 @@ class CheckpointFile(CheckpointSink):
         with self._path.open("rb") as file:
             file.seek(-min(len(_END), self._path.stat().st_size), os.SEEK_END)
             return "" if file.read().decode(errors="replace") == _END else _END
+
+
+def _is_note(piece: str) -> bool:
+    try:
+        SignedNote.parse(piece.encode())
+    except MalformedNote:
+        return False
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

@@ -6,7 +6,7 @@ import threading
 from dataclasses import asdict, replace
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.persistence.database import Database
@@ -32,6 +32,10 @@ class SqlIdentities:
 
     def by_account(self, account_id: str) -> Identity | None:
         return self._one(identities.c.account_id == account_id)
+
+    def remove(self, account_id: str) -> None:
+        with self._db.transaction() as connection:
+            connection.execute(delete(identities).where(identities.c.account_id == account_id))
 
     def replace_password_hash(self, account_id: str, password_hash: str) -> None:
         statement = update(identities).where(identities.c.account_id == account_id)
@@ -65,6 +69,10 @@ class MemoryIdentities:
 
     def by_account(self, account_id: str) -> Identity | None:
         return self._by_account.get(account_id)
+
+    def remove(self, account_id: str) -> None:
+        with self._lock:
+            self._by_account.pop(account_id, None)
 
     def replace_password_hash(self, account_id: str, password_hash: str) -> None:
         with self._lock:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import islice
 from struct import Struct
 
 from sqlalchemy import Connection, bindparam, func, select, update
@@ -15,12 +16,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.persistence.database import Database
 from adapters.persistence.envelope import event_hash
+from adapters.persistence.exported_log import stored_events
 from adapters.persistence.row_store import select as select_raw
 from adapters.persistence.seal_tables import checkpoints, seal_ids, seal_state, seal_tiles
 from application.ports.event_log import SHARD, Position
 from application.ports.seals import Seals
 from domain.sealing import tiles
 from domain.sealing.merkle import (
+    Frontier,
     ProofFailed,
     consistency_proof,
     inclusion_proof,
@@ -68,6 +71,13 @@ class SqlSeals(Seals):
         with self._db.reading() as connection:
             _require_size(connection, size)
             return range_root(0, size, partial(tiles.node, partial(_tile, connection)))
+
+    def recomputed_root(self, size: int) -> bytes:
+        stored = islice(stored_events(self._db, 0), size)
+        found = Frontier().extended(event_hash(state) for _, state in stored)
+        if found.size != size:
+            raise ProofFailed(f"there are {found.size} events, not {size}")
+        return found.root
 
     def inclusion(self, index: int, size: int) -> Sequence[bytes]:
         with self._db.reading() as connection:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from application.accounts.commands import RegisterAccount
 from application.ports.clock import Clock
 from application.ports.commands import Caller, CommandBus, CommandIdReused, Outcome, derived_id
+from application.ports.event_log import ReadOnlyLog
 from application.ports.identities import Identities, Identity, PasswordHasher, Session, Sessions
 from application.ports.tokens import Tokens
 from domain.errors import DomainError, InvalidValue
@@ -45,7 +46,7 @@ class Registration:
 
     Both are idempotent by the caller's command id, so a retry after a crash in between completes, and of the
     same request sent twice at once each is answered alike. Repeated with other words it is refused.
-    Errors: InvalidValue, EmailTaken, CommandIdReused.
+    Errors: InvalidValue, EmailTaken, CommandIdReused, ReadOnlyLog.
     """
 
     bus: CommandBus
@@ -58,14 +59,21 @@ class Registration:
         email = normalised_email(email)
         require_acceptable_password(password, email)
         account_id = derived_id("acct", caller.scope, caller.command_id)
-        identity = self.identities.by_account(account_id) or self._added(account_id, email, password)
+        known = self.identities.by_account(account_id)
+        added = None if known else self._added(account_id, email, password)
+        identity = known or added
         if identity is None:
             identity = self.identities.by_account(account_id)  # by the same request, a moment faster
             if identity is None:
                 return self._completed(email, password, roles, caller)
         if identity.email != email or not self.hasher.verify(password, identity.password_hash):
             raise CommandIdReused(command_id=caller.command_id)
-        return self.bus.execute(RegisterAccount(account_id, roles, _commitment(identity)), caller)
+        try:
+            return self.bus.execute(RegisterAccount(account_id, roles, _commitment(identity)), caller)
+        except ReadOnlyLog:
+            if added:
+                self.identities.remove(account_id)
+            raise
 
     def _completed(self, email: str, password: str, roles: tuple[str, ...], caller: Caller) -> Outcome:
         """The address is taken: by an account, or by a registration that broke off before its event.

@@ -41,6 +41,10 @@ class Identities(Protocol):
 
     def by_account(self, account_id: str) -> Identity | None: ...
 
+    def remove(self, account_id: str) -> None:
+        """Take back what was added for an account that did not come to be."""
+        ...
+
     def replace_password_hash(self, account_id: str, password_hash: str) -> None: ...
 
 

@@ -27,6 +27,10 @@ class Seals(Protocol):
         """The root over the first `size` events; raises ProofFailed where there are not so many."""
         ...
 
+    def recomputed_root(self, size: int) -> bytes:
+        """The same, from the stored bytes themselves: as long as the log is, and nothing kept is believed."""
+        ...
+
     def inclusion(self, index: int, size: int) -> Sequence[bytes]:
         """The proof that leaf `index` is in the tree of that size; raises ProofFailed."""
         ...

@@ -11,6 +11,7 @@ from application.ports.event_log import Position
 from application.ports.seals import Seals
 from application.sealing.seal_log import parsed
 from domain.errors import DomainError
+from domain.sealing.merkle import ProofFailed, leaf_hash
 from domain.sealing.notes import Checkpoint
 
 INCLUSION, CONSISTENCY = "c2sp.org/tlog-proof@v1", "evenkeel/consistency-proof@v1"
@@ -62,6 +63,8 @@ def inclusion_proof(seals: Seals, position: Position) -> Proof:
     index = seals.index_of(position)
     if index is None or index >= size:
         raise NotSealedYet(what=f"position {position}")
+    if leaf_hash(seals.stored(index)) != seals.leaf(index):
+        raise ProofFailed(f"the event at {position} is not the one that was sealed: it was changed")
     return Proof(INCLUSION, index, tuple(seals.inclusion(index, size)), note)
 
 

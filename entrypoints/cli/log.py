@@ -99,7 +99,8 @@ def show(
 def verify(database_url: options.DatabaseUrl = None, as_json: options.Json = False) -> None:
     """Verify every stream's hash chain over the stored bytes, and its head; exit code 1 where one is broken.
 
-    Finds a changed byte in any event, a cut tail and a missing stream, and names it.
+    Finds a changed byte in any event, a cut tail and a missing stream, and names it; and a log that was
+    rewritten whole, where it was sealed before: its newest checkpoint covers other events.
 
     Example: `evenkeel log verify && echo intact`
     """

@@ -63,6 +63,24 @@ def recover(
 
 
 @log.command()
+def create_key(database_url: options.DatabaseUrl = None, as_json: options.Json = False) -> None:
+    """Make the key that signs for the log at EVENKEEL_SIGNING_KEY_FILE; needless where that is unset.
+
+    Prints the public half: what other processes get as EVENKEEL_LOG_PUBLIC_KEY, and auditors.
+
+    Example: `EVENKEEL_SIGNING_KEY_FILE=keys/log.key evenkeel log create-key`
+    """
+    from adapters.secrets.signing_key import create_key as create
+    from entrypoints.checkpoints import key_file
+
+    output = Output(as_json=as_json)
+    settings = command_settings(database_url)
+    key = create(key_file(settings), settings.log_origin)
+    output.value({"key": str(key), "file": str(key_file(settings))})
+    output.say(str(key))
+
+
+@log.command()
 def rotate_key(database_url: options.DatabaseUrl = None, as_json: options.Json = False) -> None:
     """Let a new key sign for the log; the old one signs that it does, and is kept beside it.
 

@@ -60,3 +60,13 @@ def test_a_password_is_replaced_for_its_account_only(identities: Identities) -> 
     identities.replace_password_hash("nobody", "$argon2id$three")
     hashes = [one and one.password_hash for one in map(identities.by_account, ("ann", "bob", "nobody"))]
     assert hashes == ["$argon2id$two", "$argon2id$one", None]
+
+
+def test_what_is_taken_back_frees_its_address(identities: Identities) -> None:
+    identities.add(ann())
+    identities.add(ann("bob", "bob@example.com"))
+    identities.remove("ann")
+    identities.remove("nobody")
+    assert identities.by_email("ann@example.com") is identities.by_account("ann") is None
+    assert identities.by_account("bob") is not None
+    assert identities.add(ann("cleo"))

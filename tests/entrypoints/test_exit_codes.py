@@ -51,6 +51,7 @@ TABLE: list[tuple[str, int]] = [
     ("log prove --since 0", USAGE),
     ("log checkpoint", REFUSED),
     ("log prove 0-1", REFUSED),
+    ("log create-key", OK),
     ("log seal", OK),
     ("log rotate-key", OK),
     ("log recover", USAGE),

@@ -272,3 +272,52 @@ def test_a_new_key_takes_over_and_both_say_so(sealed: Cli, data_dir: Path, tmp_p
     keys = [retired.with_suffix(".pub"), data_dir / "evenkeel.db.pub"]
     assert audit(tmp_path / "books", *keys).returncode == 0
     assert audit(tmp_path / "books", keys[1]).returncode == 1, "the old checkpoints are the old key's"
+
+
+def test_a_log_that_was_rewritten_whole_is_not_intact(cli: Cli, data_dir: Path, tmp_path: Path) -> None:
+    """Every chain of another history holds; what was signed for this one does not (safety §6.4)."""
+    for name in ("signed", "other"):
+        url = f"sqlite:///{data_dir / name}.db"
+        cli("users", "create", f"{name}@example.org", "--database-url", url)
+        assert cli("log", "verify", "--database-url", url).code == 0
+    cli("log", "seal", "--database-url", f"sqlite:///{data_dir / 'signed.db'}")
+    with sqlite3.connect(data_dir / "other.db") as connection:
+        connection.execute("ATTACH ? AS signed", (str(data_dir / "signed.db"),))
+        for table in ("seal_tiles", "seal_ids", "checkpoints"):
+            connection.execute(f"INSERT INTO {table} SELECT * FROM signed.{table}")
+        connection.execute(
+            "UPDATE seal_state SET (size, last_id) = (SELECT size, last_id FROM signed.seal_state)"
+        )
+
+    ran = cli("log", "verify", "--database-url", f"sqlite:///{data_dir / 'other.db'}", "--json")
+
+    assert (ran.code, ran.json["intact"]) == (1, False)
+    assert "not those that were signed for" in ran.json["problem"]
+
+
+def test_other_processes_check_with_the_public_half(
+    cli: Cli, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Safety §4 row 26: only the sealer has the key; without either half a signed log is not written."""
+    cli("users", "create", "ann@example.org")
+    public = cli("log", "create-key", "--json").json["key"]
+    assert cli("log", "seal").code == 0
+    for half in (".key", ".pub"):
+        (data_dir / f"evenkeel.db{half}").unlink()
+
+    refused = cli("users", "create", "bob@example.org", "--json")
+    assert (refused.code, refused.json["error"]["code"]) == (3, "read_only")
+    monkeypatch.setenv("EVENKEEL_LOG_PUBLIC_KEY", public)
+    assert cli("users", "create", "bob@example.org").code == 0
+    monkeypatch.setenv("EVENKEEL_LOG_PUBLIC_KEY", "garbled")
+    garbled = cli("users", "create", "eve@example.org", "--json")
+    assert (garbled.code, garbled.json["error"]["code"]) == (3, "read_only")
+
+
+def test_a_sealer_without_a_key_ends(start: Start, cli: Cli, data_dir: Path) -> None:
+    cli("users", "create", "ann@example.org")
+    running = start(
+        "sealer", EVENKEEL_DATA_DIR=str(data_dir), EVENKEEL_SIGNING_KEY_FILE=str(data_dir / "no.key")
+    )
+    assert running.wait() == 1
+    assert "no.key" in "".join(running.log)

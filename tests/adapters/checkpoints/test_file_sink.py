@@ -10,7 +10,7 @@ import pytest
 from adapters.checkpoints.file_sink import CheckpointFile
 from application.ports.seals import SinkUnavailable
 
-NOTES = [f"log\n{n}\nroot\n\n— log c2ln\n" for n in range(3)]
+NOTES = [f"log\n{n}\nroot\n\n— log AAAAAQI=\n" for n in range(3)]
 
 
 def test_the_last_note_is_read_back(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from application.ports.seals import CheckpointSink, SinkUnavailable
 from application.sealing.check_log import CheckLog
 from application.sealing.errors import LogContradictsCheckpoint
 from application.sealing.seal_log import SealLog, parsed
-from domain.sealing.notes import Checkpoint, MalformedNote, SignedNote, UnsignedNote, signed
+from domain.sealing.notes import Checkpoint, SignedNote, UnsignedNote, signed
 from tests.builders import OpenBook, caller, usdt
 from tests.log_stores import Engine, engine, together
 
@@ -215,5 +215,48 @@ def test_a_checkpoint_that_is_not_of_our_key_is_not_believed(sealing: Sealing, t
 
 def test_what_is_no_note_is_not_believed(sealing: Sealing) -> None:
     sealing.file.publish("garbage\n")
-    with pytest.raises(MalformedNote):
+    with pytest.raises(SinkUnavailable, match="no checkpoint"):
         sealing.check()
+
+
+def test_a_log_rewritten_whole_is_found_by_a_deep_check(sealing: Sealing) -> None:
+    """Safety §6.4: every chain of the new bytes holds, and the kept tree is the old one's."""
+    sealing.append("a", "b")
+    sealing.seal()
+    sealing.log.tamper("UPDATE stored_events SET state = :state WHERE notification_id = 2", state=b"{}")
+
+    sealing.check()  # believes the kept tree
+    with pytest.raises(LogContradictsCheckpoint, match="over the first 4 events"):
+        CheckLog(sealing.seals, sealing.signer.key, sealing.sinks, verify, deep=True)()
+
+
+def test_nothing_is_signed_that_contradicts_what_left_alone(sealing: Sealing, tmp_path: Path) -> None:
+    """The database and its checkpoints are set back while the sealer runs, or before it comes up."""
+    sealing.append("a", "b")
+    sealing.seal()
+    sealing.log.tamper(
+        "DELETE FROM stored_events WHERE notification_id > 2",
+        "DELETE FROM seal_tiles",
+        "DELETE FROM seal_ids",
+        "DELETE FROM checkpoints",
+        "UPDATE seal_state SET size = 0, last_id = 0",
+    )
+    before = sealing.file.newest()
+
+    for again in (sealing.seal, SealLog(sealing.seals, sealing.signer, sealing.sinks, ORIGIN)):
+        with pytest.raises(LogContradictsCheckpoint):
+            again()
+    sealing.sinks.clear()
+    with pytest.raises(LogContradictsCheckpoint, match="this process"):
+        sealing.seal()
+    assert (sealing.file.newest(), sealing.seals.newest()) == (before, None)
+
+
+def test_a_file_that_came_later_gets_the_newest_without_news(sealing: Sealing, tmp_path: Path) -> None:
+    sealing.append("a")
+    sealing.seal()
+    sealing.sinks.append(CheckpointFile(tmp_path / "late" / "checkpoints"))
+
+    sealing.seal()
+
+    assert sealing.sinks[1].newest() == sealing.file.newest()

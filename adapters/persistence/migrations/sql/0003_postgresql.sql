@@ -30,3 +30,10 @@ CREATE TABLE checkpoints (
 );
 CREATE TRIGGER checkpoints_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON checkpoints
     FOR EACH STATEMENT EXECUTE FUNCTION evenkeel_refuse_change();
+
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'evenkeel_app') THEN
+        GRANT SELECT, INSERT, UPDATE ON seal_state, seal_tiles, seal_ids TO evenkeel_app;
+        GRANT SELECT, INSERT ON checkpoints TO evenkeel_app;
+    END IF;
+END $$;
