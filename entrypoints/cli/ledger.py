@@ -5,13 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 
 from application.queries.asset_codes import shown_asset
 from application.queries.books import UnknownBook, entry_views
 from application.queries.moments import Moment, parse_moment, state_at
+from application.streams import book_stream
 from application.views.rows import BookRow, EntryRow
 from domain.ledger.book import Book
 from domain.money import ZERO, add, text
@@ -123,6 +125,52 @@ def entries(
         output.table(plain(entry.postings), ("account", "asset", "amount"), empty="no legs")
     if not found:
         output.say("there are no entries")
+
+
+@ledger.command()
+def export(
+    file_format: Annotated[
+        Literal["hledger", "beancount", "csv", "parquet"],
+        typer.Option("--format", help="A journal for hledger or beancount, or a table with a row a leg."),
+    ],
+    to: Annotated[
+        Path, typer.Option("--output", metavar="FILE", dir_okay=False, help="Replaced once it is whole.")
+    ],
+    at: options.At = None,
+    book: Annotated[str | None, typer.Option(metavar="ID", help="Only this book.")] = None,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Write all journal entries to one file for an accountant's own program. Names: docs/ledger.md.
+
+    Example: `evenkeel ledger export --format hledger --output books.journal && hledger -f books.journal check -s`
+    """
+    from entrypoints.ledger_export import export_books
+
+    output = Output(as_json=as_json)
+    with reading(database_url) as core, output.progress("exporting") as progress:
+        log = core.services.log
+        moment = parse_moment(at, log, clock=core.services.clock)
+        if book and not log.load(book_stream(book)).state.exists:
+            raise UnknownBook(book_id=book)
+        done = export_books(
+            log,
+            file_format=file_format,
+            output=to,
+            until=moment.position if moment else log.head(),
+            book_id=book,
+            progress=progress,
+        )
+    output.value(
+        {
+            "format": file_format,
+            "entries": done.entries,
+            "postings": done.postings,
+            "position": str(done.position),
+            "output": str(to),
+        }
+    )
+    output.say(f"{done.entries} entries with {done.postings} postings up to {done.position} in {to}")
 
 
 def _books(core: Core, moment: Moment | None, owner_id: str | None) -> list[Book]:

@@ -32,7 +32,7 @@ ADAPTERS = "No adapter imports another"
 CYCLES = "No cycles between sibling packages"
 EXCHANGES = "Only adapters.exchanges speaks ccxt"
 DATABASE = "Only adapters.persistence knows the event store library and SQL"
-CANDLES = "Only adapters.market_data reads and writes parquet"
+PARQUET = "Only adapters.market_data and adapters.accounting read and write parquet"
 WEB = "Only adapters.http knows litestar and the Swagger UI files"
 METRICS = "Only adapters.metrics knows prometheus_client"
 OBSERVABILITY = "Only adapters.observability knows structlog and sentry_sdk"
@@ -59,7 +59,8 @@ PLANTS = [
     ("adapters/exchanges/planted.py", "import psycopg", DATABASE),
     ("entrypoints/planted.py", "from sqlalchemy import create_engine", DATABASE),
     ("application/planted.py", "import eventsourcing.persistence", DATABASE),
-    ("adapters/http/planted.py", "import pyarrow", CANDLES),
+    ("adapters/http/planted.py", "import pyarrow", PARQUET),
+    ("adapters/accounting/names.py", "import pyarrow", PARQUET),  # parquet_table.py may
     ("entrypoints/planted.py", "import litestar", WEB),
     ("adapters/http/planted.py", "import prometheus_client", METRICS),
     ("adapters/http/planted.py", "import structlog", OBSERVABILITY),
