@@ -21,8 +21,8 @@ class TooExactForBeancount(DomainError, code="too_exact_for_beancount"):
 
     def __init__(self, *, position: str) -> None:
         super().__init__(
-            f"format: at {position} an amount or a balance has more than {DIGITS} digits, which beancount would "
-            "round; take hledger, csv or parquet"
+            f"format: at {position} an amount or a balance has more than {DIGITS} digits, which beancount "
+            "would round; take hledger, csv or parquet"
         )
         self.position = position
 

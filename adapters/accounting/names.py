@@ -1,7 +1,8 @@
 """Names that accountants' programs accept, for ours: no two of ours become one, and each leads back.
 
-A part of an account name is a capital letter or digit, then letters, digits and hyphens. A commodity is capital
-letters, digits and a few marks, begins with a letter, ends with a letter or digit, and is no reserved word.
+A part of an account name is a capital letter or digit, then letters, digits and hyphens. A commodity is
+capital letters, digits and a few marks, begins with a letter, ends with a letter or digit, and is no
+reserved word.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +21,7 @@ from entrypoints.cli import options
 from entrypoints.cli.app import group
 from entrypoints.cli.output import Output, plain
 from entrypoints.cli.session import Core, account_of, reading
+from entrypoints.ledger_export import Format, export_books
 from entrypoints.problems import CheckFailed
 
 ledger = group("The books: balances now and at any past moment, trial balance, journal entries.")
@@ -130,7 +131,7 @@ def entries(
 @ledger.command()
 def export(
     file_format: Annotated[
-        Literal["hledger", "beancount", "csv", "parquet"],
+        Format,
         typer.Option("--format", help="A journal for hledger or beancount, or a table with a row a leg."),
     ],
     to: Annotated[
@@ -143,10 +144,9 @@ def export(
 ) -> None:
     """Write all journal entries to one file for an accountant's own program. Names: docs/ledger.md.
 
-    Example: `evenkeel ledger export --format hledger --output books.journal && hledger -f books.journal check -s`
+    Example: `evenkeel ledger export --format hledger --output books.journal`, then
+    `hledger -f books.journal check --strict`
     """
-    from entrypoints.ledger_export import export_books
-
     output = Output(as_json=as_json)
     with reading(database_url) as core, output.progress("exporting") as progress:
         log = core.services.log
