@@ -11,10 +11,18 @@ from typing import Literal, Protocol, assert_never
 
 from application.ports.event_log import EventLog, Position
 from application.queries.journal import JournalEntry, journal
-from domain.errors import InvalidValue
+from domain.errors import DomainError, InvalidValue
 
 Format = Literal["hledger", "beancount", "csv", "parquet"]
 _TOLD_EVERY = 1_000
+
+
+class NotInThisFormat(DomainError, code="not_in_this_format"):
+    """The program would count with other amounts than the books have."""
+
+    def __init__(self, *, file_format: str, problem: str) -> None:
+        super().__init__(f"format: {problem}, which {file_format} would round; take another format")
+        self.file_format = file_format
 
 
 class EntryWriter(Protocol):
@@ -45,10 +53,12 @@ def export_books(
     book_id: str | None,
     progress: Callable[[int, int], None],
 ) -> ExportedBooks:
-    """Raises InvalidValue for a file that cannot be one, and what a format cannot express.
+    """Raises InvalidValue for a file that cannot be one, NotInThisFormat for amounts that it cannot hold.
 
     What was there under that name is replaced once the new file is whole and on the disk.
     """
+    from adapters.accounting.beancount import TooExactForBeancount  # not for the sake of --help
+
     if not output.parent.is_dir():
         raise InvalidValue("output", f"there is no directory {output.parent}")
     if output.exists() and not output.is_file():
@@ -66,6 +76,8 @@ def export_books(
         with partial.open("rb") as written:
             os.fsync(written.fileno())
         partial.replace(output)
+    except TooExactForBeancount as refusal:
+        raise NotInThisFormat(file_format=file_format, problem=str(refusal)) from refusal
     finally:
         partial.unlink(missing_ok=True)
     progress(until.id, until.id)

@@ -8,22 +8,19 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact
 
 from adapters.accounting.names import value_of
 from adapters.accounting.plain_text import TextJournal, details, fee
+from application.ports.event_log import Position
 from application.queries.journal import JournalEntry
-from domain.errors import DomainError
 from domain.money import ZERO, text
 
 DIGITS = 28
 _AS_IT_COUNTS = Context(prec=DIGITS, rounding=ROUND_HALF_EVEN, traps=[Inexact])
 
 
-class TooExactForBeancount(DomainError, code="too_exact_for_beancount"):
+class TooExactForBeancount(Exception):
     """Beancount counts with 28 digits and would round what it is given."""
 
-    def __init__(self, *, position: str) -> None:
-        super().__init__(
-            f"format: at {position} an amount or a balance has more than {DIGITS} digits, which beancount "
-            "would round; take hledger, csv or parquet"
-        )
+    def __init__(self, position: Position) -> None:
+        super().__init__(f"at {position} an amount or a balance has more than {DIGITS} digits")
         self.position = position
 
 
@@ -48,7 +45,7 @@ class BeancountJournal(TextJournal):
                 if account.tag:
                     lines.append(f'    {account.tag}: "{value_of(account.value)}"\n')
         except Inexact:
-            raise TooExactForBeancount(position=str(entry.position)) from None
+            raise TooExactForBeancount(entry.position) from None
         lines.append("\n")
         return "".join(lines)
 

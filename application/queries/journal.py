@@ -7,6 +7,7 @@ from datetime import datetime
 
 from application.ports.event_log import EventLog, Position
 from application.records import record
+from application.streams import book_stream
 from domain.ledger.events import BookOpened, EntryPosted
 from domain.ledger.postings import Posting
 from domain.money import Money
@@ -33,13 +34,16 @@ class JournalEntry:
 
 def journal(log: EventLog, *, until: Position, book_id: str | None = None) -> Iterator[JournalEntry]:
     """The entries up to a position, of every book or one. Streams: in memory are the books' names alone."""
+    only = book_stream(book_id) if book_id is not None else None
     opened: dict[str, BookOpened] = {}
     for recorded in log.read(until=until, names=NAMES):
+        if only is not None and recorded.stream != only:
+            continue
         event = recorded.event
         if isinstance(event, BookOpened):
-            if book_id is None or event.book_id == book_id:
-                opened[recorded.stream] = event
-        elif isinstance(event, EntryPosted) and (book := opened.get(recorded.stream)) is not None:
+            opened[recorded.stream] = event
+        elif isinstance(event, EntryPosted):
+            book = opened[recorded.stream]
             yield JournalEntry(
                 position=recorded.position,
                 recorded_at_utc=recorded.metadata.recorded_at_utc,

@@ -127,3 +127,13 @@ def test_what_is_no_file_is_never_replaced(cli: Cli, tmp_path: Path) -> None:
     ran = cli("ledger", "export", "--format", "csv", "--output", str(device))
     assert (ran.code, "is no file" in ran.err) == (2, True)
     assert device.is_symlink()
+
+
+def test_amounts_that_beancount_would_round_are_not_written_for_it(cli: Cli, tmp_path: Path) -> None:
+    cli("users", "create", "ann@example.org")
+    cli("paper", "open", "--balance", "12345678901.123456789012345678 USDT")
+    path = tmp_path / "books"
+    ran = cli("ledger", "export", "--format", "beancount", "--output", str(path), "--json")
+    assert (ran.code, ran.json["error"]["code"], path.exists()) == (1, "not_in_this_format", False)
+    assert "at 0-" in ran.json["error"]["message"]
+    assert cli("ledger", "export", "--format", "hledger", "--output", str(path)).code == 0

@@ -26,19 +26,20 @@ from domain.money import ZERO, add
 
 Balances = dict[tuple[str, str], Decimal]
 
+HLEDGER = shutil.which("hledger")
 needs_hledger = pytest.mark.skipif(
-    shutil.which("hledger") is None,
+    HLEDGER is None,
     reason="hledger is not installed (a package of that name on Debian, `brew install hledger` on a Mac)",
 )
 
 
 def hledger(path: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["hledger", "-f", str(path), *words],
+        [HLEDGER or "hledger", "-f", str(path), *words],
         capture_output=True,
         text=True,
         check=False,
-        env={"LC_ALL": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin"},
+        env={"LC_ALL": "C.UTF-8", "HOME": str(path.parent)},
     )
 
 

@@ -335,6 +335,7 @@ def csv_rows(path: Path) -> list[Row]:
 def parquet_rows(path: Path) -> list[Row]:
     table = pq.read_table(path)
     assert tuple(table.column_names) == Row._fields
+    assert table.schema.metadata[b"evenkeel.position"] == b"0-99"
     return [Row(**row) for row in table.to_pylist()]
 
 
