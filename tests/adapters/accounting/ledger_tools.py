@@ -29,7 +29,7 @@ Balances = dict[tuple[str, str], Decimal]
 HLEDGER = shutil.which("hledger")
 needs_hledger = pytest.mark.skipif(
     HLEDGER is None,
-    reason="hledger is not installed (a package of that name on Debian, `brew install hledger` on a Mac)",
+    reason="hledger is not installed; on Debian the package has that name",
 )
 
 
