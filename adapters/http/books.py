@@ -8,7 +8,7 @@ from litestar.params import FromPath
 
 from adapters.http.access import principal_of, signed_in
 from adapters.http.desk import AnyRequest, Desk
-from adapters.http.edge import At, Cursor, Limit, MinPosition, PageOf, parse_cursor
+from adapters.http.edge import At, Cursor, EffectiveAt, Limit, MinPosition, PageOf, parse_cursor
 from application.queries.books import (
     BookBalances,
     EntryView,
@@ -18,6 +18,7 @@ from application.queries.books import (
     owned_book,
     wallets_of,
 )
+from application.queries.moments import parse_time
 from application.views.rows import EntryRow
 
 
@@ -49,21 +50,25 @@ class BooksController(Controller):
 
     @get("/{book_id:str}/balances", guards=[signed_in], summary="Every ledger balance of a book")
     async def balances(
-        self, request: AnyRequest, book_id: FromPath[str], desk: NamedDependency[Desk], at: At = None
+        self,
+        request: AnyRequest,
+        book_id: FromPath[str],
+        desk: NamedDependency[Desk],
+        at: At = None,
+        effective_at: EffectiveAt = None,
     ) -> BookBalances:
-        moment = await desk.moment(at)
-        return await desk.read(
-            balances_of, desk.services.log, book_id, principal_of(request).account_id, moment
-        )
+        return await _balances(request, desk, book_id, at, effective_at)
 
     @get("/{book_id:str}/trial-balance", guards=[signed_in], summary="The same, and that it sums to zero")
     async def trial_balance(
-        self, request: AnyRequest, book_id: FromPath[str], desk: NamedDependency[Desk], at: At = None
+        self,
+        request: AnyRequest,
+        book_id: FromPath[str],
+        desk: NamedDependency[Desk],
+        at: At = None,
+        effective_at: EffectiveAt = None,
     ) -> BookBalances:
-        moment = await desk.moment(at)
-        return await desk.read(
-            balances_of, desk.services.log, book_id, principal_of(request).account_id, moment
-        )
+        return await _balances(request, desk, book_id, at, effective_at)
 
     @get("/{book_id:str}/entries", guards=[signed_in], summary="Journal entries, newest first")
     async def entries(
@@ -88,3 +93,12 @@ class BooksController(Controller):
             return PageOf(entry_views(services.views, page, book.purse), next_cursor)
 
         return await desk.read(look)
+
+
+async def _balances(
+    request: AnyRequest, desk: Desk, book_id: str, at: str | None, effective_at: str | None
+) -> BookBalances:
+    then = None if effective_at is None else parse_time(effective_at, "effective_at")
+    moment = await desk.moment(at)
+    owner_id = principal_of(request).account_id
+    return await desk.read(balances_of, desk.services.log, book_id, owner_id, moment, then)

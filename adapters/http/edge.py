@@ -96,6 +96,13 @@ At = Annotated[
         description="A past moment: an RFC 3339 time, or a log position such as 0-1234", required=False
     ),
 ]
+EffectiveAt = Annotated[
+    str | None,
+    QueryParameter(
+        description="Only what took effect by then, an RFC 3339 time; with `at`, of what was known then",
+        required=False,
+    ),
+]
 IdempotencyKey = Annotated[
     str | None,
     HeaderParameter(

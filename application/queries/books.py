@@ -13,11 +13,12 @@ from application.paper.accounts import UnknownPaperAccount
 from application.ports.event_log import EventLog
 from application.ports.read_models import Page, ReadModels
 from application.queries.asset_codes import shown_asset
-from application.queries.moments import Moment, state_at
-from application.streams import book_stream
+from application.queries.moments import Moment, events_until, state_at
+from application.streams import book_stream, empty_state
 from application.views.rows import BookRow, BotRow, EntryRow, PostingRow
 from domain.errors import DomainError
 from domain.ledger.book import PAPER, Book
+from domain.ledger.events import BookClosed, EntryPosted
 from domain.ledger.postings import AVAILABLE, BOT_PREFIX, DUE, HELD_PREFIX, OWNER_PREFIX
 from domain.money import ZERO, add, subtract, text
 
@@ -98,17 +99,44 @@ class PaperAccountView:
     version: int
 
 
-def owned_book(log: EventLog, book_id: str, owner_id: str, moment: Moment | None = None) -> Book:
+def book_at(log: EventLog, book_id: str, moment: Moment | None, effective_at: datetime | None = None) -> Book:
+    """A book as of either axis, or both: of what was recorded by a moment, what took effect by a time."""
+    stream = book_stream(book_id)
+    if effective_at is None:
+        book: Book = state_at(log, stream, moment)
+        return book
+    book = empty_state(stream)
+    for recorded in events_until(log, stream, moment):
+        match recorded.event:
+            case EntryPosted(effective_at_utc=then) | BookClosed(closed_at_utc=then) if then > effective_at:
+                continue
+        book = book.evolve(recorded.event)
+    return book
+
+
+def owned_book(
+    log: EventLog,
+    book_id: str,
+    owner_id: str,
+    moment: Moment | None = None,
+    effective_at: datetime | None = None,
+) -> Book:
     """The owner's book as it stood, or UnknownBook (also when it is somebody else's)."""
-    book: Book = state_at(log, book_stream(book_id), moment)
+    book = book_at(log, book_id, moment, effective_at)
     if book.owner_id != owner_id:
         raise UnknownBook(book_id=book_id)
     return book
 
 
-def balances_of(log: EventLog, book_id: str, owner_id: str, moment: Moment | None) -> BookBalances:
+def balances_of(
+    log: EventLog,
+    book_id: str,
+    owner_id: str,
+    moment: Moment | None,
+    effective_at: datetime | None = None,
+) -> BookBalances:
     """A book's balances with their sums: also its trial balance."""
-    book = owned_book(log, book_id, owner_id, moment)
+    book = owned_book(log, book_id, owner_id, moment, effective_at)
     sums: dict[str, Decimal] = {}
     for (_, asset), amount in book.balances.items():
         sums[asset] = add(sums.get(asset, ZERO), amount)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
@@ -10,8 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from application.queries.asset_codes import shown_asset
-from application.queries.books import UnknownBook, entry_views
-from application.queries.moments import Moment, parse_moment, state_at
+from application.queries.books import UnknownBook, book_at, entry_views
+from application.queries.moments import Moment, parse_moment, parse_time
+from application.views.balances import BOOK_STREAM
 from application.views.rows import BookRow, EntryRow
 from domain.ledger.book import Book
 from domain.money import ZERO, add, text
@@ -28,6 +30,7 @@ ledger = group("The books: balances now and at any past moment, trial balance, j
 def balances(
     user: options.User = None,
     at: options.At = None,
+    effective_at: options.EffectiveAt = None,
     database_url: options.DatabaseUrl = None,
     as_json: options.Json = False,
 ) -> None:
@@ -36,12 +39,14 @@ def balances(
     What is owed to an owner (owner:…) is a credit. Every user's books, or those of --user.
 
     Examples: `evenkeel ledger balances`, `evenkeel ledger balances --at 0-1234`,
-    `evenkeel ledger balances --at 2026-03-01T12:00:00Z --json`
+    `evenkeel ledger balances --at 2026-03-01T12:00:00Z --json`,
+    `evenkeel ledger balances --effective-at 2026-02-28T23:59:59Z`
     """
     output = Output(as_json=as_json)
+    then = _effective(effective_at)
     with reading(database_url) as core:
         moment = parse_moment(at, core.services.log, clock=core.services.clock)
-        books = _books(core, moment, account_of(core, user) if user else None)
+        books = _books(core, moment, account_of(core, user) if user else None, then)
     rows = [
         {
             "book": book.book_id,
@@ -52,7 +57,8 @@ def balances(
         for book in books
         for (account, asset), amount in sorted(book.balances.items())
     ]
-    output.value({"at": str(moment.position) if moment else None, "balances": rows})
+    as_of = {"at": str(moment.position) if moment else None, "effective_at": then}
+    output.value({**as_of, "balances": rows})
     for book_id, lines in groupby(rows, key=itemgetter("book")):
         output.say(book_id)
         output.table(list(lines), ("account", "asset", "amount"), empty="")
@@ -63,7 +69,10 @@ def balances(
 
 @ledger.command("trial-balance")
 def trial_balance(
-    at: options.At = None, database_url: options.DatabaseUrl = None, as_json: options.Json = False
+    at: options.At = None,
+    effective_at: options.EffectiveAt = None,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
 ) -> None:
     """Sum all accounts of all books per asset: each sum is zero, else exit code 1.
 
@@ -72,9 +81,10 @@ def trial_balance(
     Example: `evenkeel ledger trial-balance --at 0-1234`
     """
     output = Output(as_json=as_json)
+    then = _effective(effective_at)
     with reading(database_url) as core:
         moment = parse_moment(at, core.services.log, clock=core.services.clock)
-        books = _books(core, moment, None)
+        books = _books(core, moment, None, then)
     sums: dict[str, Decimal] = {}
     for book in books:
         for (_, asset), amount in book.balances.items():
@@ -125,10 +135,16 @@ def entries(
         output.say("there are no entries")
 
 
-def _books(core: Core, moment: Moment | None, owner_id: str | None) -> list[Book]:
+def _effective(raw: str | None) -> datetime | None:
+    return None if raw is None else parse_time(raw, "effective-at")
+
+
+def _books(
+    core: Core, moment: Moment | None, owner_id: str | None, effective_at: datetime | None
+) -> list[Book]:
     """Every book there was, as it stood."""
     log = core.services.log
     until = moment.position if moment else None
     opened = [recorded.stream for recorded in log.read(until=until, names=("ledger.book_opened",))]
-    books: list[Book] = [state_at(log, stream, moment) for stream in opened]
+    books = [book_at(log, stream.removeprefix(BOOK_STREAM), moment, effective_at) for stream in opened]
     return [book for book in books if owner_id is None or book.owner_id == owner_id]
