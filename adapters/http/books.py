@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
 from litestar import Controller, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, QueryParameter
 
 from adapters.http.access import principal_of, signed_in
 from adapters.http.desk import AnyRequest, Desk
-from adapters.http.edge import At, Cursor, EffectiveAt, Limit, MinPosition, PageOf, parse_cursor
+from adapters.http.edge import Account, At, Cursor, EffectiveAt, Limit, MinPosition, PageOf, parse_cursor
 from application.queries.books import (
     BookBalances,
     EntryView,
@@ -18,8 +24,43 @@ from application.queries.books import (
     owned_book,
     wallets_of,
 )
+from application.queries.entries import EntryFilter, entries_page, parse_account
 from application.queries.moments import parse_time
-from application.views.rows import EntryRow
+from application.queries.statements import RECORDED, Period, StatedEntry, StatementLine, statement_of
+from domain.errors import InvalidValue
+
+From = Annotated[str | None, QueryParameter(description="At or after: an RFC 3339 time", required=False)]
+Before = Annotated[str | None, QueryParameter(description="Before: an RFC 3339 time", required=False)]
+AssetOfLeg = Annotated[str | None, QueryParameter(description="With a leg in this asset", required=False)]
+KindOfEntry = Annotated[str | None, QueryParameter(description="deposit, fill, hold, …", required=False)]
+Reference = Annotated[
+    str | None, QueryParameter(description="The order or bot it belongs to", required=False)
+]
+BotOfEntry = Annotated[str | None, QueryParameter(description="With a leg of this bot's", required=False)]
+StatementCursor = Annotated[
+    str | None,
+    QueryParameter(
+        description="`next_cursor` of the page before: what came since is not in it", required=False
+    ),
+]
+_CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,9})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementPage:
+    """From <= time < to. The lines and fees are the whole period's on each page; the entries oldest first."""
+
+    book_id: str
+    purse: str
+    account: str | None
+    by: str
+    from_time: datetime
+    to_time: datetime
+    lines: Sequence[StatementLine]
+    venue_fees: Mapping[str, str]
+    adds_up: bool
+    items: Sequence[StatedEntry]
+    next_cursor: str | None
 
 
 class WalletsController(Controller):
@@ -76,21 +117,81 @@ class BooksController(Controller):
         request: AnyRequest,
         book_id: FromPath[str],
         desk: NamedDependency[Desk],
+        account: Account = None,
+        asset: AssetOfLeg = None,
+        kind: KindOfEntry = None,
+        reference: Reference = None,
+        bot: BotOfEntry = None,
+        effective_from: From = None,
+        effective_to: Before = None,
+        recorded_from: From = None,
+        recorded_to: Before = None,
         cursor: Cursor = None,
         limit: Limit = 50,
         min_position: MinPosition = None,
     ) -> PageOf[EntryView]:
+        wanted = EntryFilter.parse(
+            account=account,
+            asset=asset,
+            kind=kind,
+            reference=reference,
+            bot=bot,
+            effective_from=effective_from,
+            effective_to=effective_to,
+            recorded_from=recorded_from,
+            recorded_to=recorded_to,
+        )
         owner_id, services = principal_of(request).account_id, desk.services
         before = parse_cursor(cursor)
         await desk.fresh(min_position)
 
         def look() -> PageOf[EntryView]:
             book = owned_book(services.log, book_id, owner_id)
-            page = services.views.page(
-                EntryRow, equal={"book_id": book_id, "owner_id": owner_id}, before=before, limit=limit
+            page = entries_page(
+                services.views, wanted, book_id=book_id, owner_id=owner_id, before=before, limit=limit
             )
             next_cursor = str(page.next_cursor) if page.next_cursor else None
             return PageOf(entry_views(services.views, page, book.purse), next_cursor)
+
+        return await desk.read(look)
+
+    @get("/{book_id:str}/statement", guards=[signed_in], summary="A period: balances, entries, fees")
+    async def statement(
+        self,
+        request: AnyRequest,
+        book_id: FromPath[str],
+        desk: NamedDependency[Desk],
+        from_time: Annotated[str, QueryParameter(name="from", description="Its first moment, RFC 3339")],
+        to_time: Annotated[str, QueryParameter(name="to", description="The moment after its last")],
+        by: Annotated[str, QueryParameter(description="recorded or effective")] = RECORDED,
+        account: Account = None,
+        cursor: StatementCursor = None,
+        limit: Limit = 50,
+    ) -> StatementPage:
+        period = Period(parse_time(from_time, "from"), parse_time(to_time, "to"), by)
+        of_account = None if account is None else parse_account(account)
+        version, offset = _statement_cursor(cursor)
+        owner_id = principal_of(request).account_id
+
+        def look() -> StatementPage:
+            statement = statement_of(
+                desk.services.log, book_id, period, owner_id=owner_id, account=of_account, version=version
+            )
+            items = list(statement.entries(offset, limit + 1))
+            more = f"{statement.version}-{offset + limit}" if len(items) > limit else None
+            return StatementPage(
+                book_id=book_id,
+                purse=statement.purse,
+                account=account,
+                by=by,
+                from_time=period.start,
+                to_time=period.end,
+                lines=statement.lines,
+                venue_fees=statement.venue_fees,
+                adds_up=statement.adds_up,
+                items=items[:limit],
+                next_cursor=more,
+            )
 
         return await desk.read(look)
 
@@ -102,3 +203,13 @@ async def _balances(
     moment = await desk.moment(at)
     owner_id = principal_of(request).account_id
     return await desk.read(balances_of, desk.services.log, book_id, owner_id, moment, then)
+
+
+def _statement_cursor(raw: str | None) -> tuple[int | None, int]:
+    """The version of the book that the first page was of, and how many entries were shown."""
+    if raw is None:
+        return None, 0
+    found = _CURSOR.fullmatch(raw)
+    if found is None:
+        raise InvalidValue("cursor", f"{raw!r} is no `next_cursor` of a statement")
+    return int(found[1]), int(found[2])

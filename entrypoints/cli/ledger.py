@@ -12,9 +12,11 @@ import typer
 
 from application.queries.asset_codes import shown_asset
 from application.queries.books import UnknownBook, book_at, entry_views
+from application.queries.entries import EntryFilter, entries_page, parse_account
 from application.queries.moments import Moment, parse_moment, parse_time
+from application.queries.statements import EFFECTIVE, RECORDED, Period, statement_of
 from application.views.balances import BOOK_STREAM
-from application.views.rows import BookRow, EntryRow
+from application.views.rows import BookRow
 from domain.ledger.book import Book
 from domain.money import ZERO, add, text
 from entrypoints.cli import options
@@ -24,6 +26,14 @@ from entrypoints.cli.session import Core, account_of, reading
 from entrypoints.problems import CheckFailed
 
 ledger = group("The books: balances now and at any past moment, trial balance, journal entries.")
+
+Account = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only with a leg on this account, such as owner:available.")
+]
+
+
+def _time(words: str) -> Any:
+    return typer.Option(metavar="TIME", help=words)
 
 
 @ledger.command()
@@ -104,23 +114,43 @@ def trial_balance(
 def entries(
     book: Annotated[str | None, typer.Option(metavar="ID", help="Only this book.")] = None,
     user: options.User = None,
+    account: Account = None,
+    asset: Annotated[str | None, typer.Option(help="Only with a leg in this asset.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only of this kind: fill, hold, reversal, …")] = None,
+    reference: Annotated[str | None, typer.Option(metavar="ID", help="Only of this order or bot.")] = None,
+    bot: Annotated[str | None, typer.Option(metavar="ID", help="Only with a leg of this bot's.")] = None,
+    effective_from: Annotated[str | None, _time("In effect then or later.")] = None,
+    effective_to: Annotated[str | None, _time("In effect before then.")] = None,
+    recorded_from: Annotated[str | None, _time("Recorded then or later.")] = None,
+    recorded_to: Annotated[str | None, _time("Recorded before then.")] = None,
     limit: options.Limit = 20,
     database_url: options.DatabaseUrl = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show journal entries with all their legs, newest first.
+    """Show journal entries with all their legs, newest first; with several filters, those that pass all.
 
-    Example: `evenkeel ledger entries -n 5`
+    Examples: `evenkeel ledger entries -n 5`, `evenkeel ledger entries --kind fill --asset BTC`,
+    `evenkeel ledger entries --account owner:available --recorded-from 2026-03-01T00:00:00Z`
     """
     output = Output(as_json=as_json)
+    wanted = EntryFilter.parse(
+        separator="-",
+        account=account,
+        asset=asset,
+        kind=kind,
+        reference=reference,
+        bot=bot,
+        effective_from=effective_from,
+        effective_to=effective_to,
+        recorded_from=recorded_from,
+        recorded_to=recorded_to,
+    )
     with reading(database_url) as core:
         views = core.services.views
         if book and views.get(BookRow, book) is None:
             raise UnknownBook(book_id=book)
-        equal: dict[str, Any] = {"book_id": book} if book else {}
-        if user:
-            equal["owner_id"] = account_of(core, user)
-        page = views.page(EntryRow, equal=equal, limit=limit)
+        owner_id = account_of(core, user) if user else None
+        page = entries_page(views, wanted, book_id=book, owner_id=owner_id, limit=limit)
         found = []
         for row in page.rows:
             owner = views.get(BookRow, row.book_id)
@@ -133,6 +163,47 @@ def entries(
         output.table(plain(entry.postings), ("account", "asset", "amount"), empty="no legs")
     if not found:
         output.say("there are no entries")
+
+
+@ledger.command()
+def statement(
+    book: Annotated[str, typer.Option(metavar="ID", help="Whose: a paper account's id is its book's.")],
+    from_time: Annotated[str, typer.Option("--from", metavar="TIME", help="Its first moment.")],
+    to_time: Annotated[str, typer.Option("--to", metavar="TIME", help="The moment after its last.")],
+    account: Account = None,
+    by: Annotated[str, typer.Option(help="Which time counts: recorded or effective.")] = RECORDED,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show what stood on a book's accounts, every entry of a period with running balances, and what stands.
+
+    It ends with exit code 1 where opening balance and movements do not come to the closing balance.
+
+    Example: `evenkeel ledger statement --book ID --from 2026-03-01T00:00:00Z --to 2026-04-01T00:00:00Z`
+    """
+    output = Output(as_json=as_json)
+    period = Period(parse_time(from_time, "from"), parse_time(to_time, "to"), by)
+    of_account = None if account is None else parse_account(account)
+    with reading(database_url) as core:
+        made = statement_of(core.services.log, book, period, account=of_account)
+        facts = {"book_id": made.book_id, "purse": made.purse, "account": account, "by": by}
+        totals = {"lines": made.lines, "venue_fees": made.venue_fees, "adds_up": made.adds_up}
+        output.values(
+            {**facts, "from_time": period.start, "to_time": period.end, **totals}, "entries", made.entries()
+        )
+        if not as_json:
+            for entry in made.entries():
+                when = entry.effective_at if by == EFFECTIVE else entry.recorded_at
+                output.say(f"{entry.position}  {when:%Y-%m-%d %H:%M:%S}  {entry.kind}  {entry.reference}")
+                output.table(plain(entry.legs), ("account", "asset", "amount", "balance"), empty="no legs")
+            output.say()
+    columns = ("account", "asset", "opening", "movement", "closing")
+    output.table(plain(made.lines), columns, empty="nothing stood there and nothing moved")
+    for asset, fee in made.venue_fees.items():
+        output.say(f"venue fees: {fee} {asset}")
+    if not made.adds_up:
+        output.say("opening and movements DO NOT come to the closing balance")
+        raise CheckFailed
 
 
 def _effective(raw: str | None) -> datetime | None:

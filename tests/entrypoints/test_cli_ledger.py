@@ -24,3 +24,46 @@ def test_balances_as_of_when_entries_took_effect(cli: Cli) -> None:
     assert trial == {"books": 1, "balanced": True, "trial_balance": {"USDT.PAPER": "0"}}
     refused = cli("ledger", "balances", "--effective-at", "0-1")
     assert (refused.code, "effective-at: '0-1' is no time" in refused.err) == (2, True)
+
+
+EVER = ("--from", "2020-01-01T00:00:00Z", "--to", "2999-01-01T00:00:00Z")
+
+
+def test_a_statement_for_people_and_for_machines(cli: Cli) -> None:
+    cli("users", "create", "ann@example.org")
+    book = cli("paper", "open", "--balance", "100 USDT", "--json").json["paper_account_id"]
+    cli("paper", "fund", "50 USDT")
+
+    made = cli("ledger", "statement", "--book", book, *EVER, "--json").json
+    assert (made["adds_up"], made["venue_fees"], len(made["entries"])) == (True, {}, 2)
+    assert [entry["legs"][1]["balance"] for entry in made["entries"]] == ["-100", "-150"]
+    of_one = ("--account", "owner:available", "--by", "effective")
+    (line,) = cli("ledger", "statement", "--book", book, *EVER, *of_one, "--json").json["lines"]
+    assert (line["opening"], line["movement"], line["closing"]) == ("0", "-150", "-150")
+    shown = cli("ledger", "statement", "--book", book, *EVER).out
+    assert "paper_funding" in shown
+    assert shown.splitlines()[-1].split() == ["owner:available", "USDT.PAPER", "0", "-150", "-150"]
+    nothing = cli("ledger", "statement", "--book", book, "--from", EVER[1], "--to", EVER[1])
+    assert (nothing.code, "nothing stood there" in nothing.out) == (0, True)
+    none = cli("ledger", "statement", "--book", book, "--from", EVER[1], "--to", EVER[1], "--json")
+    assert none.json["entries"] == []
+
+
+def test_entries_by_filter(cli: Cli) -> None:
+    cli("users", "create", "ann@example.org")
+    cli("paper", "open", "--balance", "100 USDT", "--balance", "2 BTC")
+    bot = cli("bots", "create", "BTC/USDT", "--allocation", "40 USDT", "--json").json["bot_id"]
+    cli("bots", "start", bot)
+
+    def kinds(*words: str) -> list[str]:
+        return [entry["kind"] for entry in cli("ledger", "entries", *words, "--json").json]
+
+    assert kinds() == ["allocation", "paper_funding", "paper_funding"]
+    assert kinds("--bot", bot) == kinds("--reference", bot) == ["allocation"]
+    assert kinds("--asset", "BTC.PAPER") == ["paper_funding"]
+    assert kinds("--kind", "fill") == []
+    assert kinds("--account", "owner:available", "--kind", "allocation") == ["allocation"]
+    assert kinds("--recorded-to", "2020-01-01T00:00:00Z") == []
+    assert len(kinds("--effective-from", "2020-01-01T00:00:00Z")) == 3
+    refused = cli("ledger", "entries", "--effective-from", "soon")
+    assert (refused.code, "effective-from: 'soon' is no time" in refused.err) == (2, True)

@@ -12,9 +12,11 @@ from application.streams import book_stream
 from application.work import Work
 from tests.adapters.http.stack import START, Person, Stack
 from tests.adapters.http.test_problems import is_problem
+from tests.adapters.http.trading import trade
 from tests.builders import Decide, usdt
 
 NOBODYS = "book-of-nobody"
+HOUR = int(START.timestamp()) // 3600
 
 
 def deposit(stack: Stack, book_id: str, amount: str, entry_id: str, effective_at: datetime) -> str:
@@ -68,4 +70,155 @@ async def test_the_other_axis_is_a_time_and_on_ones_own_books(alice: Person, bob
         assert refused.json()["data"]["field"] == "effective_at"
     for foreign in (book, NOBODYS):
         answer = await bob.get(f"/v1/books/{foreign}/{what}?effective_at=2026-03-01T12:00:00Z")
+        assert is_problem(answer, 404, "unknown_book")
+
+
+# -- Statements ----------------------------------------------------------------------------------------------
+
+PERIOD = "from=2026-03-01T11:00:00Z&to=2026-03-01T13:00:00Z"
+
+
+async def test_a_statement_has_openings_entries_fees_and_closings(stack: Stack, alice: Person) -> None:
+    account = await alice.paper_account("1000 USDT", base_scale="8", quote_scale="8")
+    stack.clock.move_to(START + timedelta(minutes=10))
+    bot = await alice.bot(paper_account_id=account, allocation="500")
+    await alice.post(f"/v1/bots/{bot}/starts")
+    trade(stack, bot, "buy", HOUR, "100")
+
+    answer = (
+        await alice.get(
+            f"/v1/books/{account}/statement?from=2026-03-01T12:05:00Z&to=2026-03-01T12:15:00Z&by=recorded"
+        )
+    ).json()
+
+    lines = {(line["account"], line["asset"]): line for line in answer["lines"]}
+    assert lines["owner:available", "USDT.PAPER"] | {"account": "", "asset": ""} == {
+        "account": "",
+        "asset": "",
+        "opening": "-1000",
+        "movement": "500",
+        "closing": "-500",
+    }
+    assert [item["kind"] for item in answer["items"]] == ["allocation", "hold", "fill", "release"]
+    assert (answer["adds_up"], answer["next_cursor"]) == (True, None)
+    (fee,) = [item["venue_fee"] for item in answer["items"] if item["kind"] == "fill"]
+    assert answer["venue_fees"] == {"USDT.PAPER": fee}
+    allocated = answer["items"][0]["legs"]
+    assert [(leg["account"], leg["amount"], leg["balance"]) for leg in allocated] == [
+        ("owner:available", "500", "-500"),
+        (f"owner:bot:{bot}", "-500", "-500"),
+    ]
+    of_one = f"{PERIOD}&account=owner:available"
+    one = (await alice.get(f"/v1/books/{account}/statement?{of_one}")).json()
+    assert {line["account"] for line in one["lines"]} == {"owner:available"}
+    assert [item["kind"] for item in one["items"]] == ["paper_funding", "allocation"]
+    assert one["venue_fees"] == {}
+    unknown = (await alice.get(f"/v1/books/{account}/statement?{PERIOD}&account=owner:bot:nope")).json()
+    assert (unknown["lines"], unknown["items"]) == ([], [])
+
+
+async def test_the_pages_of_a_statement_are_of_one_moment(stack: Stack, alice: Person) -> None:
+    """What is recorded while somebody turns the pages is in the next statement, not in this one."""
+    book = await alice.paper_account("100 USDT")
+    for number in range(4):
+        deposit(stack, book, "1", f"d-{number}", START - timedelta(minutes=number))
+
+    path = f"/v1/books/{book}/statement?{PERIOD}&by=effective&limit=2"
+    first = (await alice.get(path)).json()
+    deposit(stack, book, "7", "late", START - timedelta(minutes=30))
+    second = (await alice.get(f"{path}&cursor={first['next_cursor']}")).json()
+    third = (await alice.get(f"{path}&cursor={second['next_cursor']}")).json()
+
+    items = [*first["items"], *second["items"], *third["items"]]
+    assert [item["entry_id"] for item in items] == ["d-3", "d-2", "d-1", "opening:USDT", "d-0"]
+    assert [item["legs"][1]["balance"] for item in items] == ["-1", "-2", "-3", "-103", "-104"]
+    assert third["next_cursor"] is None
+    assert first["lines"] == second["lines"] == third["lines"]
+    assert (await alice.get(path)).json()["items"][0]["entry_id"] == "late"
+
+
+async def test_a_statement_is_refused_in_words(alice: Person, bob: Person) -> None:
+    book = await alice.paper_account("100 USDT")
+    for query, field in (
+        ("from=x&to=2026-03-01T13:00:00Z", "from"),
+        ("from=2026-03-01T13:00:00Z&to=0-1", "to"),
+        ("from=2026-03-01T13:00:00Z&to=2026-03-01T12:00:00Z", "to"),
+        (f"{PERIOD}&by=position", "by"),
+        (f"{PERIOD}&cursor=5", "cursor"),
+        (f"{PERIOD}&account=Owner", "account"),
+    ):
+        refused = await alice.get(f"/v1/books/{book}/statement?{query}")
+        assert is_problem(refused, 422, "invalid_value"), query
+        assert refused.json()["data"]["field"] == field
+    missing = await alice.get(f"/v1/books/{book}/statement?to=2026-03-01T13:00:00Z")
+    assert is_problem(missing, 422, "invalid_fields")
+    for foreign in (book, NOBODYS):
+        answer = await bob.get(f"/v1/books/{foreign}/statement?{PERIOD}")
+        assert is_problem(answer, 404, "unknown_book")
+
+
+# -- Entries by filter ---------------------------------------------------------------------------------------
+
+
+async def test_entries_by_what_they_are_touch_and_belong_to(stack: Stack, alice: Person) -> None:
+    account = await alice.paper_account("1000 USDT", base_scale="8", quote_scale="8")
+    bot = await alice.bot(paper_account_id=account, allocation="500")
+    await alice.post(f"/v1/bots/{bot}/starts")
+    stack.clock.move_to(START + timedelta(minutes=10))
+    order = trade(stack, bot, "buy", HOUR, "100")
+    deposit(stack, account, "7", "late", START - timedelta(hours=1))
+
+    for query, kinds in (
+        ("", ["deposit", "release", "fill", "hold", "allocation", "paper_funding"]),
+        ("kind=fill", ["fill"]),
+        ("asset=BTC", ["fill"]),
+        ("asset=BTC.PAPER&account=owner:available", []),  # one leg has both
+        ("account=owner:available", ["deposit", "allocation", "paper_funding"]),
+        (f"reference={order}", ["release", "fill", "hold"]),
+        (f"bot={bot}", ["release", "fill", "hold", "allocation"]),
+        (f"bot={bot}&account=owner:available", ["allocation"]),
+        ("recorded_from=2026-03-01T12:10:00Z", ["deposit", "release", "fill", "hold"]),
+        ("recorded_to=2026-03-01T12:10:00Z", ["allocation", "paper_funding"]),
+        ("effective_to=2026-03-01T12:00:00Z", ["deposit"]),
+        ("effective_from=2026-03-01T11:00:00Z&effective_to=2026-03-01T11:00:01Z", ["deposit"]),
+        ("kind=unheard_of", []),
+        ("account=owner:bot:nobody", []),
+        ("reference=nothing", []),
+        ("asset=NONE", []),
+        ("bot=nobody", []),
+    ):
+        found = (await alice.get(f"/v1/books/{account}/entries?{query}")).json()
+        assert [item["kind"] for item in found["items"]] == kinds, query
+    first = (await alice.get(f"/v1/books/{account}/entries?bot={bot}&limit=3")).json()
+    rest = (await alice.get(f"/v1/books/{account}/entries?bot={bot}&cursor={first['next_cursor']}")).json()
+    assert [item["kind"] for item in rest["items"]] == ["allocation"]
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("account", "Owner:available"),
+        ("account", "owner:"),
+        ("account", "owner:a%20b"),
+        ("asset", "usdt"),
+        ("kind", "a%20fill"),
+        ("reference", ""),
+        ("bot", "%F0%9F%A4%96"),
+        ("effective_from", "yesterday"),
+        ("effective_to", "0-1"),
+        ("recorded_from", "2026-03-01"),
+        ("recorded_to", "2026-03-01T12:00:00"),
+    ],
+)
+async def test_what_cannot_be_a_filter_is_refused(alice: Person, field: str, wrong: str) -> None:
+    book = await alice.paper_account("100 USDT")
+    refused = await alice.get(f"/v1/books/{book}/entries?{field}={wrong}")
+    assert is_problem(refused, 422, "invalid_value")
+    assert refused.json()["data"]["field"] == field
+
+
+async def test_no_filter_leads_to_somebody_elses_entries(alice: Person, bob: Person) -> None:
+    book = await alice.paper_account("100 USDT")
+    for foreign in (book, NOBODYS):
+        answer = await bob.get(f"/v1/books/{foreign}/entries?account=owner:available")
         assert is_problem(answer, 404, "unknown_book")
