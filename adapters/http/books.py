@@ -6,18 +6,34 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import Controller, get
+from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
+from pydantic import Field
 
-from adapters.http.access import principal_of, signed_in
-from adapters.http.desk import AnyRequest, Desk
-from adapters.http.edge import Account, At, Cursor, EffectiveAt, Limit, MinPosition, PageOf, parse_cursor
+from adapters.http.access import principal_of, roles, security_log, signed_in
+from adapters.http.desk import AnyRequest, Desk, answer
+from adapters.http.edge import (
+    Account,
+    At,
+    Cursor,
+    Edge,
+    EffectiveAt,
+    IdempotencyKey,
+    Limit,
+    MinPosition,
+    PageOf,
+    Reason,
+    parse_cursor,
+)
+from application.ledger.reverse_entry import ReverseEntry, posted_entry
+from application.queries.asset_codes import shown_entries
 from application.queries.books import (
     BookBalances,
     EntryView,
+    PostingView,
     WalletView,
     balances_of,
     entry_views,
@@ -27,7 +43,9 @@ from application.queries.books import (
 from application.queries.entries import EntryFilter, entries_page, parse_account
 from application.queries.moments import parse_time
 from application.queries.statements import RECORDED, Period, StatedEntry, StatementLine, statement_of
+from domain.accounts.account import ADMIN, OPERATOR
 from domain.errors import InvalidValue
+from domain.ledger.book import REVERSAL
 
 From = Annotated[str | None, QueryParameter(description="At or after: an RFC 3339 time", required=False)]
 Before = Annotated[str | None, QueryParameter(description="Before: an RFC 3339 time", required=False)]
@@ -61,6 +79,31 @@ class StatementPage:
     adds_up: bool
     items: Sequence[StatedEntry]
     next_cursor: str | None
+
+
+class NewReversal(Edge):
+    """Which entry, by its id or by its log position, and why."""
+
+    entry: Annotated[str, Field(min_length=1, max_length=250, examples=["0-1234"])]
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostedView:
+    entry_id: str
+    kind: str
+    reference: str
+    postings: Sequence[PostingView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reversed:
+    """The reversal; after it, of a fill whose order has ended, the release of what went back on hold."""
+
+    book_id: str
+    reverses: str
+    reason: str
+    entries: Sequence[PostedView]
 
 
 class WalletsController(Controller):
@@ -151,9 +194,32 @@ class BooksController(Controller):
                 services.views, wanted, book_id=book_id, owner_id=owner_id, before=before, limit=limit
             )
             next_cursor = str(page.next_cursor) if page.next_cursor else None
-            return PageOf(entry_views(services.views, page, book.purse), next_cursor)
+            return PageOf(entry_views(services.log, services.views, page.rows, book.purse), next_cursor)
 
         return await desk.read(look)
+
+    @post(
+        "/{book_id:str}/reversals",
+        guards=[roles(OPERATOR, ADMIN)],
+        summary="Take a journal entry back, once, by a new one",
+        refuses=["unknown_entry", "entry_not_reversible", "insufficient_funds", "fact_already_recorded"],
+    )
+    async def reverse(
+        self,
+        request: AnyRequest,
+        book_id: FromPath[str],
+        data: JSONBody[NewReversal],
+        desk: NamedDependency[Desk],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response[Reversed]:
+        caller = desk.caller(request, data, idempotency_key)
+        entry = await desk.read(posted_entry, desk.services.log, book_id, data.entry)
+        outcome = await desk.submit(ReverseEntry(book_id, entry, data.reason, caller.actor), caller)
+        security_log.warning(
+            "entry reversed" if outcome.refusal is None else "entry not reversed",
+            extra={"account_id": caller.actor, "book_id": book_id, "entry_id": entry.entry_id},
+        )
+        return answer(outcome, caller, status=201, body=_reversed, headers=_reversals_of)
 
     @get("/{book_id:str}/statement", guards=[signed_in], summary="A period: balances, entries, fees")
     async def statement(
@@ -194,6 +260,20 @@ class BooksController(Controller):
             )
 
         return await desk.read(look)
+
+
+def _reversed(result: Mapping[str, Any]) -> Reversed:
+    entries = [
+        PostedView(**{**entry, "postings": [PostingView(**leg) for leg in entry["postings"]]})
+        for entry in shown_entries(result)["entries"]
+    ]
+    return Reversed(
+        book_id=result["book_id"], reverses=result["reverses"], reason=result["reason"], entries=entries
+    )
+
+
+def _reversals_of(result: Mapping[str, Any]) -> dict[str, str]:
+    return {"Location": f"/v1/books/{result['book_id']}/entries?kind={REVERSAL}"}
 
 
 async def _balances(

@@ -11,6 +11,7 @@ from itertools import islice
 from application.ports.event_log import EventLog, RecordedEvent
 from application.queries.asset_codes import shown_asset
 from application.queries.books import UnknownBook
+from application.queries.entries import book_events
 from application.streams import book_stream, empty_state
 from domain.errors import InvalidValue
 from domain.ledger.book import Book
@@ -19,7 +20,6 @@ from domain.ledger.postings import added
 from domain.money import ZERO, add, text
 
 RECORDED, EFFECTIVE = "recorded", "effective"
-_PAGE = 5_000
 
 Standing = Mapping[tuple[str, str], Decimal]
 
@@ -74,6 +74,8 @@ class StatedEntry:
     reference: str
     venue_fee: str
     venue_fee_asset: str
+    reverses: str  # of a reversal: the id of the entry that it takes back
+    reason: str
     effective_at: datetime
     recorded_at: datetime
     legs: Sequence[StatedLeg]
@@ -123,6 +125,8 @@ class Statement:
                 reference=entry.reference,
                 venue_fee=text(fee.amount) if fee else "0",
                 venue_fee_asset=shown_asset(fee.asset, self.purse) if fee else "",
+                reverses=entry.reverses,
+                reason=entry.reason,
                 effective_at=entry.effective_at_utc,
                 recorded_at=recorded.metadata.recorded_at_utc,
                 legs=legs,
@@ -146,7 +150,7 @@ def statement_of(
     opening: dict[tuple[str, str], Decimal] = {}
     within: list[RecordedEvent] = []
     at_version = 0
-    for recorded in _events(log, book_id, version):
+    for recorded in book_events(log, book_id, version):
         at_version = recorded.version
         if not isinstance(recorded.event, EntryPosted):
             book = book.evolve(recorded.event)
@@ -197,17 +201,6 @@ def statement_of(
         _opening=opening,
         _moves=within,
     )
-
-
-def _events(log: EventLog, book_id: str, version: int | None) -> Iterator[RecordedEvent]:
-    """The book's events up to a version, a page of them at a time."""
-    after = 0
-    while page := log.stream(book_stream(book_id), after_version=after, limit=_PAGE):
-        for recorded in page:
-            if version is not None and recorded.version > version:
-                return
-            yield recorded
-        after = page[-1].version
 
 
 def _touches(entry: EntryPosted, account: str | None) -> bool:

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from application.queries.asset_codes import shown_asset
+from application.ledger.reverse_entry import ReverseEntry, posted_entry, preview
+from application.queries.asset_codes import shown_asset, shown_entries
 from application.queries.books import UnknownBook, book_at, entry_views
 from application.queries.entries import EntryFilter, entries_page, parse_account
 from application.queries.moments import Moment, parse_moment, parse_time
@@ -22,7 +23,7 @@ from domain.money import ZERO, add, text
 from entrypoints.cli import options
 from entrypoints.cli.app import group
 from entrypoints.cli.output import Output, plain
-from entrypoints.cli.session import Core, account_of, reading
+from entrypoints.cli.session import Core, account_of, reading, writing
 from entrypoints.problems import CheckFailed
 
 ledger = group("The books: balances now and at any past moment, trial balance, journal entries.")
@@ -154,7 +155,7 @@ def entries(
         found = []
         for row in page.rows:
             owner = views.get(BookRow, row.book_id)
-            found += entry_views(views, type(page)([row], None), owner.purse if owner else "")
+            found += entry_views(core.services.log, views, [row], owner.purse if owner else "")
     output.value(found)
     for entry in found:
         output.say(
@@ -163,6 +164,39 @@ def entries(
         output.table(plain(entry.postings), ("account", "asset", "amount"), empty="no legs")
     if not found:
         output.say("there are no entries")
+
+
+@ledger.command()
+def reverse(
+    entry: Annotated[str, typer.Argument(metavar="ENTRY", help="Its id, or its log position (0-1234).")],
+    book: Annotated[str, typer.Option(metavar="ID", help="The book that it stands in.")],
+    reason: Annotated[str, typer.Option(help="Why; its owner and auditors will read it.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be posted, and post nothing.")
+    ] = False,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Take a journal entry back, once: a new entry with its legs the other way round and a link to it.
+
+    Refused where an account of its owner's would be overdrawn. Holds follow their orders.
+
+    Example: `evenkeel ledger reverse 0-1234 --book ID --reason "booked twice" --dry-run`
+    """
+    output = Output(as_json=as_json)
+    if dry_run:
+        with reading(database_url) as core:
+            services = core.services
+            command = ReverseEntry(book, posted_entry(services.log, book, entry), reason)
+            answer = shown_entries(preview(services.log, services.clock, command))
+    else:
+        arguments = {"book_id": book, "entry": entry, "reason": reason}
+        answer = writing("ledger.reverse", arguments, database_url, output)
+    output.value({**answer, "dry_run": dry_run})
+    for made in answer["entries"]:
+        output.say(f"{made['kind']}  {made['entry_id']}")
+        output.table(made["postings"], ("account", "asset", "amount"), empty="no legs")
+    output.say("nothing was posted: this was a dry run" if dry_run else f"{answer['reverses']} is taken back")
 
 
 @ledger.command()

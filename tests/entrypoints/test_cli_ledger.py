@@ -67,3 +67,29 @@ def test_entries_by_filter(cli: Cli) -> None:
     assert len(kinds("--effective-from", "2020-01-01T00:00:00Z")) == 3
     refused = cli("ledger", "entries", "--effective-from", "soon")
     assert (refused.code, "effective-from: 'soon' is no time" in refused.err) == (2, True)
+
+
+def test_an_entry_is_taken_back_after_a_dry_run(cli: Cli) -> None:
+    cli("users", "create", "ann@example.org")
+    book = cli("paper", "open", "--balance", "100 USDT", "--json").json["paper_account_id"]
+    entry = cli("paper", "fund", "50 USDT", "--json").json["deposit_id"]
+    words = ("ledger", "reverse", entry, "--book", book, "--reason", "booked twice")
+    head = cli("log", "tail", "-n", "1", "--json").json[-1]["position"]
+
+    dry = cli(*words, "--dry-run", "--json").json
+    assert cli("log", "tail", "-n", "1", "--json").json[-1]["position"] == head
+    assert "nothing was posted" in cli(*words, "--dry-run").out
+    made = cli(*words, "--json").json
+    assert made.pop("position") == cli("log", "tail", "-n", "1", "--json").json[-1]["position"]
+    assert (dry.pop("dry_run"), made.pop("dry_run"), made == dry) == (True, False, True)
+    (told,) = made["entries"]
+    assert told["postings"][1] == {"account": "owner:available", "asset": "USDT.PAPER", "amount": "50"}
+    for again in (words, (*words, "--dry-run")):
+        refused = cli(*again, "--json")
+        assert (refused.code, refused.json["error"]["code"]) == (1, "fact_already_recorded")
+    (seen,) = cli("ledger", "entries", "--kind", "reversal", "--json").json
+    assert (seen["reverses"], seen["reason"]) == (entry, "booked twice")
+    assert cli("ledger", "trial-balance", "--json").json["balanced"] is True
+    assert cli("projections", "rebuild", "--json").json["identical"] is True
+    assert cli("ledger", "reverse", entry, "--book", book, "--reason", " ").code == 2
+    assert cli("ledger", "reverse", "0-1", "--book", book, "--reason", "x").code == 1

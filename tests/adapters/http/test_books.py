@@ -10,7 +10,7 @@ import pytest
 from application.ports.commands import Result
 from application.streams import book_stream
 from application.work import Work
-from tests.adapters.http.stack import START, Person, Stack
+from tests.adapters.http.stack import START, Person, Stack, new_key
 from tests.adapters.http.test_problems import is_problem
 from tests.adapters.http.trading import trade
 from tests.builders import Decide, usdt
@@ -222,3 +222,64 @@ async def test_no_filter_leads_to_somebody_elses_entries(alice: Person, bob: Per
     for foreign in (book, NOBODYS):
         answer = await bob.get(f"/v1/books/{foreign}/entries?account=owner:available")
         assert is_problem(answer, 404, "unknown_book")
+
+
+# -- Corrections ---------------------------------------------------------------------------------------------
+
+
+async def test_an_operator_takes_an_entry_back_once(stack: Stack, alice: Person, operator: Person) -> None:
+    book = await alice.paper_account("100 USDT")
+    position = deposit(stack, book, "7", "d-1", START)
+    path, body, key = f"/v1/books/{book}/reversals", {"entry": "d-1", "reason": "booked twice"}, new_key()
+
+    made = await operator.post(path, body, key=key)
+
+    assert made.status_code == 201, made.text
+    assert made.headers["Location"] == f"/v1/books/{book}/entries?kind=reversal"
+    answer = made.json()
+    assert (answer["book_id"], answer["reverses"], answer["reason"]) == (book, "d-1", "booked twice")
+    (entry,) = answer["entries"]
+    assert (entry["entry_id"], entry["kind"]) == ("reversal:d-1", "reversal")
+    assert entry["postings"][1] == {"account": "owner:available", "asset": "USDT.PAPER", "amount": "7"}
+    assert await available(alice, book, "") == "-100"
+    again = await operator.post(path, body, key=key)
+    assert (again.status_code, again.content) == (201, made.content)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    for named in ("d-1", position):
+        refused = await operator.post(path, {"entry": named, "reason": "again"})
+        assert is_problem(refused, 409, "fact_already_recorded")
+    (seen,) = (await alice.get(made.headers["Location"])).json()["items"]
+    assert (seen["reverses"], seen["reason"]) == ("d-1", "booked twice")
+    stated = (await alice.get(f"/v1/books/{book}/statement?{PERIOD}")).json()["items"]
+    assert [(item["entry_id"], item["reverses"]) for item in stated][-1] == ("reversal:d-1", "d-1")
+
+
+async def test_a_correction_is_refused_in_words(alice: Person, bob: Person, operator: Person) -> None:
+    book = await alice.paper_account("100 USDT")
+    path, body = f"/v1/books/{book}/reversals", {"entry": "opening:USDT", "reason": "x"}
+    for person in (alice, bob):
+        assert is_problem(await person.post(path, body), 403, "forbidden")
+    assert is_problem(await operator.post(path, {**body, "reason": ""}), 422, "invalid_fields")
+    assert is_problem(await operator.post(path, {**body, "reason": " "}), 422, "invalid_value")
+    for nothing in ("d-9", "0-1", "0-999999"):
+        assert is_problem(await operator.post(path, {**body, "entry": nothing}), 404, "unknown_entry")
+    foreign = await operator.post(f"/v1/books/{NOBODYS}/reversals", body)
+    assert is_problem(foreign, 404, "unknown_book")
+    bot = await alice.bot(paper_account_id=book, allocation="60")
+    await alice.post(f"/v1/bots/{bot}/starts")
+    spent = await operator.post(path, body)
+    assert is_problem(spent, 409, "insufficient_funds")
+    assert spent.json()["data"]["available"] == "40 USDT.PAPER"
+    (allocation,) = (await alice.get(f"/v1/books/{book}/entries?kind=allocation")).json()["items"]
+    given_back = {"entry": allocation["position"], "reason": "x"}
+    assert (await operator.post(path, given_back)).status_code == 201
+    assert (await operator.post(path, body)).status_code == 201
+    reversal = await operator.post(path, {"entry": "reversal:opening:USDT", "reason": "x"})
+    assert is_problem(reversal, 409, "entry_not_reversible")
+
+
+async def test_an_entry_of_one_book_is_not_reversed_in_another(alice: Person, operator: Person) -> None:
+    ours, other = await alice.paper_account("100 USDT"), await alice.paper_account("50 BTC")
+    (entry,) = (await alice.get(f"/v1/books/{other}/entries")).json()["items"]
+    body = {"entry": entry["position"], "reason": "x"}
+    assert is_problem(await operator.post(f"/v1/books/{ours}/reversals", body), 404, "unknown_entry")
