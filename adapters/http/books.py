@@ -2,23 +2,108 @@
 
 from __future__ import annotations
 
-from litestar import Controller, get
-from litestar.di import NamedDependency
-from litestar.params import FromPath
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
 
-from adapters.http.access import principal_of, signed_in
-from adapters.http.desk import AnyRequest, Desk
-from adapters.http.edge import At, Cursor, Limit, MinPosition, PageOf, parse_cursor
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
+from pydantic import Field
+
+from adapters.http.access import principal_of, roles, security_log, signed_in
+from adapters.http.desk import AnyRequest, Desk, answer
+from adapters.http.edge import (
+    Account,
+    At,
+    Cursor,
+    Edge,
+    EffectiveAt,
+    IdempotencyKey,
+    Limit,
+    MinPosition,
+    PageOf,
+    Reason,
+    parse_cursor,
+)
+from application.ledger.reverse_entry import ReverseEntry, posted_entry
+from application.queries.asset_codes import shown_entries
 from application.queries.books import (
     BookBalances,
     EntryView,
+    PostingView,
     WalletView,
     balances_of,
     entry_views,
     owned_book,
     wallets_of,
 )
-from application.views.rows import EntryRow
+from application.queries.entries import EntryFilter, entries_page, parse_account
+from application.queries.moments import parse_time
+from application.queries.statements import RECORDED, Period, StatedEntry, StatementLine, statement_of
+from domain.accounts.account import ADMIN, OPERATOR
+from domain.errors import InvalidValue
+from domain.ledger.book import REVERSAL
+
+From = Annotated[str | None, QueryParameter(description="At or after: an RFC 3339 time", required=False)]
+Before = Annotated[str | None, QueryParameter(description="Before: an RFC 3339 time", required=False)]
+AssetOfLeg = Annotated[str | None, QueryParameter(description="With a leg in this asset", required=False)]
+KindOfEntry = Annotated[str | None, QueryParameter(description="deposit, fill, hold, …", required=False)]
+Reference = Annotated[
+    str | None, QueryParameter(description="The order or bot it belongs to", required=False)
+]
+BotOfEntry = Annotated[str | None, QueryParameter(description="With a leg of this bot's", required=False)]
+StatementCursor = Annotated[
+    str | None,
+    QueryParameter(
+        description="`next_cursor` of the page before: what came since is not in it", required=False
+    ),
+]
+_CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,9})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementPage:
+    """From <= time < to. The lines and fees are the whole period's on each page; the entries oldest first."""
+
+    book_id: str
+    purse: str
+    account: str | None
+    by: str
+    from_time: datetime
+    to_time: datetime
+    lines: Sequence[StatementLine]
+    venue_fees: Mapping[str, str]
+    adds_up: bool
+    items: Sequence[StatedEntry]
+    next_cursor: str | None
+
+
+class NewReversal(Edge):
+    """Which entry, by its id or by its log position, and why."""
+
+    entry: Annotated[str, Field(min_length=1, max_length=250, examples=["0-1234"])]
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostedView:
+    entry_id: str
+    kind: str
+    reference: str
+    postings: Sequence[PostingView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reversed:
+    """The reversal; after it, of a fill whose order has ended, the release of what went back on hold."""
+
+    book_id: str
+    reverses: str
+    reason: str
+    entries: Sequence[PostedView]
 
 
 class WalletsController(Controller):
@@ -49,21 +134,25 @@ class BooksController(Controller):
 
     @get("/{book_id:str}/balances", guards=[signed_in], summary="Every ledger balance of a book")
     async def balances(
-        self, request: AnyRequest, book_id: FromPath[str], desk: NamedDependency[Desk], at: At = None
+        self,
+        request: AnyRequest,
+        book_id: FromPath[str],
+        desk: NamedDependency[Desk],
+        at: At = None,
+        effective_at: EffectiveAt = None,
     ) -> BookBalances:
-        moment = await desk.moment(at)
-        return await desk.read(
-            balances_of, desk.services.log, book_id, principal_of(request).account_id, moment
-        )
+        return await _balances(request, desk, book_id, at, effective_at)
 
     @get("/{book_id:str}/trial-balance", guards=[signed_in], summary="The same, and that it sums to zero")
     async def trial_balance(
-        self, request: AnyRequest, book_id: FromPath[str], desk: NamedDependency[Desk], at: At = None
+        self,
+        request: AnyRequest,
+        book_id: FromPath[str],
+        desk: NamedDependency[Desk],
+        at: At = None,
+        effective_at: EffectiveAt = None,
     ) -> BookBalances:
-        moment = await desk.moment(at)
-        return await desk.read(
-            balances_of, desk.services.log, book_id, principal_of(request).account_id, moment
-        )
+        return await _balances(request, desk, book_id, at, effective_at)
 
     @get("/{book_id:str}/entries", guards=[signed_in], summary="Journal entries, newest first")
     async def entries(
@@ -71,20 +160,136 @@ class BooksController(Controller):
         request: AnyRequest,
         book_id: FromPath[str],
         desk: NamedDependency[Desk],
+        account: Account = None,
+        asset: AssetOfLeg = None,
+        kind: KindOfEntry = None,
+        reference: Reference = None,
+        bot: BotOfEntry = None,
+        effective_from: From = None,
+        effective_to: Before = None,
+        recorded_from: From = None,
+        recorded_to: Before = None,
         cursor: Cursor = None,
         limit: Limit = 50,
         min_position: MinPosition = None,
     ) -> PageOf[EntryView]:
+        wanted = EntryFilter.parse(
+            account=account,
+            asset=asset,
+            kind=kind,
+            reference=reference,
+            bot=bot,
+            effective_from=effective_from,
+            effective_to=effective_to,
+            recorded_from=recorded_from,
+            recorded_to=recorded_to,
+        )
         owner_id, services = principal_of(request).account_id, desk.services
         before = parse_cursor(cursor)
         await desk.fresh(min_position)
 
         def look() -> PageOf[EntryView]:
             book = owned_book(services.log, book_id, owner_id)
-            page = services.views.page(
-                EntryRow, equal={"book_id": book_id, "owner_id": owner_id}, before=before, limit=limit
+            page = entries_page(
+                services.views, wanted, book_id=book_id, owner_id=owner_id, before=before, limit=limit
             )
             next_cursor = str(page.next_cursor) if page.next_cursor else None
-            return PageOf(entry_views(services.views, page, book.purse), next_cursor)
+            return PageOf(entry_views(services.log, services.views, page.rows, book.purse), next_cursor)
 
         return await desk.read(look)
+
+    @post(
+        "/{book_id:str}/reversals",
+        guards=[roles(OPERATOR, ADMIN)],
+        summary="Take a journal entry back, once, by a new one",
+        refuses=["unknown_entry", "entry_not_reversible", "insufficient_funds", "fact_already_recorded"],
+    )
+    async def reverse(
+        self,
+        request: AnyRequest,
+        book_id: FromPath[str],
+        data: JSONBody[NewReversal],
+        desk: NamedDependency[Desk],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response[Reversed]:
+        caller = desk.caller(request, data, idempotency_key)
+        entry = await desk.read(posted_entry, desk.services.log, book_id, data.entry)
+        outcome = await desk.submit(ReverseEntry(book_id, entry, data.reason, caller.actor), caller)
+        security_log.warning(
+            "entry reversed" if outcome.refusal is None else "entry not reversed",
+            extra={"account_id": caller.actor, "book_id": book_id, "entry_id": entry.entry_id},
+        )
+        return answer(outcome, caller, status=201, body=_reversed, headers=_reversals_of)
+
+    @get("/{book_id:str}/statement", guards=[signed_in], summary="A period: balances, entries, fees")
+    async def statement(
+        self,
+        request: AnyRequest,
+        book_id: FromPath[str],
+        desk: NamedDependency[Desk],
+        from_time: Annotated[str, QueryParameter(name="from", description="Its first moment, RFC 3339")],
+        to_time: Annotated[str, QueryParameter(name="to", description="The moment after its last")],
+        by: Annotated[str, QueryParameter(description="recorded or effective")] = RECORDED,
+        account: Account = None,
+        cursor: StatementCursor = None,
+        limit: Limit = 50,
+    ) -> StatementPage:
+        period = Period(parse_time(from_time, "from"), parse_time(to_time, "to"), by)
+        of_account = None if account is None else parse_account(account)
+        version, offset = _statement_cursor(cursor)
+        owner_id = principal_of(request).account_id
+
+        def look() -> StatementPage:
+            statement = statement_of(
+                desk.services.log, book_id, period, owner_id=owner_id, account=of_account, version=version
+            )
+            items = list(statement.entries(offset, limit + 1))
+            more = f"{statement.version}-{offset + limit}" if len(items) > limit else None
+            return StatementPage(
+                book_id=book_id,
+                purse=statement.purse,
+                account=account,
+                by=by,
+                from_time=period.start,
+                to_time=period.end,
+                lines=statement.lines,
+                venue_fees=statement.venue_fees,
+                adds_up=statement.adds_up,
+                items=items[:limit],
+                next_cursor=more,
+            )
+
+        return await desk.read(look)
+
+
+def _reversed(result: Mapping[str, Any]) -> Reversed:
+    entries = [
+        PostedView(**{**entry, "postings": [PostingView(**leg) for leg in entry["postings"]]})
+        for entry in shown_entries(result)["entries"]
+    ]
+    return Reversed(
+        book_id=result["book_id"], reverses=result["reverses"], reason=result["reason"], entries=entries
+    )
+
+
+def _reversals_of(result: Mapping[str, Any]) -> dict[str, str]:
+    return {"Location": f"/v1/books/{result['book_id']}/entries?kind={REVERSAL}"}
+
+
+async def _balances(
+    request: AnyRequest, desk: Desk, book_id: str, at: str | None, effective_at: str | None
+) -> BookBalances:
+    then = None if effective_at is None else parse_time(effective_at, "effective_at")
+    moment = await desk.moment(at)
+    owner_id = principal_of(request).account_id
+    return await desk.read(balances_of, desk.services.log, book_id, owner_id, moment, then)
+
+
+def _statement_cursor(raw: str | None) -> tuple[int | None, int]:
+    """The version of the book that the first page was of, and how many entries were shown."""
+    if raw is None:
+        return None, 0
+    found = _CURSOR.fullmatch(raw)
+    if found is None:
+        raise InvalidValue("cursor", f"{raw!r} is no `next_cursor` of a statement")
+    return int(found[1]), int(found[2])

@@ -96,6 +96,17 @@ At = Annotated[
         description="A past moment: an RFC 3339 time, or a log position such as 0-1234", required=False
     ),
 ]
+Account = Annotated[
+    str | None,
+    QueryParameter(description="A ledger account such as owner:available", required=False, max_length=250),
+]
+EffectiveAt = Annotated[
+    str | None,
+    QueryParameter(
+        description="Only what took effect by then, an RFC 3339 time; with `at`, of what was known then",
+        required=False,
+    ),
+]
 IdempotencyKey = Annotated[
     str | None,
     HeaderParameter(

@@ -49,6 +49,11 @@ def _with_quote_amount(fill: dict[str, Any]) -> dict[str, Any]:
     return {**fill, "quote_amount": format(_AMOUNTS.multiply(quantity, price), "f")}
 
 
+def _reverses_nothing(entry: dict[str, Any]) -> dict[str, Any]:
+    """Before there were reversals, no entry took another back."""
+    return {**entry, "reverses": "", "reason": ""}
+
+
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 """From one schema's data to the next one's; it may change the dict it is given."""
 
@@ -84,7 +89,7 @@ REGISTRY = (
     EventType("bots.signal_raised", SignalRaised),
     EventType("bots.guardrail_tripped", GuardrailTripped),
     EventType("ledger.book_opened", BookOpened),
-    EventType("ledger.entry_posted", EntryPosted),
+    EventType("ledger.entry_posted", EntryPosted, 2, {1: _reverses_nothing}),
     EventType("ledger.book_closed", BookClosed),
     EventType("orders.order_intended", OrderIntended),
     EventType("orders.order_accepted", OrderAccepted),

@@ -45,8 +45,8 @@ class StoredEventLog(EventLog):
             loaded = load(stream, self._reader, self._envelopes)
         return Versioned(loaded.version, loaded.state)
 
-    def stream(self, stream: str, *, after_version: int = 0) -> Sequence[RecordedEvent]:
-        return [self._recorded(row) for row in self._reader.stream(stream, after_version)]
+    def stream(self, stream: str, *, after_version: int = 0, limit: int = -1) -> Sequence[RecordedEvent]:
+        return [self._recorded(row) for row in self._reader.stream(stream, after_version, limit)]
 
     def newer(self, versions: Mapping[str, int]) -> Sequence[RecordedEvent]:
         return [self._recorded(row) for row in self._reader.newer(versions)]

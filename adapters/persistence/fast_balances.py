@@ -17,6 +17,8 @@ from application.views.balances import BOOK_STREAM
 from application.views.rows import BalanceRow
 
 ENTRY_POSTED = "ledger.entry_posted"
+_SAME_POSTINGS_SINCE = 1
+"""The first schema whose postings are read as today's are."""
 
 
 class _Posting(msgspec.Struct, gc=False):
@@ -40,12 +42,13 @@ class FastBalances:
     def __init__(self) -> None:
         self._decode = msgspec.json.Decoder(_Entry).decode
         self._read_any = Envelopes().read
-        self._schema = Codec().named(ENTRY_POSTED).schema
+        self._newest = Codec().named(ENTRY_POSTED).schema
 
     def fold(self, rows: Rows, stored: StoredEvent) -> None:
         book_id = stored.stream.removeprefix(BOOK_STREAM)
         entry = self._decode(stored.state)
-        data = entry.data if entry.schema == self._schema else self._read_any(stored.name, stored.state).data
+        known = _SAME_POSTINGS_SINCE <= entry.schema <= self._newest
+        data = entry.data if known else self._read_any(stored.name, stored.state).data
         increase = rows.increase
         for posting in data.postings:
             increase(BalanceRow, (book_id, posting.account, posting.asset), posting.amount)

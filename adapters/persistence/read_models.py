@@ -11,13 +11,15 @@ from typing import Any, TypeVar, cast
 from adapters.persistence.database import Database
 from adapters.persistence.log_pages import head_of_log
 from adapters.persistence.projector import STOPPED, read_progress
-from adapters.persistence.row_store import RowTable, row_table, select
+from adapters.persistence.row_store import RowTable, encoded, row_table, select
 from application.ports.event_log import SHARD, EventLog, Position
-from application.ports.read_models import Page, Projection
+from application.ports.read_models import EVERYTHING, Narrowed, Page, Projection
 from application.views.projections import BALANCES, FOLLOWERS, PROJECTIONS
 from domain.money import add
 
 R = TypeVar("R")
+Columns = tuple[str, ...]
+Shape = tuple[Columns, Columns, Columns, tuple[tuple[type, Columns], ...]]
 MOST_ROWS = 500
 """The longest page; asking for more gives this many."""
 POLL_S = 0.02
@@ -39,21 +41,27 @@ class SqlReadModels:
         with self._db.reading() as connection:
             return cast("R | None", row_table(kind, self._db.dialect).get(connection, key))
 
-    def where(self, kind: type[R], **equal: Any) -> Sequence[R]:
+    def where(self, kind: type[R], /, **equal: Any) -> Sequence[R]:
         """Every row whose columns equal the given values, by key."""
         table = row_table(kind, self._db.dialect)
-        by_key = self._statement("by_key", table, tuple(equal))
+        by_key = self._statement("by_key", table, _shape(equal))
         with self._db.reading() as connection:
             return [table.decode(values) for values in select(connection, by_key, tuple(equal.values()))]
 
     def page(
-        self, kind: type[R], *, equal: Mapping[str, Any], before: Position | None = None, limit: int = 50
+        self,
+        kind: type[R],
+        *,
+        equal: Mapping[str, Any],
+        narrowed: Narrowed = EVERYTHING,
+        before: Position | None = None,
+        limit: int = 50,
     ) -> Page[R]:
         """Newest first. Rows that share a position (an entry's postings) are never split between pages."""
         table = row_table(kind, self._db.dialect)
         limit = max(1, min(limit, MOST_ROWS))
-        columns, values = tuple(equal), tuple(equal.values())
-        newest = self._statement("newest" if before is None else "older", table, columns)
+        shape, values = _shape(equal, narrowed), _values(equal, narrowed, self._db.dialect)
+        newest = self._statement("newest" if before is None else "older", table, shape)
         wanted = (*values, limit + 1) if before is None else (*values, before.id, limit + 1)
         with self._db.reading() as connection:
             rows = [table.decode(found) for found in select(connection, newest, wanted)]
@@ -62,20 +70,20 @@ class SqlReadModels:
             last, next_one = _position(rows[limit - 1]), _position(rows[limit])
             if next_one < last:
                 return Page(rows[:limit], Position(SHARD, last))
-            at_last = self._statement("at", table, columns)
+            at_last = self._statement("at", table, shape)
             rows = [row for row in rows if _position(row) > last]
             rows += [table.decode(found) for found in select(connection, at_last, (*values, last))]
-            older = self._statement("older", table, columns)
+            older = self._statement("older", table, shape)
             more = next(select(connection, older, (*values, last, 1)), None) is not None
             return Page(rows, Position(SHARD, last) if more else None)
 
-    def _statement(self, what: str, table: RowTable, columns: tuple[str, ...]) -> str:
+    def _statement(self, what: str, table: RowTable, shape: Shape) -> str:
         try:
-            return self._made[what, table.kind, columns]
+            return self._made[what, table.kind, shape]
         except KeyError:
-            made = _statements(table, columns, "?" if self._db.dialect == "sqlite" else "%s")
-            self._made.update({(name, table.kind, columns): text for name, text in made.items()})
-            return self._made[what, table.kind, columns]
+            made = _statements(table, shape, self._db.dialect)
+            self._made.update({(name, table.kind, shape): text for name, text in made.items()})
+            return self._made[what, table.kind, shape]
 
     def position(self, projection: str) -> Position:
         with self._db.reading() as connection:
@@ -142,23 +150,41 @@ class MemoryReadModels:
 
     # -- ReadModels ----------------------------------------------------------------------------------------
 
-    def where(self, kind: type[R], **equal: Any) -> Sequence[R]:
+    def where(self, kind: type[R], /, **equal: Any) -> Sequence[R]:
         with self._lock:
             self.catch_up()
             rows = sorted(self._of(kind).items(), key=lambda item: item[0])
         return [row for _, row in rows if _equals(row, equal)]
 
     def page(
-        self, kind: type[R], *, equal: Mapping[str, Any], before: Position | None = None, limit: int = 50
+        self,
+        kind: type[R],
+        *,
+        equal: Mapping[str, Any],
+        narrowed: Narrowed = EVERYTHING,
+        before: Position | None = None,
+        limit: int = 50,
     ) -> Page[R]:
         limit = max(1, min(limit, MOST_ROWS))
         rows = [row for row in self.where(kind, **equal) if before is None or _position(row) < before.id]
+        rows = self._narrow(rows, narrowed)
         rows.sort(key=_position, reverse=True)  # stable: rows of one position stay in key order
         if len(rows) <= limit:
             return Page(rows, None)
         last = _position(rows[limit - 1])
         shown = [row for row in rows if _position(row) >= last]
         return Page(shown, Position(SHARD, last) if len(shown) < len(rows) else None)
+
+    def _narrow(self, rows: list[R], narrowed: Narrowed) -> list[R]:
+        for name, since in narrowed.since.items():
+            rows = [row for row in rows if getattr(row, name) >= since]
+        for name, before in narrowed.before.items():
+            rows = [row for row in rows if getattr(row, name) < before]
+        for kind, equal in narrowed.beside:
+            others: Sequence[Any] = self.where(kind, **equal)
+            positions = {_position(other) for other in others}
+            rows = [row for row in rows if _position(row) in positions]
+        return rows
 
     def position(self, projection: str) -> Position:
         with self._lock:
@@ -196,12 +222,37 @@ class MemoryReadModels:
         return self._tables.setdefault(kind, {})
 
 
-def _statements(table: RowTable, columns: tuple[str, ...], mark: str) -> dict[str, str]:
-    """What SqlReadModels asks of rows that are equal in some columns. Raises KeyError for unknown columns."""
-    known = set(table.columns)
-    if unknown := [name for name in columns if name not in known]:
-        raise KeyError(f"{table.table} has no column {unknown[0]}")
-    equal = [f"{name} = {mark}" for name in columns]
+def _shape(equal: Mapping[str, Any], narrowed: Narrowed = EVERYTHING) -> Shape:
+    """What a statement depends on: columns by comparison, and the same of the kinds beside."""
+    beside = tuple((kind, tuple(columns)) for kind, columns in narrowed.beside)
+    return tuple(equal), tuple(narrowed.since), tuple(narrowed.before), beside
+
+
+def _values(equal: Mapping[str, Any], narrowed: Narrowed, dialect: str) -> tuple[Any, ...]:
+    """In the order of the statement's marks."""
+    given = [*equal.values(), *narrowed.since.values(), *narrowed.before.values()]
+    for _, columns in narrowed.beside:
+        given += columns.values()
+    return tuple(encoded(value, dialect) for value in given)
+
+
+def _statements(table: RowTable, shape: Shape, dialect: str) -> dict[str, str]:
+    """What SqlReadModels asks of such rows. Raises KeyError for columns that there are not."""
+    mark = "?" if dialect == "sqlite" else "%s"
+    columns, since, before, beside = shape
+    known = _known(table, (*columns, *since, *before))
+    equal = [
+        *(f"{name} = {mark}" for name in columns),
+        *(f"{name} >= {mark}" for name in since),
+        *(f"{name} < {mark}" for name in before),
+    ]
+    for kind, of_kind in beside:
+        other = row_table(kind, dialect)
+        _known(other, of_kind)
+        same = " AND ".join(f"beside.{name} = {mark}" for name in of_kind)
+        place = f"beside.position = {table.table}.position"
+        found = f"SELECT 1 FROM {other.table} AS beside WHERE {place} AND {same}"  # noqa: S608 - our own names
+        equal.append(f"EXISTS ({found})")
 
     def asking(*more: str) -> str:
         conditions = " AND ".join([*equal, *more])
@@ -215,6 +266,13 @@ def _statements(table: RowTable, columns: tuple[str, ...], mark: str) -> dict[st
         made["older"] = f"{asking(f'position < {mark}')} {by_age} LIMIT {mark}"
         made["at"] = f"{asking(f'position = {mark}')} {by_age}"
     return made
+
+
+def _known(table: RowTable, columns: tuple[str, ...]) -> set[str]:
+    known = set(table.columns)
+    if unknown := [name for name in columns if name not in known]:
+        raise KeyError(f"{table.table} has no column {unknown[0]}")
+    return known
 
 
 def _position(row: Any) -> int:

@@ -163,6 +163,12 @@ def select(connection: Connection, statement: str, parameters: Sequence[Any] = (
     return iter(raw.cursor(binary=True).execute(statement, parameters or None))
 
 
+def encoded(value: Any, dialect: str) -> Any:
+    """A value as the engine compares it."""
+    convert = (_TO_SQLITE if dialect == "sqlite" else _TO_POSTGRES).get(type(value))
+    return value if convert is None else convert(value)
+
+
 class _Kept:
     """One row class of StoredRows: its table, what is known of its rows, and which of them changed."""
 

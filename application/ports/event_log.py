@@ -79,8 +79,8 @@ class EventLog(Protocol):
         """An aggregate's newest state, from a snapshot and the events after it."""
         ...
 
-    def stream(self, stream: str, *, after_version: int = 0) -> Sequence[RecordedEvent]:
-        """One stream's events, oldest first; empty when there is no such stream."""
+    def stream(self, stream: str, *, after_version: int = 0, limit: int = -1) -> Sequence[RecordedEvent]:
+        """One stream's events, oldest first, or the first `limit`; empty when there is no such stream."""
         ...
 
     def newer(self, versions: Mapping[str, int]) -> Sequence[RecordedEvent]:

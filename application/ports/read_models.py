@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -18,6 +19,21 @@ class Page(Generic[R]):
 
     rows: Sequence[R]
     next_cursor: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """What the rows of a page must be besides equal: times from and before, and what stands beside them.
+
+    `beside`: there is a row of that kind at the same position whose columns equal these values.
+    """
+
+    since: Mapping[str, datetime] = field(default_factory=dict)  # column >= value
+    before: Mapping[str, datetime] = field(default_factory=dict)  # column < value
+    beside: Sequence[tuple[type, Mapping[str, Any]]] = ()
+
+
+EVERYTHING = Narrowed()
 
 
 class Rows(Protocol):
@@ -56,12 +72,18 @@ class ReadModels(Protocol):
 
     def get(self, kind: type[R], *key: Any) -> R | None: ...
 
-    def where(self, kind: type[R], **equal: Any) -> Sequence[R]:
+    def where(self, kind: type[R], /, **equal: Any) -> Sequence[R]:
         """Every row whose columns equal the given values, by key. For small sets: one owner, one bot."""
         ...
 
     def page(
-        self, kind: type[R], *, equal: Mapping[str, Any], before: Position | None = None, limit: int = 50
+        self,
+        kind: type[R],
+        *,
+        equal: Mapping[str, Any],
+        narrowed: Narrowed = EVERYTHING,
+        before: Position | None = None,
+        limit: int = 50,
     ) -> Page[R]:
         """Rows with a `position` column, newest first, older than the cursor."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from domain.ledger.book import PAPER
 from domain.money import Money, parse_asset, parse_positive_amount
@@ -49,3 +50,16 @@ def shown_refusal(code: str, message: str, data: Mapping[str, str]) -> tuple[str
 def shown_paper(amount: str) -> str:
     """ "100 USDT" of a command's answer, on paper money alone, as people see it: "100 USDT.PAPER"."""
     return amount + PAPER_SUFFIX
+
+
+def shown_entries(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """A command's answer with journal entries in it, as people see it: the legs' assets by the purse."""
+    purse = answer["purse"]
+    entries = [
+        {
+            **entry,
+            "postings": [{**leg, "asset": shown_asset(leg["asset"], purse)} for leg in entry["postings"]],
+        }
+        for entry in answer["entries"]
+    ]
+    return {**answer, "entries": entries}

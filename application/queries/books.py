@@ -10,14 +10,15 @@ from decimal import Decimal
 from functools import reduce
 
 from application.paper.accounts import UnknownPaperAccount
-from application.ports.event_log import EventLog
-from application.ports.read_models import Page, ReadModels
+from application.ports.event_log import EventLog, Position
+from application.ports.read_models import ReadModels
 from application.queries.asset_codes import shown_asset
-from application.queries.moments import Moment, state_at
-from application.streams import book_stream
+from application.queries.moments import Moment, events_until, state_at
+from application.streams import book_stream, empty_state
 from application.views.rows import BookRow, BotRow, EntryRow, PostingRow
 from domain.errors import DomainError
-from domain.ledger.book import PAPER, Book
+from domain.ledger.book import PAPER, REVERSAL, Book
+from domain.ledger.events import BookClosed, EntryPosted
 from domain.ledger.postings import AVAILABLE, BOT_PREFIX, DUE, HELD_PREFIX, OWNER_PREFIX
 from domain.money import ZERO, add, subtract, text
 
@@ -82,6 +83,8 @@ class EntryView:
     reference: str
     venue_fee: str
     venue_fee_asset: str
+    reverses: str  # of a reversal: the id of the entry that it takes back
+    reason: str
     effective_at: datetime
     recorded_at: datetime
     postings: Sequence[PostingView]
@@ -98,17 +101,44 @@ class PaperAccountView:
     version: int
 
 
-def owned_book(log: EventLog, book_id: str, owner_id: str, moment: Moment | None = None) -> Book:
+def book_at(log: EventLog, book_id: str, moment: Moment | None, effective_at: datetime | None = None) -> Book:
+    """A book as of either axis, or both: of what was recorded by a moment, what took effect by a time."""
+    stream = book_stream(book_id)
+    if effective_at is None:
+        book: Book = state_at(log, stream, moment)
+        return book
+    book = empty_state(stream)
+    for recorded in events_until(log, stream, moment):
+        match recorded.event:
+            case EntryPosted(effective_at_utc=then) | BookClosed(closed_at_utc=then) if then > effective_at:
+                continue
+        book = book.evolve(recorded.event)
+    return book
+
+
+def owned_book(
+    log: EventLog,
+    book_id: str,
+    owner_id: str,
+    moment: Moment | None = None,
+    effective_at: datetime | None = None,
+) -> Book:
     """The owner's book as it stood, or UnknownBook (also when it is somebody else's)."""
-    book: Book = state_at(log, book_stream(book_id), moment)
+    book = book_at(log, book_id, moment, effective_at)
     if book.owner_id != owner_id:
         raise UnknownBook(book_id=book_id)
     return book
 
 
-def balances_of(log: EventLog, book_id: str, owner_id: str, moment: Moment | None) -> BookBalances:
+def balances_of(
+    log: EventLog,
+    book_id: str,
+    owner_id: str,
+    moment: Moment | None,
+    effective_at: datetime | None = None,
+) -> BookBalances:
     """A book's balances with their sums: also its trial balance."""
-    book = owned_book(log, book_id, owner_id, moment)
+    book = owned_book(log, book_id, owner_id, moment, effective_at)
     sums: dict[str, Decimal] = {}
     for (_, asset), amount in book.balances.items():
         sums[asset] = add(sums.get(asset, ZERO), amount)
@@ -197,26 +227,39 @@ def newest_open_paper_book(views: ReadModels, owner_id: str) -> str | None:
     return max(rows, key=lambda row: row.position).book_id if rows else None
 
 
-def entry_views(views: ReadModels, page: Page[EntryRow], purse: str) -> list[EntryView]:
-    """A page of journal entries with their legs."""
-    return [
-        EntryView(
-            position=f"0-{row.position}",
-            book_id=row.book_id,
-            entry_id=row.entry_id,
-            kind=row.kind,
-            reference=row.reference,
-            venue_fee=text(row.fee_amount),
-            venue_fee_asset=shown_asset(row.fee_asset, purse) if row.fee_asset else "",
-            effective_at=row.effective_at_utc,
-            recorded_at=row.recorded_at_utc,
-            postings=[
-                PostingView(account=leg.account, asset=shown_asset(leg.asset, purse), amount=text(leg.amount))
-                for leg in views.where(PostingRow, position=row.position)
-            ],
+def entry_views(log: EventLog, views: ReadModels, rows: Sequence[EntryRow], purse: str) -> list[EntryView]:
+    """Journal entries with their legs; what a reversal takes back, and why, is read from the log."""
+    shown = []
+    for row in rows:
+        reversal = _posted_at(log, row.position) if row.kind == REVERSAL else None
+        shown.append(
+            EntryView(
+                position=f"0-{row.position}",
+                book_id=row.book_id,
+                entry_id=row.entry_id,
+                kind=row.kind,
+                reference=row.reference,
+                venue_fee=text(row.fee_amount),
+                venue_fee_asset=shown_asset(row.fee_asset, purse) if row.fee_asset else "",
+                reverses=reversal.reverses if reversal else "",
+                reason=reversal.reason if reversal else "",
+                effective_at=row.effective_at_utc,
+                recorded_at=row.recorded_at_utc,
+                postings=[
+                    PostingView(
+                        account=leg.account, asset=shown_asset(leg.asset, purse), amount=text(leg.amount)
+                    )
+                    for leg in views.where(PostingRow, position=row.position)
+                ],
+            )
         )
-        for row in page.rows
-    ]
+    return shown
+
+
+def _posted_at(log: EventLog, id: int) -> EntryPosted:
+    (recorded,) = log.read(after=Position(id=id - 1), until=Position(id=id))
+    posted: EntryPosted = recorded.event
+    return posted
 
 
 def _column(account: str) -> str:

@@ -42,7 +42,13 @@ def parse_moment(raw: str | None, log: EventLog, field: str = "at", *, clock: Cl
                 f"{field} out for now",
             )
         return Moment(position)
-    moment = _parse_time(raw, field)
+    moment = _time_of(raw)
+    if moment is None:
+        raise InvalidValue(
+            field,
+            f"{raw!r} is neither a time with its offset such as '2026-03-01T12:00:00Z' nor a log position "
+            "such as '0-1234'",
+        )
     if moment > clock.now() + _CLOCKS_DIFFER:
         raise InvalidValue(
             field,
@@ -52,18 +58,22 @@ def parse_moment(raw: str | None, log: EventLog, field: str = "at", *, clock: Cl
     return Moment(log.position_at(moment), moment)
 
 
-def _parse_time(raw: str, field: str) -> datetime:
+def parse_time(raw: str, field: str) -> datetime:
+    """An RFC 3339 time in UTC, past or to come; raises InvalidValue for anything else."""
+    moment = _time_of(raw)
+    if moment is None:
+        raise InvalidValue(field, f"{raw!r} is no time with its offset such as '2026-03-01T12:00:00Z'")
+    return moment
+
+
+def _time_of(raw: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(_SPACE_FOR_PLUS.sub("+", raw))
         if moment.tzinfo is not None:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):  # beyond the years that there are
         pass
-    raise InvalidValue(
-        field,
-        f"{raw!r} is neither a time with its offset such as '2026-03-01T12:00:00Z' nor a log position "
-        "such as '0-1234'",
-    )
+    return None
 
 
 def iso_utc(moment: datetime) -> str:

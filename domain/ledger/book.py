@@ -12,6 +12,7 @@ from domain.errors import InvalidValue
 from domain.ledger.errors import (
     BookAlreadyOpen,
     BookNotOpen,
+    EntryNotReversible,
     HoldConflict,
     InsufficientFunds,
     InvalidPosting,
@@ -31,12 +32,15 @@ from domain.ledger.postings import (
     held_account,
     imbalance,
     moved,
+    negated,
     revenue_account,
 )
 from domain.money import ZERO, Money, add, fits, negate, parse_asset, subtract
 
 PAPER, LIVE, CONNECTED = "PAPER", "LIVE", "CONNECTED"
 PURSES = (PAPER, LIVE, CONNECTED)
+REVERSAL = "reversal"
+_ENDS_WITH_ITS_ORDER = ("hold", "release")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,10 +180,11 @@ class Book:
             raise HoldConflict(hold_id=hold_id, held=held, requested=amount)
         return self._move(amount, source, held_account(hold_id), "hold", f"hold:{hold_id}", hold_id, at)
 
-    def release_hold(self, hold_id: str, *, to: str, at: datetime) -> Sequence[BookEvent]:
+    def release_hold(self, hold_id: str, *, to: str, at: datetime, entry_id: str = "") -> Sequence[BookEvent]:
         """Give back exactly what is left of a hold, in every asset; nothing left, no events.
 
-        Works on a closed book too: it ends what is open.
+        Works on a closed book too: it ends what is open. A hold is released once, unless a correction put
+        something back on it: that release has an id of its own.
         """
         account = held_account(hold_id)
         postings = tuple(
@@ -191,7 +196,11 @@ class Book:
         if not postings:
             return []
         return self.post(
-            entry_id=f"release:{hold_id}", kind="release", postings=postings, at=at, reference=hold_id
+            entry_id=entry_id or f"release:{hold_id}",
+            kind="release",
+            postings=postings,
+            at=at,
+            reference=hold_id,
         )
 
     def settle_fill(self, fill: Settlement) -> Sequence[BookEvent]:
@@ -226,6 +235,36 @@ class Book:
             venue_fee=fill.venue_fee if fill.venue_fee.amount else None,
         )
 
+    def reverse(self, entry: EntryPosted, *, reason: str, at: datetime) -> Sequence[BookEvent]:
+        """Take an entry of this book back: a new one with its legs, and its venue fee, the other way round.
+
+        Checked in this order: the book is open, there is a reason, the entry can be taken back, no owner
+        account is overdrawn. That it happens once is for who calls to claim: see reversal_id.
+        """
+        self.require_open()
+        if not reason.strip():
+            raise InvalidValue(
+                "reason", "say why the entry is taken back; its owner and auditors will read it"
+            )
+        if entry.reverses or entry.kind == REVERSAL:
+            raise EntryNotReversible(
+                entry_id=entry.entry_id, problem="is a reversal itself; post what is right as a new entry"
+            )
+        if entry.kind in _ENDS_WITH_ITS_ORDER:
+            raise EntryNotReversible(
+                entry_id=entry.entry_id, problem=f"is a {entry.kind}: what is held follows its order"
+            )
+        return self.post(
+            entry_id=reversal_id(entry),
+            kind=REVERSAL,
+            postings=negated(entry.postings),
+            at=at,
+            reference=entry.reference,
+            venue_fee=-entry.venue_fee if entry.venue_fee else None,
+            reverses=entry.entry_id,
+            reason=reason,
+        )
+
     def post(
         self,
         *,
@@ -235,6 +274,8 @@ class Book:
         at: datetime,
         reference: str = "",
         venue_fee: Money | None = None,
+        reverses: str = "",
+        reason: str = "",
     ) -> Sequence[BookEvent]:
         """Any journal entry: refused whole when it does not balance or would overdraw an owner account."""
         if len(postings) < 2:
@@ -260,6 +301,8 @@ class Book:
                 effective_at_utc=at,
                 reference=reference,
                 venue_fee=venue_fee,
+                reverses=reverses,
+                reason=reason,
             )
         ]
 
@@ -339,6 +382,12 @@ class Book:
         if left:
             legs.append(Posting(DUE, asset, left))
         return legs
+
+
+def reversal_id(entry: EntryPosted) -> str:
+    """The id of an entry's one reversal. A fill's has its order in it: trade ids are a symbol's."""
+    of_order = f":{entry.reference}" if entry.kind == "fill" else ""
+    return f"{REVERSAL}:{entry.entry_id}{of_order}"
 
 
 def _may_not_stand_in_debit(account: str) -> bool:

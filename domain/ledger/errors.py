@@ -30,6 +30,14 @@ class InvalidPosting(DomainError, code="invalid_posting"):
         self.entry_id, self.problem = entry_id, problem
 
 
+class EntryNotReversible(DomainError, code="entry_not_reversible"):
+    """The entry is itself a reversal, or belongs to a hold, which its order's end gives back."""
+
+    def __init__(self, *, entry_id: str, problem: str) -> None:
+        super().__init__(f"entry {entry_id} {problem}")
+        self.entry_id, self.problem = entry_id, problem
+
+
 class HoldConflict(DomainError, code="hold_conflict"):
     """A hold of that id stands already, for another amount."""
 

@@ -56,6 +56,11 @@ def moved(amount: Money, source: str, target: str) -> tuple[Posting, Posting]:
     )
 
 
+def negated(postings: Iterable[Posting]) -> tuple[Posting, ...]:
+    """The same legs the other way round."""
+    return tuple(Posting(leg.account, leg.asset, negate(leg.amount)) for leg in postings)
+
+
 def added(balances: Balances, postings: Iterable[Posting]) -> dict[tuple[str, str], Decimal]:
     """The balances after an entry; accounts that reach zero are dropped."""
     after = dict(balances)

@@ -477,6 +477,8 @@ ACCOUNT = re.compile(
     re.DOTALL,
 )
 STATED_AMOUNT = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
+DIGEST_BITS = 128
+DIGEST_MASK = (1 << DIGEST_BITS) - 1
 DEPOSITS = {"deposit", "paper_funding"}
 """Entries whose amounts somebody typed. Others may be sums, or what a venue reported, and be longer."""
 
@@ -525,10 +527,11 @@ class Meaning:
         self.unknown: Counter[str] = Counter()  # names that this program does not know
         self._held: dict[tuple[str, str, str], int] = {}  # what stands on a hold, and its last entry
         self._orders, self._entry_ids, self._trades = Shelf(), Shelf(), Shelf()
+        self._reversed = Shelf()
         self._half: dict[tuple[str, str, str], tuple[str, int, Sums]] = {}  # fills of which one side was read
         self._rules: dict[str, tuple[int, Callable[[int, str, str, Event], None]]] = {
             "ledger.book_opened": (1, self._open_book),  # up to this schema
-            "ledger.entry_posted": (1, self._post),
+            "ledger.entry_posted": (2, self._post),
             "orders.order_intended": (1, self._intend),
             "orders.order_accepted": (1, self._go_on),
             "orders.order_partially_filled": (2, self._fill),
@@ -592,13 +595,45 @@ class Meaning:
         self.entries += 1
         if (kind == "fill") != entry_id.startswith("fill:"):
             raise Fault(f"entry {entry_id} of kind {kind} is a fill in one of the two only")
+        takes_back = data.get("reverses", "")  # schema 1 knows no reversals
+        if (kind == "reversal") != entry_id.startswith("reversal:") or (kind == "reversal") != bool(
+            takes_back
+        ):
+            raise Fault(f"entry {entry_id} of kind {kind} is a reversal in some of its fields only")
+        if takes_back:
+            self._take_back(index, book, entry_id, takes_back, data)
         claimed = (book, entry_id, reference) if kind == "fill" else (book, entry_id)
-        if (earlier := self._entry_ids.claim(claimed, index)) is not None:
-            raise Fault(f"entry {entry_id} was posted in book {book} before, at index {earlier}")
+        earlier = self._entry_ids.claim(claimed, index << DIGEST_BITS | legs_digest(data, negate=False))
+        if earlier is not None:
+            raise Fault(
+                f"entry {entry_id} was posted in book {book} before, at index {earlier >> DIGEST_BITS}"
+            )
         if kind == "fill":
             if fee := data["venue_fee"]:
                 add(moved, f"{fee['asset']} of fee", amount(fee["amount"]))
             self._match((book, reference, entry_id[5:]), "entry", index, moved)
+
+    def _take_back(self, index: int, book: str, entry_id: str, takes_back: str, data: Event) -> None:
+        """A reversal names an earlier entry of its book, as no other does, and has its legs negated."""
+        if takes_back.startswith("reversal:"):
+            raise Fault(f"entry {entry_id} reverses a reversal, {takes_back}")
+        named = (
+            (book, takes_back, data["reference"]) if takes_back.startswith("fill:") else (book, takes_back)
+        )
+        found: int | None = self._entry_ids.get(named)
+        if found is None:
+            raise Fault(f"entry {entry_id} reverses {takes_back}, which was not posted in book {book} before")
+        if (earlier := self._reversed.claim(named, index)) is not None:
+            raise Fault(
+                f"entry {entry_id} reverses {takes_back}, which was reversed before, at index {earlier}"
+            )
+        if found & DIGEST_MASK != legs_digest(data, negate=True):
+            at = found >> DIGEST_BITS
+            raise Fault(
+                f"entry {entry_id} does not have the legs of {takes_back} at index {at} the other way round"
+            )
+        if not str(data["reason"]).strip():
+            raise Fault(f"entry {entry_id} reverses {takes_back} and does not say why")
 
     def _check_owner(self, index: int, key: tuple[str, str, str]) -> None:
         book, account, asset = key
@@ -695,6 +730,19 @@ class Meaning:
             totals.setdefault(purse, {}).setdefault(asset, {})[kind] = plain(total)
         counts = {"entries": self.entries, "orders": self.orders, "fills": self.fills}
         return counts | {"unknown_events": dict(sorted(self.unknown.items())), "totals": totals}
+
+
+def legs_digest(entry: Event, *, negate: bool) -> int:
+    """A short name for an entry's legs and fee, or for those of the entry that it takes back."""
+
+    def told(number: str) -> str:
+        value = amount(number)
+        return plain(value.copy_negate() if negate else value)
+
+    fee = entry["venue_fee"]
+    legs = sorted((leg["account"], leg["asset"], told(leg["amount"])) for leg in entry["postings"])
+    whole = [legs, [fee["asset"], told(fee["amount"])] if fee else None]
+    return int.from_bytes(hashlib.sha256(json.dumps(whole).encode()).digest()[: DIGEST_BITS // 8])
 
 
 def plain(number: Decimal) -> str:

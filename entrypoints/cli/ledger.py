@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
@@ -10,27 +11,40 @@ from typing import Annotated, Any
 
 import typer
 
-from application.queries.asset_codes import shown_asset
-from application.queries.books import UnknownBook, entry_views
-from application.queries.moments import Moment, parse_moment, state_at
+from application.ledger.reverse_entry import ReverseEntry, posted_entry, preview
+from application.queries.asset_codes import shown_asset, shown_entries
+from application.queries.books import UnknownBook, book_at, entry_views
+from application.queries.entries import EntryFilter, entries_page, parse_account
+from application.queries.moments import Moment, parse_moment, parse_time
+from application.queries.statements import EFFECTIVE, RECORDED, Period, statement_of
 from application.streams import book_stream
-from application.views.rows import BookRow, EntryRow
+from application.views.balances import BOOK_STREAM
+from application.views.rows import BookRow
 from domain.ledger.book import Book
 from domain.money import ZERO, add, text
 from entrypoints.cli import options
 from entrypoints.cli.app import group
 from entrypoints.cli.output import Output, plain
-from entrypoints.cli.session import Core, account_of, reading
+from entrypoints.cli.session import Core, account_of, reading, writing
 from entrypoints.ledger_export import Format, export_books
 from entrypoints.problems import CheckFailed
 
 ledger = group("The books: balances now and at any past moment, trial balance, journal entries.")
+
+Account = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only with a leg on this account, such as owner:available.")
+]
+
+
+def _time(words: str) -> Any:
+    return typer.Option(metavar="TIME", help=words)
 
 
 @ledger.command()
 def balances(
     user: options.User = None,
     at: options.At = None,
+    effective_at: options.EffectiveAt = None,
     database_url: options.DatabaseUrl = None,
     as_json: options.Json = False,
 ) -> None:
@@ -39,12 +53,14 @@ def balances(
     What is owed to an owner (owner:…) is a credit. Every user's books, or those of --user.
 
     Examples: `evenkeel ledger balances`, `evenkeel ledger balances --at 0-1234`,
-    `evenkeel ledger balances --at 2026-03-01T12:00:00Z --json`
+    `evenkeel ledger balances --at 2026-03-01T12:00:00Z --json`,
+    `evenkeel ledger balances --effective-at 2026-02-28T23:59:59Z`
     """
     output = Output(as_json=as_json)
+    then = _effective(effective_at)
     with reading(database_url) as core:
         moment = parse_moment(at, core.services.log, clock=core.services.clock)
-        books = _books(core, moment, account_of(core, user) if user else None)
+        books = _books(core, moment, account_of(core, user) if user else None, then)
     rows = [
         {
             "book": book.book_id,
@@ -55,7 +71,8 @@ def balances(
         for book in books
         for (account, asset), amount in sorted(book.balances.items())
     ]
-    output.value({"at": str(moment.position) if moment else None, "balances": rows})
+    as_of = {"at": str(moment.position) if moment else None, "effective_at": then}
+    output.value({**as_of, "balances": rows})
     for book_id, lines in groupby(rows, key=itemgetter("book")):
         output.say(book_id)
         output.table(list(lines), ("account", "asset", "amount"), empty="")
@@ -66,7 +83,10 @@ def balances(
 
 @ledger.command("trial-balance")
 def trial_balance(
-    at: options.At = None, database_url: options.DatabaseUrl = None, as_json: options.Json = False
+    at: options.At = None,
+    effective_at: options.EffectiveAt = None,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
 ) -> None:
     """Sum all accounts of all books per asset: each sum is zero, else exit code 1.
 
@@ -75,9 +95,10 @@ def trial_balance(
     Example: `evenkeel ledger trial-balance --at 0-1234`
     """
     output = Output(as_json=as_json)
+    then = _effective(effective_at)
     with reading(database_url) as core:
         moment = parse_moment(at, core.services.log, clock=core.services.clock)
-        books = _books(core, moment, None)
+        books = _books(core, moment, None, then)
     sums: dict[str, Decimal] = {}
     for book in books:
         for (_, asset), amount in book.balances.items():
@@ -97,27 +118,47 @@ def trial_balance(
 def entries(
     book: Annotated[str | None, typer.Option(metavar="ID", help="Only this book.")] = None,
     user: options.User = None,
+    account: Account = None,
+    asset: Annotated[str | None, typer.Option(help="Only with a leg in this asset.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only of this kind: fill, hold, reversal, …")] = None,
+    reference: Annotated[str | None, typer.Option(metavar="ID", help="Only of this order or bot.")] = None,
+    bot: Annotated[str | None, typer.Option(metavar="ID", help="Only with a leg of this bot's.")] = None,
+    effective_from: Annotated[str | None, _time("In effect then or later.")] = None,
+    effective_to: Annotated[str | None, _time("In effect before then.")] = None,
+    recorded_from: Annotated[str | None, _time("Recorded then or later.")] = None,
+    recorded_to: Annotated[str | None, _time("Recorded before then.")] = None,
     limit: options.Limit = 20,
     database_url: options.DatabaseUrl = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show journal entries with all their legs, newest first.
+    """Show journal entries with all their legs, newest first; with several filters, those that pass all.
 
-    Example: `evenkeel ledger entries -n 5`
+    Examples: `evenkeel ledger entries -n 5`, `evenkeel ledger entries --kind fill --asset BTC`,
+    `evenkeel ledger entries --account owner:available --recorded-from 2026-03-01T00:00:00Z`
     """
     output = Output(as_json=as_json)
+    wanted = EntryFilter.parse(
+        separator="-",
+        account=account,
+        asset=asset,
+        kind=kind,
+        reference=reference,
+        bot=bot,
+        effective_from=effective_from,
+        effective_to=effective_to,
+        recorded_from=recorded_from,
+        recorded_to=recorded_to,
+    )
     with reading(database_url) as core:
         views = core.services.views
         if book and views.get(BookRow, book) is None:
             raise UnknownBook(book_id=book)
-        equal: dict[str, Any] = {"book_id": book} if book else {}
-        if user:
-            equal["owner_id"] = account_of(core, user)
-        page = views.page(EntryRow, equal=equal, limit=limit)
+        owner_id = account_of(core, user) if user else None
+        page = entries_page(views, wanted, book_id=book, owner_id=owner_id, limit=limit)
         found = []
         for row in page.rows:
             owner = views.get(BookRow, row.book_id)
-            found += entry_views(views, type(page)([row], None), owner.purse if owner else "")
+            found += entry_views(core.services.log, views, [row], owner.purse if owner else "")
     output.value(found)
     for entry in found:
         output.say(
@@ -173,10 +214,89 @@ def export(
     output.say(f"{done.entries} entries with {done.postings} postings up to {done.position} in {to}")
 
 
-def _books(core: Core, moment: Moment | None, owner_id: str | None) -> list[Book]:
+def reverse(
+    entry: Annotated[str, typer.Argument(metavar="ENTRY", help="Its id, or its log position (0-1234).")],
+    book: Annotated[str, typer.Option(metavar="ID", help="The book that it stands in.")],
+    reason: Annotated[str, typer.Option(help="Why; its owner and auditors will read it.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be posted, and post nothing.")
+    ] = False,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Take a journal entry back, once: a new entry with its legs the other way round and a link to it.
+
+    Refused where an account of its owner's would be overdrawn. Holds follow their orders.
+
+    Example: `evenkeel ledger reverse 0-1234 --book ID --reason "booked twice" --dry-run`
+    """
+    output = Output(as_json=as_json)
+    if dry_run:
+        with reading(database_url) as core:
+            services = core.services
+            command = ReverseEntry(book, posted_entry(services.log, book, entry), reason)
+            answer = shown_entries(preview(services.log, services.clock, command))
+    else:
+        arguments = {"book_id": book, "entry": entry, "reason": reason}
+        answer = writing("ledger.reverse", arguments, database_url, output)
+    output.value({**answer, "dry_run": dry_run})
+    for made in answer["entries"]:
+        output.say(f"{made['kind']}  {made['entry_id']}")
+        output.table(made["postings"], ("account", "asset", "amount"), empty="no legs")
+    output.say("nothing was posted: this was a dry run" if dry_run else f"{answer['reverses']} is taken back")
+
+
+@ledger.command()
+def statement(
+    book: Annotated[str, typer.Option(metavar="ID", help="Whose: a paper account's id is its book's.")],
+    from_time: Annotated[str, typer.Option("--from", metavar="TIME", help="Its first moment.")],
+    to_time: Annotated[str, typer.Option("--to", metavar="TIME", help="The moment after its last.")],
+    account: Account = None,
+    by: Annotated[str, typer.Option(help="Which time counts: recorded or effective.")] = RECORDED,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show what stood on a book's accounts, every entry of a period with running balances, and what stands.
+
+    It ends with exit code 1 where opening balance and movements do not come to the closing balance.
+
+    Example: `evenkeel ledger statement --book ID --from 2026-03-01T00:00:00Z --to 2026-04-01T00:00:00Z`
+    """
+    output = Output(as_json=as_json)
+    period = Period(parse_time(from_time, "from"), parse_time(to_time, "to"), by)
+    of_account = None if account is None else parse_account(account)
+    with reading(database_url) as core:
+        made = statement_of(core.services.log, book, period, account=of_account)
+        facts = {"book_id": made.book_id, "purse": made.purse, "account": account, "by": by}
+        totals = {"lines": made.lines, "venue_fees": made.venue_fees, "adds_up": made.adds_up}
+        output.values(
+            {**facts, "from_time": period.start, "to_time": period.end, **totals}, "entries", made.entries()
+        )
+        if not as_json:
+            for entry in made.entries():
+                when = entry.effective_at if by == EFFECTIVE else entry.recorded_at
+                output.say(f"{entry.position}  {when:%Y-%m-%d %H:%M:%S}  {entry.kind}  {entry.reference}")
+                output.table(plain(entry.legs), ("account", "asset", "amount", "balance"), empty="no legs")
+            output.say()
+    columns = ("account", "asset", "opening", "movement", "closing")
+    output.table(plain(made.lines), columns, empty="nothing stood there and nothing moved")
+    for asset, fee in made.venue_fees.items():
+        output.say(f"venue fees: {fee} {asset}")
+    if not made.adds_up:
+        output.say("opening and movements DO NOT come to the closing balance")
+        raise CheckFailed
+
+
+def _effective(raw: str | None) -> datetime | None:
+    return None if raw is None else parse_time(raw, "effective-at")
+
+
+def _books(
+    core: Core, moment: Moment | None, owner_id: str | None, effective_at: datetime | None
+) -> list[Book]:
     """Every book there was, as it stood."""
     log = core.services.log
     until = moment.position if moment else None
     opened = [recorded.stream for recorded in log.read(until=until, names=("ledger.book_opened",))]
-    books: list[Book] = [state_at(log, stream, moment) for stream in opened]
+    books = [book_at(log, stream.removeprefix(BOOK_STREAM), moment, effective_at) for stream in opened]
     return [book for book in books if owner_id is None or book.owner_id == owner_id]

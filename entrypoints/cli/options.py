@@ -37,6 +37,14 @@ At = Annotated[
         help="As of then: '2026-03-01T12:00:00Z' (when it was recorded) or a log position such as 0-1234.",
     ),
 ]
+EffectiveAt = Annotated[
+    str | None,
+    typer.Option(
+        "--effective-at",
+        metavar="TIME",
+        help="Only entries that took effect by then; with --at, of those that were recorded by that.",
+    ),
+]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="At most so many: the newest.")]
 PaperAccount = Annotated[
     str | None,

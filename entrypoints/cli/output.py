@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, is_dataclass
@@ -56,6 +56,16 @@ class Output:
         if self.as_json:
             sys.stdout.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
             sys.stdout.flush()
+
+    def values(self, whole: Mapping[str, Any], name: str, items: Iterable[Any]) -> None:
+        """For machines: as value(), with a last list whose items are written while they are gone through."""
+        if not self.as_json:
+            return
+        sys.stdout.write(json.dumps(plain(whole), ensure_ascii=False)[:-1] + f', "{name}": [')
+        for number, item in enumerate(items):
+            sys.stdout.write((", " if number else "") + json.dumps(plain(item), ensure_ascii=False))
+        sys.stdout.write("]}\n")
+        sys.stdout.flush()
 
     def say(self, line: str = "") -> None:
         """For people only; what stands in brackets is text, not markup."""

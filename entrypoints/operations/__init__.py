@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from entrypoints.operations import bots, data, paper, platform, users
+from entrypoints.operations import bots, data, ledger, paper, platform, users
 from entrypoints.operations.desk import Operation
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -13,5 +13,6 @@ OPERATIONS: Mapping[str, Operation] = {
     **bots.OPERATIONS,
     **platform.OPERATIONS,
     **data.OPERATIONS,
+    **ledger.OPERATIONS,
 }
 """By the name that travels to a running server."""

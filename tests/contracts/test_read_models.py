@@ -12,7 +12,7 @@ import pytest
 from adapters.persistence.projector import Projector
 from adapters.persistence.read_models import MemoryReadModels, SqlReadModels
 from application.ports.event_log import Position, RecordedEvent
-from application.ports.read_models import ReadModels
+from application.ports.read_models import Narrowed, ReadModels
 from application.views.rows import (
     ROWS,
     AccountRow,
@@ -108,6 +108,37 @@ def test_pages_go_from_the_newest_to_the_oldest_and_miss_nothing(views: ReadMode
             break
     assert [row.position for row in seen] == sorted((row.position for row in seen), reverse=True)
     assert sorted(seen, key=lambda row: row.position) == list(views.where(EntryRow, owner_id="ann"))
+
+
+def test_a_page_is_narrowed_by_times_and_by_what_stands_beside(views: ReadModels) -> None:
+    every = sorted(views.where(EntryRow), key=lambda row: row.position, reverse=True)
+    middle = every[len(every) // 2].recorded_at_utc
+    legs = [leg for leg in views.where(PostingRow) if leg.account == "owner:available"]
+    free = {leg.position for leg in legs}
+
+    def found(narrowed: Narrowed, **equal: Any) -> list[EntryRow]:
+        rows: list[EntryRow] = []
+        cursor: Position | None = None
+        while True:
+            page = views.page(EntryRow, equal=equal, narrowed=narrowed, before=cursor, limit=3)
+            rows += page.rows
+            cursor = page.next_cursor
+            if cursor is None:
+                return rows
+
+    since, before = Narrowed(since={"recorded_at_utc": middle}), Narrowed(before={"recorded_at_utc": middle})
+    assert found(since) == [row for row in every if row.recorded_at_utc >= middle]
+    assert found(before) == [row for row in every if row.recorded_at_utc < middle]
+    beside = Narrowed(
+        since={"recorded_at_utc": middle}, beside=[(PostingRow, {"account": "owner:available"})]
+    )
+    expected = [row for row in every if row.recorded_at_utc >= middle and row.position in free]
+    assert found(beside) == expected
+    assert found(beside, book_id="ann") == [row for row in expected if row.book_id == "ann"]
+    in_btc = [(PostingRow, {"account": "owner:available", "asset": "BTC"})]
+    both = {leg.position for leg in legs if leg.asset == "BTC"}
+    assert found(Narrowed(beside=in_btc)) == [row for row in every if row.position in both]
+    assert 0 < len(expected) < len(every)
 
 
 def test_the_rows_of_one_position_stay_on_one_page(views: ReadModels) -> None:

@@ -12,6 +12,7 @@ import application
 import domain
 from domain.errors import DomainError
 from domain.ledger.book import Book, Settlement
+from domain.ledger.events import EntryPosted
 from domain.money import Money
 from tests.builders import START, book_with, btc, folded, posted, postings, settlement, usdt
 
@@ -51,6 +52,10 @@ HOLDING = folded(ALLOCATED, ALLOCATED.place_hold("o-1", usdt("40"), source="owne
 
 def _hold(book: Book, amount: Money, hold_id: str = "o-1") -> Callable[[], object]:
     return lambda: book.place_hold(hold_id, amount, source="owner:bot:bot-1", at=START)
+
+
+def _reverse(book: Book, entry: EntryPosted, reason: str = "a mistake") -> Callable[[], object]:
+    return lambda: book.reverse(entry, reason=reason, at=START)
 
 
 def _post(*legs: str) -> Callable[[], object]:
@@ -153,6 +158,24 @@ ROWS: dict[str, tuple[Callable[[], object], str, dict[str, str]]] = {
         _hold(HOLDING, usdt("60.000000000000000001"), "o-2"),
         "insufficient_funds",
         {"required": "60.000000000000000001 USDT", "available": "60 USDT"},
+    ),
+    "reverse: closed": (_reverse(CLOSED, posted()), "book_not_open", {}),
+    "reverse: no reason": (_reverse(FUNDED, posted(), reason=" "), "invalid_value", {"field": "reason"}),
+    "reverse: a reversal": (
+        _reverse(FUNDED, posted(entry_id="reversal:d", kind="reversal")),
+        "entry_not_reversible",
+        {"entry_id": "reversal:d"},
+    ),
+    "reverse: a hold": (
+        _reverse(HOLDING, posted(kind="hold")),
+        "entry_not_reversible",
+        {"entry_id": "given"},
+    ),
+    "reverse: a release": (_reverse(HOLDING, posted(kind="release")), "entry_not_reversible", {}),
+    "reverse: what is spent": (
+        _reverse(ALLOCATED, posted("custody:paper 100 USDT", "owner:available -100 USDT")),
+        "insufficient_funds",
+        {"required": "100 USDT", "available": "0 USDT"},
     ),
     "post: one leg": (_post("owner:available -1 USDT"), "invalid_posting", {"entry_id": "e-1"}),
     "post: no leg": (_post(), "invalid_posting", {}),

@@ -357,3 +357,46 @@ def test_a_book_stays_sound_over_thousands_of_commands(seed: int) -> None:
         book.what_is_held_is_what_is_left_of_open_holds()
     assert refused > 50
     assert book.number > 1_500
+
+
+@given(st.data(), st.lists(journal_entries(), max_size=20))
+def test_everything_taken_back_from_the_last_to_the_first_leaves_nothing(
+    data: st.DataObject, entries: list[tuple[Posting, ...]]
+) -> None:
+    """Deposits, allocations, fills and any other entry; what is held meanwhile follows its order."""
+    book = Book(book_id="b", owner_id="o", purse=PAPER, venue_account="paper", is_open=True)
+    done: list[EntryPosted] = []
+
+    def take(command: Callable[[], Sequence[BookEvent]]) -> None:
+        nonlocal book
+        with suppress(DomainError):
+            for event in command():
+                assert isinstance(event, EntryPosted)
+                book = book.evolve(event)
+                done.append(event)
+
+    for number, legs in enumerate(entries):
+        money = Money(data.draw(small), data.draw(assets))
+        take(lambda n=number, m=money: book.credit_deposit(m, entry_id=f"d-{n}", at=START))  # type: ignore[misc]
+        part = Money(data.draw(small), money.asset)
+        take(lambda n=number, m=part: book.allocate(m, bot_id="bot-1", entry_id=f"a-{n}", at=START))  # type: ignore[misc]
+        trade = Settlement(
+            trade_id=str(number),
+            order_id="o-1",
+            bot_id="bot-1",
+            received=Money(data.draw(small), data.draw(assets)),
+            paid=Money(data.draw(small), data.draw(assets)),
+            venue_fee=Money(data.draw(maybe), data.draw(assets)),
+            platform_fee=Money(data.draw(maybe), "USDT"),
+            traded_at_utc=START,
+        )
+        take(lambda t=trade: book.settle_fill(t))  # type: ignore[misc]
+        take(lambda n=number, p=legs: book.post(entry_id=f"e-{n}", kind="any", postings=p, at=START))  # type: ignore[misc]
+
+    for entry in reversed(done):
+        (reversal,) = book.reverse(entry, reason="all of it", at=START)
+        assert isinstance(reversal, EntryPosted)
+        assert (reversal.reverses, reversal.reference) == (entry.entry_id, entry.reference)
+        book = book.evolve(reversal)
+        require_sound(book)
+    assert book.balances == {}

@@ -39,7 +39,7 @@ from application.ports.commands import Caller, Command, Outcome
 from application.ports.event_log import Position
 from application.ports.identities import Identities, Sessions
 from application.ports.paper_store import PaperStore
-from application.ports.read_models import Page, ReadModels
+from application.ports.read_models import EVERYTHING, Narrowed, Page, ReadModels
 from application.ports.seals import Seals
 from application.services import Check, Services
 from tests.adapters.http.documented import documented
@@ -247,15 +247,21 @@ class Folded(SqlReadModels):
         self._projector.catch_up()
         return super().get(kind, *key)
 
-    def where(self, kind: type[R], **equal: Any) -> Sequence[R]:
+    def where(self, kind: type[R], /, **equal: Any) -> Sequence[R]:
         self._projector.catch_up()
         return super().where(kind, **equal)
 
     def page(
-        self, kind: type[R], *, equal: Mapping[str, Any], before: Position | None = None, limit: int = 50
+        self,
+        kind: type[R],
+        *,
+        equal: Mapping[str, Any],
+        narrowed: Narrowed = EVERYTHING,
+        before: Position | None = None,
+        limit: int = 50,
     ) -> Page[R]:
         self._projector.catch_up()
-        return super().page(kind, equal=equal, before=before, limit=limit)
+        return super().page(kind, equal=equal, narrowed=narrowed, before=before, limit=limit)
 
     def wait_for(self, position: int, *, timeout_s: float) -> bool:
         self._projector.catch_up()

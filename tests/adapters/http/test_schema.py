@@ -29,6 +29,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "NewAccount": {"email": "somebody@example.org", "password": PASSWORD},
     "NewBot": BOT,
     "NewPaperAccount": {},
+    "NewReversal": {"entry": "0-1", "reason": "a test"},
     "Nothing": {},
     "PaperMoney": {"amount": "1", "asset": "USDT"},
     "Reset": {},
@@ -61,7 +62,10 @@ def provocations(operation: dict[str, Any]) -> Iterator[Provoked]:
     for parameter in operation.get("parameters", ()):
         named[parameter["in"]].add(parameter["name"])
     json_body = {"Content-Type": "application/json"}
-    needs: dict[str, Any] = {"query": "?interval=1h"} if "interval" in named["query"] else {}
+    query = "?interval=1h"
+    if "to" in named["query"]:
+        query = "?from=2026-03-01T12:00:00Z&to=2026-03-01T13:00:00Z"
+    needs: dict[str, Any] = {"query": query} if {"interval", "to"} & named["query"] else {}
     yield Provoked(400, "malformed_request", query="?x=%00")
     if operation.get("security") != []:
         yield Provoked(401, "not_signed_in", {"Authorization": ""})
@@ -84,7 +88,8 @@ def provocations(operation: dict[str, Any]) -> Iterator[Provoked]:
         yield Provoked(404, UNKNOWN[name], **needs)
     for name in {"cursor", "min_position", "at", "from", "until"} & named["query"]:
         if name != "min_position" or "bot_id" not in named["path"]:  # there, the bot is looked for first
-            yield Provoked(422, "invalid_value", query=f"?interval=1h&{name}=garbage")
+            given = query.replace("from=2026-03-01T12:00:00Z&", "") if name == "from" else query
+            yield Provoked(422, "invalid_value", query=f"{given}&{name}=garbage")
     if "limit" in named["query"]:
         yield Provoked(422, "invalid_fields", query="?limit=1000000")
 

@@ -20,10 +20,11 @@ from sqlalchemy import inspect, text
 from adapters.persistence import bulk
 from adapters.persistence import rebuild as rebuild_module
 from adapters.persistence.database import Database, RebuildRunning
+from adapters.persistence.envelope import Envelopes
 from adapters.persistence.fast_balances import FastBalances
-from adapters.persistence.log_pages import head_of_log, read_page
+from adapters.persistence.log_pages import StoredEvent, head_of_log, read_page
 from adapters.persistence.projector import STOPPED, Projector
-from adapters.persistence.read_models import SqlReadModels
+from adapters.persistence.read_models import MemoryReadModels, SqlReadModels
 from adapters.persistence.rebuild import PoisonEvent, check, rebuild, status
 from adapters.persistence.row_store import StoredRows
 from adapters.persistence.tables import table_name
@@ -39,6 +40,8 @@ from tests.adapters.persistence.stored_logs import (
 )
 from tests.application.views.histories import History, a_history, folded
 from tests.architecture.tree import ROOT
+
+SAMPLES = ROOT / "tests/samples"
 
 EVE = "INSERT INTO accounts VALUES ('eve', 1, 1, 'admin', 'active', '2026-01-01T00:00:00.000000+00:00')"
 
@@ -155,6 +158,20 @@ def test_the_short_cut_for_balances_is_the_fold(db: Database) -> None:
     for row in expected.where(BalanceRow):
         assert rows.get(BalanceRow, row.book_id, row.account, row.asset) == row
     assert sum(kept.amount for kept in expected.where(BalanceRow)) == Decimal(0)
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_the_short_cut_reads_every_schema_of_an_entry(schema: int) -> None:
+    state = (SAMPLES / f"ledger.entry_posted.v{schema}.json").read_bytes().removesuffix(b"\n")
+    stored = StoredEvent(1, "book:book-1", 1, "ledger.entry_posted", state)
+    fast, rows = FastBalances(), MemoryReadModels()
+    fast.fold(rows, stored)
+
+    posted = Envelopes().read("ledger.entry_posted", state).data
+    for leg in posted.postings:
+        row = rows.get(BalanceRow, "book-1", leg.account, leg.asset)
+        assert row is not None
+        assert row.amount == leg.amount
 
 
 def test_what_is_appended_meanwhile_is_in_it_too(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -547,7 +547,7 @@ def test_a_worker_outlives_an_outage_of_what_it_reads(desk: Desk) -> None:
     calls: list[int] = []
 
     class Flaky(MemoryReadModels):
-        def where(self, kind: type[R], **equal: Any) -> Sequence[R]:
+        def where(self, kind: type[R], /, **equal: Any) -> Sequence[R]:
             calls.append(1)
             if len(calls) < 3:
                 raise StoreUnavailable("the database is away")
@@ -573,7 +573,7 @@ class Lagging(MemoryReadModels):
         super().__init__()
         self._newest = newest
 
-    def where(self, kind: type[R], **equal: Any) -> Sequence[R]:
+    def where(self, kind: type[R], /, **equal: Any) -> Sequence[R]:
         equal.pop("status", None)
         return self._newest.where(kind, **equal)
 

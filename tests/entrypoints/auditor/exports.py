@@ -96,6 +96,8 @@ class Log:
         order: str = "",
         book: str = "b-1",
         fee: Money | None = None,
+        reverses: str = "",
+        reason: str = "",
     ) -> None:
         postings = tuple(Posting(account, asset, Decimal(amount)) for account, asset, amount in legs)
         entry = EntryPosted(
@@ -105,8 +107,16 @@ class Log:
             effective_at_utc=AT,
             reference=order,
             venue_fee=fee,
+            reverses=reverses,
+            reason=reason,
         )
         self.add(f"book:{book}", entry)
+
+    def reverse(self, entry_id: str, *legs: tuple[str, str, str], order: str = "", **other: Any) -> None:
+        """A reversal of that entry, with these legs."""
+        id = f"reversal:{entry_id}" + (f":{order}" if entry_id.startswith("fill:") else "")
+        told = {"reverses": entry_id, "reason": "a mistake", **other}
+        self.entry(id, "reversal", *legs, order=order, **told)
 
     def moved(self, entry_id: str, kind: str, source: str, target: str, amount: str, asset: str) -> None:
         legs = (source, asset, amount), (target, asset, str(-Decimal(amount)))

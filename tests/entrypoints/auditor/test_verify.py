@@ -36,6 +36,8 @@ from tests.entrypoints.auditor.exports import (
 
 PROGRAM = Path(auditor.__file__)
 LINES = story().lines
+ALLOCATION_REFERENCE = ""
+BACK = ((CUSTODY, "DOGE", "-5.00"), (FREE, "DOGE", "5"))
 EVENTS = len(LINES)
 USDT = Money(Decimal(0), "USDT")
 
@@ -184,16 +186,16 @@ FORMS: list[tuple[str, Callable[[bytes], bytes], str]] = [
     ("white space", lambda line: line.replace(b'":', b'": ', 1), "canonical"),
     ("an escape", lambda line: line.replace(b"fill:", b"\\u0066ill:", 1), "canonical"),
     ("a key twice", lambda line: line.replace(b'{"name"', b'{"name":"x","name"', 1), "canonical"),
-    ("a float", lambda line: line.replace(b'"schema":1', b'"schema":1.0', 1), "float"),
-    ("no number", lambda line: line.replace(b'"schema":1', b'"schema":NaN', 1), "float"),
-    ("a switch for a number", lambda line: line.replace(b'"schema":1', b'"schema":true', 1), "fields"),
+    ("a float", lambda line: line.replace(b'"schema":2', b'"schema":1.0', 1), "float"),
+    ("no number", lambda line: line.replace(b'"schema":2', b'"schema":NaN', 1), "float"),
+    ("a switch for a number", lambda line: line.replace(b'"schema":2', b'"schema":true', 1), "fields"),
     ("a field more", lambda line: line[:-1] + b',"more":1}', "fields"),
     ("half a character", lambda line: line.replace(b"fill:", b"\\ud800:", 1), "canonical"),
     ("a byte that is no text", lambda line: line.replace(b"fill:", b"\xff:", 1), "not one event"),
     ("depth without end", lambda line: b"[" * 200_000, "not one event"),
     (
         "a number without end",
-        lambda line: line.replace(b'"schema":1', b'"schema":' + b"1" * 9000),
+        lambda line: line.replace(b'"schema":2', b'"schema":' + b"1" * 9000),
         "not one event",
     ),
     ("nothing", lambda line: b"", "not one event"),
@@ -384,6 +386,28 @@ def hold_for_another_book(log: Log) -> None:
     log.moved("hold:o-3", "hold", BOT, "owner:held:o-3", "1", "USDT")
 
 
+def spare(log: Log) -> None:
+    log.entry("d-1", "deposit", (CUSTODY, "DOGE", "5"), (FREE, "DOGE", "-5"))
+
+
+def reversed_twice(log: Log) -> None:
+    log.entry("d-0", "deposit", (CUSTODY, "DOGE", "5"), (FREE, "DOGE", "-5"))
+    spare(log)
+    log.reverse("d-1", *BACK)
+    log.entry("reversal:d-1b", "reversal", *BACK, reverses="d-1", reason="again")
+
+
+def reversed_for_no_reason(log: Log) -> None:
+    spare(log)
+    log.reverse("d-1", *BACK, reason=" ")
+
+
+def reversed_and_back(log: Log) -> None:
+    spare(log)
+    log.reverse("d-1", *BACK)
+    log.reverse("reversal:d-1", *((account, asset, f"{-Decimal(amount)}") for account, asset, amount in BACK))
+
+
 FALSE: list[tuple[str, Callable[[Log], None], int, str]] = [
     (
         "an entry that does not balance",
@@ -481,6 +505,40 @@ FALSE: list[tuple[str, Callable[[Log], None], int, str]] = [
         EVENTS - 1,
         "owner:held:o-2 of book b-1 still holds BTC, but its order has ended",
     ),
+    (
+        "a reversal of nothing",
+        lambda log: log.reverse("x", (FREE, "USDT", "-1"), (BOT, "USDT", "1")),
+        EVENTS,
+        "entry reversal:x reverses x, which was not posted in book b-1 before",
+    ),
+    (
+        "a reversal of less",
+        lambda log: log.reverse(
+            "allocation-1", (FREE, "USDT", "-1"), (BOT, "USDT", "1"), order=ALLOCATION_REFERENCE
+        ),
+        EVENTS,
+        "does not have the legs of allocation-1 at index 3 the other way round",
+    ),
+    ("a reversal that is made twice", reversed_twice, EVENTS + 3, f"reversed before, at index {EVENTS + 2}"),
+    ("a reversal of a reversal", reversed_and_back, EVENTS + 2, "reverses a reversal, reversal:d-1"),
+    (
+        "a reversal that does not say why",
+        reversed_for_no_reason,
+        EVENTS + 1,
+        "does not say why",
+    ),
+    (
+        "a reversal that says so in one place only",
+        lambda log: log.entry("x", "reversal", (CUSTODY, "X", "1"), (FREE, "X", "-1")),
+        EVENTS,
+        "is a reversal in some of its fields only",
+    ),
+    (
+        "a link that is no reversal",
+        lambda log: log.entry("x", "deposit", (CUSTODY, "X", "1"), (FREE, "X", "-1"), reverses="d"),
+        EVENTS,
+        "is a reversal in some of its fields only",
+    ),
     ("an order from nowhere", lambda log: log.accept("o-9"), EVENTS, "order o-9 was never intended"),
     ("an order twice", lambda log: log.intend("o-1", SELL), EVENTS, "order o-1 was intended before"),
     (
@@ -491,9 +549,9 @@ FALSE: list[tuple[str, Callable[[Log], None], int, str]] = [
     ),
     (
         "a schema that is not known",
-        lambda log: log.add_raw("book:b-1", "ledger.entry_posted", {}, schema=2),
+        lambda log: log.add_raw("book:b-1", "ledger.entry_posted", {}, schema=3),
         EVENTS,
-        "has schema 2, this program knows 1",
+        "has schema 3, this program knows 2",
     ),
     (
         "data of another event",
@@ -508,6 +566,26 @@ FALSE: list[tuple[str, Callable[[Log], None], int, str]] = [
         "does not belong in a stream of that name",
     ),
 ]
+
+
+def test_reversals_are_as_good_as_any_entry(tmp_path: Path) -> None:
+    """Of a deposit, and of a fill whose order has ended: what went back on hold is released again."""
+    log = story()
+    spare(log)
+    log.reverse("d-1", *BACK)
+    legs = (
+        ("owner:held:o-1", "USDT", "-200"),
+        (CUSTODY, "USDT", "200"),
+        (CUSTODY, "BTC", "-0.003996"),
+        (BOT, "BTC", "0.003996"),
+    )
+    fee = Money(Decimal("-0.000004"), "BTC")
+    log.reverse("fill:t-2", *legs, order="o-1", fee=fee)
+    log.moved("release:reversal:fill:t-2:o-1", "release", "owner:held:o-1", BOT, "200", "USDT")
+
+    report = checked(export(tmp_path / "log", log.lines, sealed(log.lines)))
+
+    assert report["ok"], report
 
 
 @pytest.mark.parametrize(("what", "change", "index", "why"), FALSE, ids=[false[0] for false in FALSE])

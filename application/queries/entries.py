@@ -1,0 +1,125 @@
+"""Journal entries by what they are, touch and belong to, and when."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from application.ports.event_log import EventLog, Position, RecordedEvent
+from application.ports.read_models import Narrowed, Page, ReadModels
+from application.queries.asset_codes import parse_paper_asset
+from application.queries.moments import parse_time
+from application.streams import book_stream
+from application.views.rows import EntryRow, PostingRow
+from domain.errors import InvalidValue
+from domain.ledger.postings import bot_account
+
+_PAGE = 5_000
+_ACCOUNT = re.compile(r"[a-z_]{1,40}(:[\x21-\x7e]{1,200})?")
+_KIND = re.compile(r"[a-z_]{1,40}")
+_ID = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryFilter:
+    """What entries must be, all of it at once; None asks for nothing. Times: from <= time < to.
+
+    With an account and an asset, one leg has both. A bot's entries are those with a leg on its account.
+    """
+
+    account: str | None = None
+    asset: str | None = None
+    kind: str | None = None
+    reference: str | None = None
+    bot: str | None = None
+    effective_from: datetime | None = None
+    effective_to: datetime | None = None
+    recorded_from: datetime | None = None
+    recorded_to: datetime | None = None
+
+    @classmethod
+    def parse(cls, *, separator: str = "_", **raw: str | None) -> EntryFilter:
+        """From text by name. InvalidValue for what cannot be one; what is only unknown finds nothing.
+
+        The separator is how the face writes `effective_from`.
+        """
+        checked: dict[str, Any] = {}
+        for name, given in raw.items():
+            field = name.replace("_", separator)
+            if given is None:
+                continue
+            match name:
+                case "account":
+                    checked[name] = parse_account(given, field)
+                case "asset":
+                    checked[name] = parse_paper_asset(given, field)
+                case "kind":
+                    checked[name] = _matching(_KIND, given, field, "no kind of entry, such as 'fill'")
+                case "reference" | "bot":
+                    checked[name] = _matching(_ID, given, field, "no id: 1 to 200 letters, digits and signs")
+                case _:
+                    checked[name] = parse_time(given, field)
+        return cls(**checked)
+
+    @property
+    def equal(self) -> dict[str, Any]:
+        """The columns of an entry that are asked for."""
+        asked = {"kind": self.kind, "reference": self.reference}
+        return {name: value for name, value in asked.items() if value is not None}
+
+    @property
+    def narrowed(self) -> Narrowed:
+        leg = {"account": self.account, "asset": self.asset}
+        of_leg = {name: value for name, value in leg.items() if value is not None}
+        beside: list[tuple[type, dict[str, Any]]] = [(PostingRow, of_leg)] if of_leg else []
+        if self.bot is not None:
+            beside.append((PostingRow, {"account": bot_account(self.bot)}))
+        since = {"effective_at_utc": self.effective_from, "recorded_at_utc": self.recorded_from}
+        before = {"effective_at_utc": self.effective_to, "recorded_at_utc": self.recorded_to}
+        return Narrowed(
+            since={name: value for name, value in since.items() if value is not None},
+            before={name: value for name, value in before.items() if value is not None},
+            beside=beside,
+        )
+
+
+def entries_page(
+    views: ReadModels,
+    wanted: EntryFilter,
+    *,
+    book_id: str | None = None,
+    owner_id: str | None = None,
+    before: Position | None = None,
+    limit: int,
+) -> Page[EntryRow]:
+    """Entries newest first, of one book, of one owner, or of all."""
+    of = {"book_id": book_id, "owner_id": owner_id}
+    equal = {name: value for name, value in of.items() if value is not None}
+    return views.page(
+        EntryRow, equal={**equal, **wanted.equal}, narrowed=wanted.narrowed, before=before, limit=limit
+    )
+
+
+def book_events(log: EventLog, book_id: str, version: int | None = None) -> Iterator[RecordedEvent]:
+    """The book's events up to a version, oldest first, read a page at a time."""
+    after = 0
+    while page := log.stream(book_stream(book_id), after_version=after, limit=_PAGE):
+        for recorded in page:
+            if version is not None and recorded.version > version:
+                return
+            yield recorded
+        after = page[-1].version
+
+
+def parse_account(raw: str, field: str = "account") -> str:
+    """A ledger account's name, known or not; raises InvalidValue."""
+    return _matching(_ACCOUNT, raw, field, "no account, such as 'owner:available'")
+
+
+def _matching(pattern: re.Pattern[str], raw: str, field: str, problem: str) -> str:
+    if not pattern.fullmatch(raw):
+        raise InvalidValue(field, f"{raw!r} is {problem}")
+    return raw
