@@ -214,6 +214,7 @@ def export(
     output.say(f"{done.entries} entries with {done.postings} postings up to {done.position} in {to}")
 
 
+@ledger.command()
 def reverse(
     entry: Annotated[str, typer.Argument(metavar="ENTRY", help="Its id, or its log position (0-1234).")],
     book: Annotated[str, typer.Option(metavar="ID", help="The book that it stands in.")],
