@@ -161,11 +161,14 @@ def restore_backup(
     require_empty(url)
     if not checked:
         require_whole(folder, backup, progress)
-    contents = copy_in(folder / backup.file, url, progress, tool=backup.tool, pg_bin=pg_bin)
-    if difference := _difference(contents, backup.contents):
-        problem = f"what was restored has {difference}: do not use it"
-        raise BackupUnusable(backup=str(folder / MANIFEST), problem=problem)
-    return contents
+
+    def accept(contents: Contents) -> None:
+        if difference := _difference(contents, backup.contents):
+            problem = f"what was restored has {difference}: do not use it"
+            raise BackupUnusable(backup=str(folder / MANIFEST), problem=problem)
+
+    file = folder / backup.file
+    return copy_in(file, url, progress, tool=backup.tool, pg_bin=pg_bin, accept=accept)
 
 
 def outside(settings: Settings, contents: Contents) -> list[dict[str, Any]]:

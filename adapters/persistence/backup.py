@@ -129,10 +129,19 @@ def copy_out(url: str, target: Path, progress: Progress, *, pg_bin: Path | None)
         return Copied(version, f"pg_dump {tool.major}", contents)
 
 
-def copy_in(file: Path, url: str, progress: Progress, *, tool: str, pg_bin: Path | None) -> Contents:
-    """What copy_out wrote with that tool, into a place that is empty. After an error there is no file.
+def copy_in(
+    file: Path,
+    url: str,
+    progress: Progress,
+    *,
+    tool: str,
+    pg_bin: Path | None,
+    accept: Callable[[Contents], None],
+) -> Contents:
+    """What copy_out wrote with that tool, into a place that is empty. `accept` raises on other contents.
 
-    Errors: NotEmpty, DatabaseInUse, PgToolMissing, PgToolFailed, those of open_database.
+    After an error there is no SQLite file. Errors: NotEmpty, DatabaseInUse, PgToolMissing, PgToolFailed,
+    those of open_database.
     """
     require_empty(url)
     if (path := sqlite_path(url)) is None:
@@ -141,13 +150,16 @@ def copy_in(file: Path, url: str, progress: Progress, *, tool: str, pg_bin: Path
         arguments = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", str(file)]
         restore.run(url, arguments, lambda: progress(0, 0))
         _gather_statistics(url)
-        return _contents_at(url)
+        contents = _contents_at(url)
+        accept(contents)
+        return contents
     lock = claim(path)  # no server starts on it meanwhile
     draft = path.with_name(f".{path.name}.restoring")
     try:
         require_empty(url)
         _copy_bytes(file, draft, progress)
         contents = _contents_at(f"sqlite:///{draft}")
+        accept(contents)
         draft.replace(path)
         sync_folder(path.parent)
         return contents
