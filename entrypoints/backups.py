@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,11 +26,13 @@ from adapters.persistence.backup import (
     require_empty,
     sync_folder,
 )
+from adapters.persistence.database_url import sqlite_path
 from application.ports.seals import SinkUnavailable
 from application.queries.moments import iso_utc
 from domain.errors import DomainError, InvalidValue
 from domain.sealing.notes import Checkpoint, SignedNote
 from entrypoints.checkpoints import sinks_of
+from entrypoints.problems import NoDatabase
 from entrypoints.settings import Settings
 
 FORMAT = 1
@@ -74,9 +76,11 @@ class Backup:
 def create_backup(settings: Settings, folder: Path, progress: Progress, *, pg_bin: Path | None) -> Backup:
     """Into a directory that is new or empty, while the platform is served. Whole once backup.json is there.
 
-    Errors: NotEmpty, those of copy_out.
+    Errors: NoDatabase, NotEmpty, those of copy_out.
     """
     engine = engine_of(settings.database)
+    if (path := sqlite_path(settings.database)) is not None and not path.exists():
+        raise NoDatabase(path=str(path))
     file = folder / _FILES[engine]
     with _claimed(folder):
         partial = file.with_name(file.name + _PARTIAL)
@@ -197,6 +201,7 @@ def _difference(found: Contents, said: Contents) -> str:
 @contextmanager
 def _claimed(folder: Path) -> Iterator[None]:
     """One backup at a time in a directory that holds none. What a killed one left there is written anew."""
+    is_new = not folder.exists()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -213,6 +218,9 @@ def _claimed(folder: Path) -> Iterator[None]:
         raise NotEmpty(place=str(folder), problem="is being written by another backup") from None
     finally:
         os.close(handle)
+        if is_new:
+            with suppress(OSError):  # there is something in it: a backup
+                folder.rmdir()
 
 
 def _sha256(path: Path, progress: Progress | None = None) -> str:
