@@ -25,7 +25,7 @@ from adapters.persistence.database import (
     Database,
     open_database,
 )
-from adapters.persistence.database_errors import DatabaseUnreachable, SchemaOutOfDate
+from adapters.persistence.database_errors import DatabaseUnreachable
 from adapters.persistence.database_url import sqlite_path, without_password
 from adapters.persistence.file_lock import claim
 from adapters.persistence.pg_tools import find_tool
@@ -112,8 +112,6 @@ def copy_out(url: str, target: Path, progress: Progress, *, pg_bin: Path | None)
     Errors: those of open_database, PgToolMissing, PgToolFailed, StoreUnavailable.
     """
     path = sqlite_path(url)
-    if path is not None and not path.exists():
-        raise SchemaOutOfDate(found="", needed=SCHEMA_VERSION)
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))  # it holds who people are
     with open_database(url, role="reader", check_schema=False, statement_timeout_ms=0) as database:
         version = database.describe()["version"]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -300,6 +302,7 @@ def test_a_file_that_is_not_the_one_that_was_written_is_found(
     assert_nothing_restored(house)
 
 
+@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -328,8 +331,15 @@ def test_a_manifest_that_says_something_else_is_found(
 
     assert (code, why in said) == (1, True), (step, said)
     assert (restored.code, why in restored.err) == (1, True), restored.err
-    if house.is_sqlite:
-        assert_nothing_restored(house)
+    assert_nothing_restored(house)
+
+
+def test_what_was_restored_and_is_something_else_is_said(house: House, tmp_path: Path) -> None:
+    made = house.backup(tmp_path / "b")
+    del made["output"]
+    (tmp_path / "b" / "backup.json").write_text(json.dumps(made | {"root": "0" * 64}))
+    restored = house.restore(tmp_path / "b")
+    assert (restored.code, "do not use it" in restored.err) == (1, True)
 
 
 def assert_nothing_restored(house: House) -> None:
@@ -409,6 +419,35 @@ def test_a_whole_history_written_anew_is_found_by_a_checkpoint_that_left_before(
     code, step, said = problem(house.drill(tmp_path / "b"))
 
     assert (code, step, "checkpoint" in said) == (1, "verify.py", True), said
+
+
+@pytest.mark.parametrize("how", ["ctrl-c", "terminated"])
+def test_a_drill_that_is_interrupted_leaves_nothing_behind(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    def interrupted(*_: Any) -> None:
+        assert list(house.scratch.iterdir()), "there is something to be left behind"
+        if how == "ctrl-c":
+            raise KeyboardInterrupt
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(30)
+
+    monkeypatch.setattr("entrypoints.backup_drill._chains", interrupted)
+    before = signal.getsignal(signal.SIGTERM)
+    house.backup(tmp_path / "b")
+    assert house.drill(tmp_path / "b").code == 130
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_step_that_fails_in_a_way_nobody_foresaw_fails_the_drill(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr("entrypoints.backup_drill._balance", broken)
+    house.backup(tmp_path / "b")
+    assert problem(house.drill(tmp_path / "b"))[:2] == (1, "trial balance")
 
 
 # -- Where it goes -------------------------------------------------------------------------------------------
