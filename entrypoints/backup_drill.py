@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -106,7 +106,7 @@ class Drill:
     progress: Callable[[str], AbstractContextManager[Progress]]
     tell: Callable[[Step], None]
     pg_bin: Path | None = None
-    key: Path | None = None  # the public key to check with; None: the one beside the signing key
+    keys: Sequence[Path] = ()  # public keys to check with; none: the log's, and those it had before
     scratch_url: str | None = None  # where a scratch database may be made; None: where the platform's is
     report: Report = field(default_factory=Report)
 
@@ -132,11 +132,11 @@ class Drill:
         there = self.settings.model_copy(
             update={"database_url": url, "statement_timeout_ms": _LONGEST_STATEMENT_MS}
         )
-        key, books = scratch / "trusted.pub", scratch / "books"
-        self._step("checkpoint", lambda _: self._signed(contents, key))
-        self._step("export", lambda tell: self._export(there, key, books, tell))
+        books = scratch / "books"
+        keys = self._step("checkpoint", lambda _: self._signed(contents, scratch))
+        self._step("export", lambda tell: self._export(there, keys[0], books, tell))
         self._step("root", lambda tell: _same_root(books, backup, tell))
-        self._step("verify.py", lambda _: self._audit(books, key, scratch))
+        self._step("verify.py", lambda _: self._audit(books, keys, scratch))
         shutil.rmtree(books)
         self._step("log verify", lambda tell: _chains(there, tell))
         self._step("trial balance", lambda _: _balance(there))
@@ -174,21 +174,25 @@ class Drill:
         contents = restore_backup(folder, backup, url, tell, pg_bin=self.pg_bin, checked=True)
         return contents, f"to {contents.newest_position}, schema {contents.schema}"
 
-    def _signed(self, contents: Contents, key: Path) -> tuple[None, str]:
-        """The newest note is signed with the key we trust, which is put where the verifier finds it."""
-        source = self.key or key_file(self.settings).with_suffix(".pub")
-        trusted = public_key(source)
-        if trusted is None:
-            raise Wrong(f"there is no public key at {source}; name it with --key")
-        key.write_text(f"{trusted}\n")
+    def _signed(self, contents: Contents, scratch: Path) -> tuple[list[Path], str]:
+        """The newest note is signed with a key we trust; where the verifier finds those."""
+        sources = list(self.keys) or _public_halves(key_file(self.settings))
+        trusted = [key for source in sources if (key := public_key(source))]
+        if not trusted:
+            raise Wrong(f"there is no public key at {', '.join(map(str, sources))}; name it with --key")
+        files = [scratch / f"trusted-{number}.pub" for number in range(len(trusted))]
+        for file, key in zip(files, trusted, strict=True):
+            file.write_text(f"{key}\n")
         if contents.checkpoint is None:
             raise Wrong("the backup has no signed checkpoint: was its log ever sealed?")
         note = SignedNote.parse(contents.checkpoint.encode())
-        note.require_signature(trusted, verify)
+        ids = {id for _, id, _ in note.signatures}
+        signer = next((key for key in trusted if key.id in ids), trusted[0])
+        note.require_signature(signer, verify)
         size = Checkpoint.parse(note.text).size
         if size > contents.sealed:
             raise Wrong(f"the newest checkpoint covers {size} events, only {contents.sealed} are sealed")
-        return None, f"{size} events under a signature of {trusted.name}"
+        return files, f"{size} events under a signature of {signer.name}+{signer.id.hex()}"
 
     def _export(self, there: Settings, key: Path, books: Path, tell: Progress) -> tuple[None, str]:
         with opened(there, Plan(role="reader", observed=False)) as container:
@@ -197,8 +201,10 @@ class Drill:
         self.report.events = done.events
         return None, f"{done.events} events, {done.checkpoints} checkpoints"
 
-    def _audit(self, books: Path, key: Path, scratch: Path) -> tuple[None, str]:
-        command = [sys.executable, "-I", str(books / VERIFIER.name), str(books), "--key", str(key), "--json"]
+    def _audit(self, books: Path, keys: list[Path], scratch: Path) -> tuple[None, str]:
+        command = [sys.executable, "-I", str(books / VERIFIER.name), str(books), "--json"]
+        for key in keys:
+            command += ["--key", str(key)]
         for number, note in enumerate(self._kept()):
             kept = scratch / f"kept-{number}.note"
             kept.write_text(note)
@@ -226,6 +232,11 @@ class Drill:
             except SinkUnavailable as e:
                 raise Wrong(str(e)) from e
         return kept
+
+
+def _public_halves(key: Path) -> list[Path]:
+    """Of the log's key, and of those that signed before a rotation: kept beside it, named by their ids."""
+    return [key.with_suffix(".pub"), *sorted(key.parent.glob(f"{key.stem}.????????.pub"))]
 
 
 def _whole(folder: Path, tell: Progress) -> tuple[Backup, str]:

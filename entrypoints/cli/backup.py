@@ -102,13 +102,13 @@ def restore(
 def drill(
     source: Annotated[Path | None, _FROM] = None,
     key: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
             "--key",
             metavar="FILE",
             exists=True,
             dir_okay=False,
-            help="The log's public key. Default: the one beside the signing key.",
+            help="A public key of the log; may be given again. Default: those beside the signing key.",
         ),
     ] = None,
     scratch_url: Annotated[
@@ -139,7 +139,7 @@ def drill(
         output.say(f"{'ok    ' if step.ok else 'FAILED'} {step.name:14}{step.seconds:8.2f} s  {step.detail}")
 
     with _stoppable():
-        report = Drill(settings, output.progress, tell, settings.pg_bin, key, scratch_url)(source)
+        report = Drill(settings, output.progress, tell, settings.pg_bin, key or (), scratch_url)(source)
     output.value(report.as_json())
     if report.failed:
         if as_json:
@@ -152,7 +152,7 @@ def _said(one: dict[str, object]) -> str:
     if problem := one.get("problem"):
         return f"cannot be read: {problem}"
     if one["covers"] is None:
-        return "there is none"
+        return "there is none; where the old ones lie elsewhere, name them: EVENKEEL_CHECKPOINT_FILES"
     if one["not_sealed_in_backup"]:
         return (
             f"covers {one['covers']} events, {one['not_sealed_in_backup']} more than the backup has sealed; "

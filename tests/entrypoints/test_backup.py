@@ -113,6 +113,10 @@ def house(
     else:
         url, empty = request.getfixturevalue("postgres_url"), request.getfixturevalue("empty_postgres_url")
         use_pg_tools(url, monkeypatch)
+    data_dir.mkdir()
+    create_key(data_dir / "log.key", "evenkeel.local/log")
+    monkeypatch.setenv("EVENKEEL_SIGNING_KEY_FILE", str(data_dir / "log.key"))
+    monkeypatch.setenv("EVENKEEL_CHECKPOINT_FILES", str(data_dir / "checkpoints"))
     person = cli("users", "create", "ann@example.org", "--json", "--database-url", url)
     assert person.code == 0, person.out
     opening = cli("paper", "open", "--balance", "100 USDT", "--json", "--database-url", url)
@@ -393,6 +397,19 @@ def test_a_log_signed_with_another_key_is_found_by_the_drill(house: House, tmp_p
     create_key(tmp_path / "other.key", "evenkeel.local/log")
     found = problem(house.drill(tmp_path / "b", "--key", str(tmp_path / "other.pub")))
     assert (found[:2], "there is no signature of" in found[2]) == ((1, "checkpoint"), True)
+
+
+def test_a_backup_from_before_a_change_of_the_key_is_checked_with_the_key_of_then(
+    house: House, tmp_path: Path
+) -> None:
+    house.backup(tmp_path / "before")
+    assert house.run("log", "rotate-key").code == 0
+    house.run("users", "create", "bob@example.org")
+    assert house.run("log", "seal").code == 0
+    house.backup(tmp_path / "after")
+    for folder in ("before", "after"):
+        ran = house.drill(tmp_path / folder)
+        assert ran.code == 0, ran.out
 
 
 def test_a_whole_history_written_anew_is_found_by_a_checkpoint_that_left_before(
