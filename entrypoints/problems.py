@@ -30,6 +30,8 @@ _UNAVAILABLE_CODES = frozenset(
         "log_too_new",
         "no_database",
         "os_error",
+        "pg_tool_failed",
+        "pg_tool_missing",
         "queue_full",
         "read_only",
         "rebuild_running",

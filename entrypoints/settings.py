@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     database_pool_connections: int = Field(5, ge=1, le=100, description="PostgreSQL connections kept open")
     lock_timeout_ms: int = Field(1_000, ge=10, le=60_000, description="longest wait for a database lock")
     statement_timeout_ms: int = Field(5_000, ge=100, le=600_000, description="longest database statement")
+    pg_bin: Path | None = Field(
+        None, description="folder of pg_dump and pg_restore, for backups; default: looked for on PATH"
+    )
 
     http_host: str = Field("127.0.0.1", description="address the API listens on")
     http_port: int = Field(8000, ge=0, le=65535, description="port of the API; 0 takes a free one")

@@ -113,6 +113,13 @@ class Database(ABC):
         What it gives raises StoreUnavailable once it is no longer certain that we are the only one.
         """
 
+    def snapshot(self) -> AbstractContextManager[str]:
+        """Within it `reading`, in this thread, sees what is committed now and nothing later.
+
+        The name it gives lets another session of the server see the same (SET TRANSACTION SNAPSHOT).
+        """
+        raise TypeError(f"a {self.dialect} database exports no snapshot")
+
     @property
     def sqlite_connection(self) -> sqlite3.Connection:
         """The one writing connection (autocommit mode: say BEGIN IMMEDIATE), for use under `lock`."""
@@ -406,6 +413,18 @@ class PostgresDatabase(Database):
                     raise RebuildRunning from e
                 raise
             yield confirm
+
+    @contextmanager
+    def snapshot(self) -> Iterator[str]:
+        with translated(), self.engine.connect() as connection:
+            connection.execution_options(isolation_level="REPEATABLE READ")
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+            name = str(connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar())
+            self._thread.connection = connection
+            try:
+                yield name
+            finally:
+                self._thread.connection = None
 
     def close(self) -> None:
         self.engine.dispose()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from entrypoints.cli import demo, doctor, log_proofs, processes
 from entrypoints.cli.app import app
+from entrypoints.cli.backup import backup
 from entrypoints.cli.bots import bots
 from entrypoints.cli.data import data
 from entrypoints.cli.db import db
@@ -21,6 +22,7 @@ from entrypoints.cli.users import users
 app.add_typer(db, name="db")
 app.add_typer(data, name="data")
 app.add_typer(log, name="log")
+app.add_typer(backup, name="backup")
 app.add_typer(projections, name="projections")
 app.add_typer(ledger, name="ledger")
 app.add_typer(users, name="users")
