@@ -63,15 +63,16 @@ def signer_of(settings: Settings, seals: Seals) -> Signer:
 def contradiction(settings: Settings, database: Database, *, deep: bool) -> str:
     """Why this log must not be written: what left it says otherwise. "" where nothing does.
 
-    A database whose checkpoints cannot be read, or signed with a key that is not here, is not trusted either.
+    A database whose checkpoints cannot be read, or not checked for want of a key, is not trusted either.
     """
     seals, sinks = SqlSeals(database), sinks_of(settings)
     try:
         key = public_key_of(settings)
         if key is not None:
             CheckLog(seals, key, sinks, verify, deep=deep)()
-        elif seals.newest() is not None or any(sink.newest() for sink in sinks):
-            return f"it was signed, and the key to check that with is missing: {key_file(settings)}"
+        elif any(sink.newest() for sink in sinks):
+            missing = f"the key to check its checkpoints with is missing: {key_file(settings)}"
+            return f"{missing}; put it back, or its public half into EVENKEEL_LOG_PUBLIC_KEY"
     except (DomainError, SinkUnavailable) as problem:
         return str(problem)
     return ""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from application.accounts.sign_in import require_acceptable_password
+from adapters.secrets.passwords import generated_password
 from application.bots.manage_bots import CreateBot, StartBot
 from application.paper.accounts import OpenPaperBook
 from application.ports.candle_store import Series
@@ -83,23 +82,13 @@ def _password(container: Container, path: Path) -> str:
     known = read_private(path, "password")
     if known is not None:
         return known["password"]
-    password = _new_password()
+    password = generated_password(EMAIL)
     write_private(path, {"email": EMAIL, "password": password})
     identity = container.identities().by_email(EMAIL)
     if identity is not None:
         hashed = container.hasher().hash(password)
         container.identities().replace_password_hash(identity.account_id, hashed)
     return password
-
-
-def _new_password() -> str:
-    while True:
-        password = secrets.token_urlsafe(18)
-        try:
-            require_acceptable_password(password, EMAIL)
-        except InvalidValue:
-            continue  # by chance it holds a word that is refused
-        return password
 
 
 def _account(container: Container, password: str) -> str:

@@ -10,8 +10,22 @@ from pwdlib import PasswordHash
 from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from application.accounts.sign_in import require_acceptable_password
+from domain.errors import InvalidValue
+
 MEMORY_KIB, PASSES, LANES = 46 * 1024, 1, 1
 """OWASP's first choice for Argon2id: 46 MiB, one pass, one lane."""
+
+
+def generated_password(email: str) -> str:
+    """One that whoever has that address may use."""
+    while True:
+        password = secrets.token_urlsafe(18)
+        try:
+            require_acceptable_password(password, email.lower())
+        except InvalidValue:
+            continue  # by chance it holds the address's name, or ours
+        return password
 
 
 class Argon2Passwords:

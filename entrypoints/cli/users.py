@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 from typing import Annotated, Any
 
@@ -35,8 +34,10 @@ def create(
 
     Example: `evenkeel users create ann@example.org --role trader --role operator`
     """
+    from adapters.secrets.passwords import generated_password
+
     output = Output(as_json=as_json)
-    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(18)
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else generated_password(email)
     arguments = {"email": email, "password": password, "roles": role or [TRADER]}
     answer = writing("users.create", arguments, database_url, output)
     if not password_stdin:

@@ -265,6 +265,9 @@ async def test_readiness_follows_the_checks(stack: Stack) -> None:
     assert "db.internal" not in answer.text
 
 
+COMMAND_LINE_ONLY = ("adapters.persistence.backup", "adapters.persistence.pg_tools")
+
+
 def served_refusals() -> set[type[DomainError]]:
     """Every refusal that may reach the API: all but those of the command line."""
     for package in (domain, application, adapters):
@@ -272,7 +275,11 @@ def served_refusals() -> set[type[DomainError]]:
             if not module.name.startswith("adapters.persistence.migrations."):  # alembic imports those
                 import_module(module.name)
     mine = ("domain.", "application.", "adapters.")
-    return {error for error in _all(DomainError) if error.__module__.startswith(mine)}
+    return {
+        error
+        for error in _all(DomainError)
+        if error.__module__.startswith(mine) and error.__module__ not in COMMAND_LINE_ONLY
+    }
 
 
 def _all(error: type[DomainError]) -> set[type[DomainError]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
+
+import pytest
 from argon2 import extract_parameters
 from argon2.low_level import Type
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from adapters.secrets.passwords import LANES, MEMORY_KIB, PASSES, Argon2Passwords
+from adapters.secrets.passwords import LANES, MEMORY_KIB, PASSES, Argon2Passwords, generated_password
 from application.ports.identities import PasswordHasher
 
 
@@ -48,3 +51,10 @@ def test_the_dummy_hash_costs_as_much_as_a_real_one_and_matches_nothing() -> Non
     assert extract_parameters(passwords.dummy_hash).memory_cost == MEMORY_KIB
     assert passwords.dummy_hash == passwords.dummy_hash
     assert not passwords.verify("", passwords.dummy_hash)
+
+
+def test_a_generated_password_is_one_that_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chance puts three letters into one of some fifteen hundred."""
+    drawn = iter(["xkAnN90-tyuiop4567zxcv_B", "evenKeel0-tyuiop4567zxcv", "q7-tyuiop4567zxcv_B90-ty"])
+    monkeypatch.setattr(secrets, "token_urlsafe", lambda _size: next(drawn))
+    assert generated_password("Ann@example.org") == "q7-tyuiop4567zxcv_B90-ty"
