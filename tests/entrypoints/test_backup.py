@@ -8,7 +8,6 @@ import signal
 import sqlite3
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -446,8 +445,7 @@ def test_a_drill_that_is_interrupted_leaves_nothing_behind(
         assert list(house.scratch.iterdir()), "there is something to be left behind"
         if how == "ctrl-c":
             raise KeyboardInterrupt
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(30)
+        signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.setattr("entrypoints.backup_drill._chains", interrupted)
     before = signal.getsignal(signal.SIGTERM)
