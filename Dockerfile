@@ -21,6 +21,13 @@ RUN python -m venv /opt/evenkeel && /opt/evenkeel/bin/pip install dist/evenkeel-
 
 
 FROM python:3.11-slim
+# pg_dump and pg_restore for `evenkeel backup`, of the server in docker-compose.yml: older ones cannot read it.
+ARG POSTGRES_MAJOR=18
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates postgresql-common \
+    && /usr/share/postgresql-common/pgdg/apt.*.sh -y \
+    && apt-get install --yes --no-install-recommends "postgresql-client-$POSTGRES_MAJOR" \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --user-group --home-dir /var/lib/evenkeel --create-home evenkeel
 COPY --from=build /opt/evenkeel /opt/evenkeel
 ENV PATH=/opt/evenkeel/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

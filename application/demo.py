@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -119,32 +119,9 @@ class Demo:
         first = next(feed, None)
         if first is None:
             raise NoCandles
-        length = interval_ms(settings.interval)
         self._move_clock(first.open_time_ms)
         bot_id, book_id = self._set_up(settings, run_id)
-        bot: Bot = self.log.load(bot_stream(bot_id)).state
-        if bot.status == RUNNING:
-            runner = BotRunner(
-                bot_id,
-                log=self.log,
-                bus=self.bus,
-                exchange=self.exchange,
-                observer=self.observer,
-                feed_now_ms=lambda candle: candle.open_time_ms + length,
-                actor="system:demo",
-            )
-            count, last = self._run(runner, first, feed, settings, progress)
-            if settings.force_close:
-                self._move_clock(last.open_time_ms + length)
-                if runner.resumes_at_ms is not None and last.open_time_ms < runner.resumes_at_ms:
-                    self.venue.show("file", settings.symbol, settings.interval, last)  # killed while closing
-                runner.close_position(last)
-            stop = StopBot(bot_id, bot.owner_id, "the demo's candles ended")
-            self._execute(stop, f"stop:{bot_id}")
-        else:  # it ran to its end before: count its candles and report
-            count, last = 1, first
-            for candle in feed:
-                count, last = count + 1, candle
+        count, last = self._trade(bot_id, first, feed, settings, progress)
         ran = self.stopwatch()
         self.maintenance.catch_up()
         folded = self.stopwatch()
@@ -218,6 +195,41 @@ class Demo:
         self._execute(create, f"create:{bot_id}")
         self._execute(StartBot(bot_id, account_id, after_candle_ms=None), f"start:{bot_id}")
         return bot_id, book_id
+
+    def _trade(
+        self,
+        bot_id: str,
+        first: Candle,
+        rest: Iterator[Candle],
+        settings: DemoSettings,
+        progress: Progress | None,
+    ) -> tuple[int, Candle]:
+        """How many candles there were, and the last. A bot that has run to its end runs no more."""
+        bot: Bot = self.log.load(bot_stream(bot_id)).state
+        if bot.status != RUNNING:
+            count, last = 1, first
+            for candle in rest:
+                count, last = count + 1, candle
+            return count, last
+        length = interval_ms(settings.interval)
+        runner = BotRunner(
+            bot_id,
+            log=self.log,
+            bus=self.bus,
+            exchange=self.exchange,
+            observer=self.observer,
+            feed_now_ms=lambda candle: candle.open_time_ms + length,
+            actor="system:demo",
+        )
+        count, last = self._run(runner, first, rest, settings, progress)
+        if settings.force_close:
+            self._move_clock(last.open_time_ms + length)
+            if runner.resumes_at_ms is not None and last.open_time_ms < runner.resumes_at_ms:
+                self.venue.show("file", settings.symbol, settings.interval, last)  # killed while closing
+            runner.close_position(last)
+        stop = StopBot(bot_id, bot.owner_id, "the demo's candles ended")
+        self._execute(stop, f"stop:{bot_id}")
+        return count, last
 
     def _run(
         self,

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
@@ -38,6 +37,7 @@ from entrypoints.checkpoints import key_file, sinks_of
 from entrypoints.composition import Plan, opened
 from entrypoints.log_export import EVENTS, VERIFIER, export_log
 from entrypoints.problems import problem_of
+from entrypoints.scratch import scratch_folder
 from entrypoints.settings import Settings
 
 _LONGEST_STATEMENT_MS = 600_000
@@ -112,9 +112,9 @@ class Drill:
 
     def __call__(self, given: Path | None) -> Report:
         """Of that backup, or of a new one."""
-        with tempfile.TemporaryDirectory(prefix="evenkeel-drill-") as folder, ExitStack() as places:
+        with scratch_folder() as folder, ExitStack() as places:
             try:
-                self._run(given, Path(folder), places)
+                self._run(given, folder, places)
             except DrillFailed as failed:
                 self.report.failed = failed
         return self.report
@@ -222,16 +222,12 @@ class Drill:
         raise Wrong(problem)
 
     def _kept(self) -> list[str]:
-        """The newest checkpoints outside, those that an older backup reaches up to."""
-        kept = []
-        for sink in sinks_of(self.settings):
-            try:
-                note = sink.newest()
-                if note and Checkpoint.parse(SignedNote.parse(note.encode()).text).size <= self.report.events:
-                    kept.append(note)
-            except SinkUnavailable as e:
-                raise Wrong(str(e)) from e
-        return kept
+        """Of each place outside the newest checkpoint that the backup, which may be an old one, reaches."""
+        try:
+            kept = [sink.newest_within(self.report.events) for sink in sinks_of(self.settings)]
+        except SinkUnavailable as e:
+            raise Wrong(str(e)) from e
+        return [note for note in kept if note]
 
 
 def _public_halves(key: Path) -> list[Path]:

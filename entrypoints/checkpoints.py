@@ -73,6 +73,8 @@ def contradiction(settings: Settings, database: Database, *, deep: bool) -> str:
         elif any(sink.newest() for sink in sinks):
             missing = f"the key to check its checkpoints with is missing: {key_file(settings)}"
             return f"{missing}; put it back, or its public half into EVENKEEL_LOG_PUBLIC_KEY"
-    except (DomainError, SinkUnavailable) as problem:
+    except SinkUnavailable as problem:
+        return f"{problem}; see to it that it can be read, then start again"
+    except DomainError as problem:
         return str(problem)
     return ""

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from adapters.persistence.database import SCHEMA_VERSION, open_database, sqlite_note, sqlite_path
+from entrypoints.backup_age import backup_watch
 from entrypoints.control import address_file
 from entrypoints.private_files import read_private
 from entrypoints.problems import problem_of
@@ -48,6 +49,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
         yield _port("http port", settings.http_host, settings.http_port)
         yield _port("metrics port", settings.metrics_host, settings.metrics_port)
     yield _disk(settings)
+    yield from _backups(settings)
     yield _clock()
 
 
@@ -102,6 +104,12 @@ def _disk(settings: Settings) -> Finding:
     status = OK if free >= _LEAST_FREE_BYTES and os.access(folder, os.W_OK) else FAILED
     writable = "" if os.access(folder, os.W_OK) else ", not writable"
     return Finding("disk", status, f"{free // 1024**2} MiB free in {Path(folder)}{writable}")
+
+
+def _backups(settings: Settings) -> Iterator[Finding]:
+    if (watch := backup_watch(settings)) is not None:
+        new_enough, words = watch.look()
+        yield Finding("backup", OK if new_enough else FAILED, words)
 
 
 def _clock() -> Finding:

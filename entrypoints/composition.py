@@ -45,6 +45,7 @@ from application.ports.clock import Clock
 from application.ports.commands import CommandBus
 from application.services import Services
 from domain.errors import DomainError
+from entrypoints.backup_age import backup_watch
 from entrypoints.checkpoints import contradiction
 from entrypoints.clock import SystemClock
 from entrypoints.health import PlatformHealth
@@ -125,6 +126,7 @@ def _health(
         oldest_heartbeat_s=settings.ready_heartbeat_s,
         bot_ages_s=metrics.bot_ages_seconds,
         followers=lambda: followers(leases),
+        backups=backup_watch(settings),
     )
 
 

@@ -14,6 +14,7 @@ import psutil
 from adapters.persistence.database import SCHEMA_VERSION, Database
 from application.bots.connectors import CANDLES, DEGRADED, OK, UNKNOWN, Connector
 from application.services import Check
+from entrypoints.backup_age import BackupWatch
 from entrypoints.maintenance import DatabaseMaintenance
 from entrypoints.seal_status import SealingStatus
 
@@ -40,6 +41,7 @@ class PlatformHealth:
     bot_ages_s: Callable[[], Mapping[str, float]] = dict
     shut: str = ""  # why nothing is written to the log
     sealing: SealingStatus | None = None  # where the sealer runs in this process
+    backups: BackupWatch | None = None
     started: float = field(default_factory=monotonic)
 
     def ready(self) -> Sequence[Check]:
@@ -48,6 +50,8 @@ class PlatformHealth:
             return [*checks, Check("log", FAILED, f"open for reading only: {self.shut}")]
         if self.sealing is not None:
             checks.append(_sealed(self.sealing))
+        if self.backups is not None:
+            checks.append(_backed_up(self.backups))
         return [*checks, self._worker()]
 
     def details(self) -> Mapping[str, Any]:
@@ -140,6 +144,11 @@ def _sealed(sealing: SealingStatus) -> Check:
     if sealing.sinks_behind:
         return Check("sealing", DEGRADED, f"no checkpoint reaches {', '.join(sorted(sealing.sinks_behind))}")
     return Check("sealing", OK, f"{sealing.size} events under the newest checkpoint")
+
+
+def _backed_up(backups: BackupWatch) -> Check:
+    new_enough, words = backups.look()
+    return Check("backup", OK if new_enough else DEGRADED, words)
 
 
 def _shown(connector: Connector) -> Mapping[str, Any]:

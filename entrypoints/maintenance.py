@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -38,15 +39,15 @@ class DatabaseMaintenance:
         """One event's place in its stream's hash chain; None where there is no such event."""
         return verify_event(self._database, position.id) if position.shard == SHARD else None
 
-    def rebuild(self, progress: Progress | None = None) -> RebuildVerdict:
+    def rebuild(self, progress: Progress | None = None, names: Sequence[str] = ()) -> RebuildVerdict:
         self._writing().catch_up()
-        report = rebuilding.rebuild(self._database, progress=progress)
+        report = rebuilding.rebuild(self._database, names, progress)
         return RebuildVerdict(report.events, report.difference)
 
-    def check(self, progress: Progress | None = None) -> dict[str, Any]:
+    def check(self, progress: Progress | None = None, names: Sequence[str] = ()) -> dict[str, Any]:
         """Fold afresh and compare, changing nothing."""
         self._writing().catch_up()
-        report = rebuilding.check(self._database, progress=progress)
+        report = rebuilding.check(self._database, names, progress)
         return {"events": report.events, "identical": report.identical, "difference": report.difference}
 
     def status(self) -> list[dict[str, Any]]:

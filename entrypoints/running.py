@@ -25,6 +25,7 @@ from application.ports.commands import Fence
 from application.ports.event_log import StoreUnavailable
 from application.ports.leases import Leases
 from domain.errors import InvalidValue
+from entrypoints.backup_age import backup_watch
 from entrypoints.composition import Container
 from entrypoints.failpoints import arm_failpoints
 from entrypoints.outbox_relay import OutboxRelay
@@ -203,6 +204,8 @@ def metrics_served(container: Container, settings: Settings) -> Iterator[int]:
     """Scrapes are answered on the metrics port, which is yielded. Raises InvalidValue where it is taken."""
     metrics = container.metrics()
     metrics.watch_projections(container.maintenance().lags)
+    if (backups := backup_watch(settings)) is not None:
+        metrics.watch_backups(backups.age_s)
     try:
         server = MetricsServer(metrics, host=settings.metrics_host, port=settings.metrics_port)
     except OSError as problem:

@@ -46,6 +46,15 @@ class Settings(BaseSettings):
     pg_bin: Path | None = Field(
         None, description="folder of pg_dump and pg_restore, for backups; default: looked for on PATH"
     )
+    backup_dir: Path | None = Field(
+        None, description="folder of backups, a directory each: the newest one's age is watched"
+    )
+    backup_longest_age_h: float = Field(
+        24.0,
+        gt=0,
+        le=8_760,
+        description="age of the newest backup, in hours, beyond which health is degraded",
+    )
 
     http_host: str = Field("127.0.0.1", description="address the API listens on")
     http_port: int = Field(8000, ge=0, le=65535, description="port of the API; 0 takes a free one")

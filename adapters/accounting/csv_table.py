@@ -11,6 +11,11 @@ from application.queries.journal import JournalEntry
 from application.queries.moments import iso_utc
 
 
+def _no_formula(text: str) -> str:
+    """What somebody wrote, as no spreadsheet takes it for a formula (safety §2 item 52)."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
 class CsvTable:
     """Amounts and times are text, as everywhere at the edges."""
 
@@ -23,6 +28,8 @@ class CsvTable:
     def add(self, entry: JournalEntry) -> None:
         recorded, effective = iso_utc(entry.recorded_at_utc), iso_utc(entry.effective_at_utc)
         for row in rows_of(entry, self.chart):
+            if row.reason:
+                row = row._replace(reason=_no_formula(row.reason))
             self._rows.writerow((row[0], row[1], recorded, effective, *row[4:]))
 
     def finish(self) -> None:

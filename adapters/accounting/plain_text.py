@@ -79,6 +79,9 @@ def details(entry: JournalEntry) -> Iterator[tuple[str, str]]:
     yield "entry", value_of(entry.entry_id)
     if entry.reference:
         yield "reference", value_of(entry.reference)
+    if entry.reverses:
+        yield "reverses", value_of(entry.reverses)
+        yield "reason", value_of(entry.reason)
     yield "book", value_of(entry.book_id)
     yield "owner", value_of(entry.owner_id)
     yield "purse", value_of(entry.purse)

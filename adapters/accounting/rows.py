@@ -25,6 +25,8 @@ class Row(NamedTuple):
     entry: str
     kind: str
     reference: str
+    reverses: str  # of a reversal: the entry that it takes back
+    reason: str
     venue_fee: str  # on an entry's first leg, so that a column can be summed
     venue_fee_asset: str
     account: str
@@ -49,6 +51,8 @@ def rows_of(entry: JournalEntry, chart: Chart) -> Iterator[Row]:
             entry.entry_id,
             entry.kind,
             entry.reference,
+            entry.reverses,
+            entry.reason,
             text(first.amount) if first else "",
             shown_asset(first.asset, entry.purse) if first else "",
             leg.account,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from application.ports.seals import CheckpointSink, SinkUnavailable
-from domain.sealing.notes import MalformedNote, SignedNote
+from domain.sealing.notes import Checkpoint, MalformedNote, SignedNote
 
 _END = "\f\n"
 """Between two notes, which hold no control characters but line feeds."""
@@ -61,6 +64,16 @@ class CheckpointFile(CheckpointSink):
             raise SinkUnavailable(f"{self._path}: it holds no checkpoint that can be read; move it away")
         return None
 
+    def newest_within(self, size: int) -> str | None:
+        """The note published last of those that cover at most so many events; raises SinkUnavailable."""
+        try:
+            with self._path.open("rb") as file:
+                return next((piece for piece in _backwards(file) if _covers(piece) <= size), None)
+        except FileNotFoundError:
+            return None
+        except OSError as e:
+            raise SinkUnavailable(f"{self._path}: {e.strerror or e}") from e
+
     def _mend(self) -> str:
         """What ends a note that was cut off, if the file ends with one."""
         if self._path.stat().st_size == 0:
@@ -68,6 +81,31 @@ class CheckpointFile(CheckpointSink):
         with self._path.open("rb") as file:
             file.seek(-min(len(_END), self._path.stat().st_size), os.SEEK_END)
             return "" if file.read().decode(errors="replace") == _END else _END
+
+
+def _backwards(file: BinaryIO) -> Iterator[str]:
+    """What has a note's end, last first, read in parts of a size."""
+    at, end = file.seek(0, os.SEEK_END), _END.encode()
+    rest, is_ended = b"", False
+    while at:
+        start = max(0, at - _TAIL)
+        file.seek(start)
+        rest, *pieces = (file.read(at - start) + rest).split(end)
+        if pieces and not is_ended:
+            pieces.pop()  # after the last end: nothing, or one that was cut off
+            is_ended = True
+        yield from (piece.decode(errors="replace") for piece in reversed(pieces))
+        at = start
+    if is_ended:
+        yield rest.decode(errors="replace")
+
+
+def _covers(piece: str) -> float:
+    """How many events a note covers; infinitely many where it is none, or was cut off."""
+    try:
+        return Checkpoint.parse(SignedNote.parse(piece.encode()).text).size
+    except MalformedNote:
+        return math.inf
 
 
 def _is_note(piece: str) -> bool:

@@ -17,9 +17,10 @@ from adapters.http.problems import Problem, problem_response, request_id_of
 from adapters.http.sign_in_limits import SignInLimits
 from adapters.http.stream_hub import StreamHub
 from adapters.http.together import Together
-from adapters.http.workers import Workers
+from adapters.http.workers import Busy, Workers
 from application.ports.commands import Caller, Command, Outcome, StillRunning, fingerprint
-from application.ports.event_log import Position
+from application.ports.event_log import Position, StoreUnavailable
+from application.ports.exchange import VenueOutcomeUnknown
 from application.queries.asset_codes import shown_refusal
 from application.queries.bot_warnings import BotWarnings
 from application.queries.moments import Moment, parse_moment
@@ -28,6 +29,9 @@ from application.services import Services
 P = ParamSpec("P")
 R = TypeVar("R")
 AnyRequest = Request[Any, Any, Any]
+
+_OUTAGES = (Busy, StoreUnavailable, VenueOutcomeUnknown)
+"""Failures that say nothing about what was asked for."""
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
@@ -53,7 +57,7 @@ class Desk:
         self.warnings = BotWarnings(services.candles, services.live_sources)
         self.streams = StreamHub(services.log, self.readers, options)
         self._venue = Workers("evenkeel-venue", threads=1, backlog=options.read_backlog)
-        self._venue_follows = Together(self._make_venue_follow)
+        self._venue_follows = Together(self._make_venue_follow, outages=_OUTAGES)
 
     async def aclose(self) -> None:
         """End the streams, then the threads; work that has begun is finished."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 
 class Together:
     """Calls `work` for one set of items at a time; who asks meanwhile is in the next set.
 
     So a commit that costs the same for one and for many is shared, and nobody waits for more than two. Where
-    the work for several fails, it is done for each alone, so that each hears of its own failure only.
+    the work for several fails, it is done for each alone, so that each hears of its own failure only. An
+    outage is nobody's own: the first alone that meets one speaks for all that are left of its set.
     """
 
-    def __init__(self, work: Callable[[list[str]], Awaitable[None]]) -> None:
-        self._work = work
+    def __init__(
+        self, work: Callable[[list[str]], Awaitable[None]], *, outages: tuple[type[Exception], ...] = ()
+    ) -> None:
+        self._work, self._outages = work, outages
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._turns: asyncio.Task[None] | None = None
 
@@ -37,18 +40,33 @@ class Together:
             self._turns = None
 
     async def _turn(self, taken: dict[str, asyncio.Future[None]]) -> None:
+        failure = await self._failure(list(taken))
+        if failure is None or len(taken) == 1:
+            _tell(taken.values(), failure)
+            return
+        left = list(taken.items())
+        while left:
+            item, waiting = left.pop(0)
+            failure = await self._failure([item])
+            _tell([waiting], failure)
+            if isinstance(failure, self._outages):
+                _tell((waiting for _, waiting in left), failure)
+                return
+
+    async def _failure(self, items: list[str]) -> Exception | None:
         try:
-            await self._work(list(taken))
+            await self._work(items)
         except Exception as e:  # noqa: BLE001 - it is raised to those who asked
-            if len(taken) == 1:
-                for waiting in taken.values():
-                    waiting.set_exception(e)
-            else:
-                for item, waiting in taken.items():
-                    await self._turn({item: waiting})
+            return e
+        return None
+
+
+def _tell(those: Iterable[asyncio.Future[None]], failure: Exception | None) -> None:
+    for waiting in those:
+        if failure is None:
+            waiting.set_result(None)
         else:
-            for waiting in taken.values():
-                waiting.set_result(None)
+            waiting.set_exception(failure)
 
 
 def _heard(waiting: asyncio.Future[None]) -> None:

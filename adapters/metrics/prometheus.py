@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import monotonic
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
@@ -186,6 +186,12 @@ class Metrics(RequestMetrics, CommandMetrics, BotMetrics):
     def watch_sealing(self, sealing: Sealing) -> None:
         """Show how far the log is sealed, by this process."""
         self.registry.register(_Sealing(sealing))
+
+    def watch_backups(self, age_s: Callable[[], float]) -> None:
+        """Show how old the newest backup is; infinitely where there is none."""
+        Gauge(
+            "evenkeel_backup_age_seconds", "Since the newest whole backup was begun", registry=self.registry
+        ).set_function(age_s)
 
     def watch_connectors(self, connectors: Connectors) -> None:
         """Show how each series and venue of this process's worker is."""

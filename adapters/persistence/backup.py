@@ -10,7 +10,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -40,6 +40,13 @@ SEALED_SINCE = "0003"
 """The schema with the Merkle tree in it; backups of older ones tell nothing of it."""
 
 _PAGES_A_STEP = 2_048
+_SCRATCH = "evenkeel_drill_"
+_LEFT_SCRATCH = (
+    "SELECT datname FROM pg_database WHERE datname ~ %s AND pg_get_userbyid(datdba) = current_user"
+)
+_ONE_AT_A_TIME = "SELECT pg_advisory_lock(1801807212, -2)"
+"""So that nobody takes a database that was made just now for one that was left."""
+_END_SESSIONS = "DELETE FROM sessions"
 _TABLES = """
     SELECT count(*) FROM pg_class AS it JOIN pg_namespace AS its ON its.oid = it.relnamespace
     WHERE it.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND its.nspname <> 'information_schema'
@@ -138,6 +145,7 @@ def copy_in(
 ) -> Contents:
     """What copy_out wrote with that tool, into a place that is empty. `accept` raises on other contents.
 
+    Nobody is signed in there: sessions that were ended since the copy was taken would live again.
     After an error there is no SQLite file. Errors: NotEmpty, DatabaseInUse, PgToolMissing, PgToolFailed,
     those of open_database.
     """
@@ -147,7 +155,9 @@ def copy_in(
         restore = find_tool("pg_restore", needed=needed, folder=pg_bin)
         arguments = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", str(file)]
         restore.run(url, arguments, lambda: progress(0, 0))
-        _gather_statistics(url)
+        with _session(url) as session:
+            session.execute(_END_SESSIONS)
+            session.execute("ANALYZE")  # a dump has no statistics: the first queries would read whole tables
         contents = _contents_at(url)
         accept(contents)
         return contents
@@ -158,6 +168,8 @@ def copy_in(
         _copy_bytes(file, draft, progress)
         contents = _contents_at(f"sqlite:///{draft}")
         accept(contents)
+        with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+            connection.execute(_END_SESSIONS)
         draft.replace(path)
         sync_folder(path.parent)
         return contents
@@ -195,21 +207,31 @@ def damage(url: str) -> str:
 def scratch_database(url: str) -> Iterator[str]:
     """A new, empty PostgreSQL database on that server, by its URL; gone afterwards, whatever happens.
 
-    Raises NoScratchDatabase.
+    Those that killed processes left are dropped first: nobody is connected to them. Raises NoScratchDatabase.
     """
-    name = f"evenkeel_drill_{os.getpid()}_{secrets.token_hex(4)}"
-    named = sql.Identifier(name)
-    try:
-        with _session(url) as session:
-            session.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(named))
-    except (psycopg.Error, DatabaseUnreachable) as e:
-        words = str(e).strip().partition("\n")[0]
-        raise NoScratchDatabase(url=without_password(url), problem=words) from e
-    try:
-        yield _renamed(url, name)
-    finally:
-        with _session(url) as session:
-            session.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(named))
+    name = f"{_SCRATCH}{os.getpid()}_{secrets.token_hex(4)}"
+    named, there = sql.Identifier(name), _renamed(url, name)
+    with ExitStack() as held:
+        try:
+            with _session(url) as session:
+                session.execute(_ONE_AT_A_TIME)
+                _drop_left(session)
+                session.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(named))
+                held.enter_context(_session(there)).execute("SET idle_session_timeout = 0")
+        except (psycopg.Error, DatabaseUnreachable) as e:
+            words = str(e).strip().partition("\n")[0]
+            raise NoScratchDatabase(url=without_password(url), problem=words) from e
+        try:
+            yield there
+        finally:
+            with _session(url) as session:
+                session.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(named))
+
+
+def _drop_left(session: psycopg.Connection) -> None:
+    for (name,) in session.execute(_LEFT_SCRATCH, [f"^{_SCRATCH}[0-9]+_[0-9a-f]{{8}}$"]).fetchall():
+        with suppress(psycopg.Error):  # a drill that runs is connected to it
+            session.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
 
 
 def sync_folder(folder: Path) -> None:
@@ -260,12 +282,6 @@ def _contents_at(url: str) -> Contents:
 def _server_major(url: str) -> int:
     with _session(url) as session:
         return session.info.server_version // 10_000
-
-
-def _gather_statistics(url: str) -> None:
-    """A dump has none, and without them the first queries read whole tables."""
-    with _session(url) as session:
-        session.execute("ANALYZE")
 
 
 def _renamed(url: str, name: str) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     BindParameter,
@@ -54,6 +54,8 @@ from domain.orders.order import Fill
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
+NAMES_A_STATEMENT = 1_000
+T = TypeVar("T")
 
 _OPEN = paper_orders.c.status == literal_column("'open'")  # as a parameter, no partial index would be used
 _FILL_OF_ORDER = and_(
@@ -172,7 +174,11 @@ class SqlPaperStore(PaperStore):
 
     def load_all(self, venue_accounts: Iterable[str]) -> Mapping[str, AccountState]:
         with _translated(), self._database.reading() as connection:
-            return {state.venue_account: state for state in _states(connection, list(venue_accounts))}
+            return {
+                state.venue_account: state
+                for some in _in_parts(list(venue_accounts))
+                for state in _states(connection, some)
+            }
 
     def accounts(self) -> Sequence[AccountState]:
         with _translated(), self._database.reading() as connection:
@@ -188,12 +194,15 @@ class SqlPaperStore(PaperStore):
 
     def deposits(self, wanted: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Money]:
         keys = set(wanted)
-        names = {"accounts": sorted({a for a, _ in keys}), "deposit_ids": sorted({id for _, id in keys})}
+        found: dict[tuple[str, str], Money] = {}
         with _translated(), self._database.reading() as connection:
-            found = {
-                (row.venue_account, row.deposit_id): Money(Decimal(row.amount), row.asset)
-                for row in connection.execute(_DEPOSITS, names)
-            }
+            for some in _in_parts(sorted(keys)):
+                names = {
+                    "accounts": sorted({a for a, _ in some}),
+                    "deposit_ids": sorted({i for _, i in some}),
+                }
+                for row in connection.execute(_DEPOSITS, names):
+                    found[row.venue_account, row.deposit_id] = Money(Decimal(row.amount), row.asset)
         return {key: found[key] for key in keys if key in found}
 
     def accounts_with_open_orders(self, symbol: str) -> Sequence[str]:
@@ -212,6 +221,11 @@ class SqlPaperStore(PaperStore):
                 yield _Session(self._database.sqlite_connection.execute, connection.dialect)
             else:
                 yield _Session(connection.exec_driver_sql, connection.dialect)
+
+
+def _in_parts(names: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Of a size that every engine takes as the parameters of one statement."""
+    return (names[start : start + NAMES_A_STATEMENT] for start in range(0, len(names), NAMES_A_STATEMENT))
 
 
 def _account_of(change: AccountChange) -> str:

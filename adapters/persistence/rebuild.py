@@ -137,7 +137,7 @@ def chosen(names: Sequence[str] | None) -> tuple[Projection, ...]:
     for name in names or ():
         if name not in known:
             raise InvalidValue("projection", f"{name!r} is not one of {', '.join(known)}")
-    return tuple(known[name] for name in names) if names else PROJECTIONS
+    return tuple(known[name] for name in dict.fromkeys(names)) if names else PROJECTIONS
 
 
 class _Rebuild:

@@ -36,7 +36,7 @@ class ReverseEntry:
 
     What a reversed fill puts back on the hold of an order that has ended is released to its bot at once.
     Refusals, in order: account_frozen (of an account that asks), unknown_book, book_not_open, invalid_value
-    (no reason given), entry_not_reversible, insufficient_funds, fact_already_recorded (reversed before).
+    (no reason given), entry_not_reversible, fact_already_recorded (reversed before), insufficient_funds.
     """
 
     book_id: str
@@ -54,6 +54,9 @@ class ReverseEntry:
         book, stream = work.book(self.book_id), book_stream(self.book_id)
         if not book.exists:
             raise UnknownBook(book_id=self.book_id)
+        book.require_reversible(self.entry, reason=self.reason)
+        if book.has_reversed(self.entry):
+            raise FactClaimed(natural_key=self.natural_key)
         reversal = book.reverse(self.entry, reason=self.reason, at=work.now)
         work.claim(self.natural_key)
         work.record(stream, reversal)
@@ -105,12 +108,7 @@ def posted_entry(log: EventLog, book_id: str, named: str) -> EntryPosted:
 
 def preview(log: EventLog, clock: Clock, command: ReverseEntry) -> Result:
     """What the command would answer now, with its refusals, and nothing appended."""
-    result = command.decide(Work(load=log.load, now=clock.now()))
-    for recorded in book_events(log, command.book_id):
-        event = recorded.event
-        if isinstance(event, EntryPosted) and event.entry_id == reversal_id(command.entry):
-            raise FactClaimed(natural_key=command.natural_key)
-    return result
+    return command.decide(Work(load=log.load, now=clock.now()))
 
 
 def _told(entry: EntryPosted) -> dict[str, Any]:

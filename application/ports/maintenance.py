@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,6 +43,6 @@ class Maintenance(Protocol):
 
     def verify(self, progress: Progress | None = None) -> ChainVerdict: ...
 
-    def rebuild(self, progress: Progress | None = None) -> RebuildVerdict:
-        """Fold every projection afresh beside the live one, compare, and swap."""
+    def rebuild(self, progress: Progress | None = None, names: Sequence[str] = ()) -> RebuildVerdict:
+        """Fold projections, those named or all, afresh beside the live ones, compare, and swap."""
         ...

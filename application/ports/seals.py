@@ -97,3 +97,7 @@ class CheckpointSink(Protocol):
     def newest(self) -> str | None:
         """The note that was published last; None for none, or where the sink cannot tell."""
         ...
+
+    def newest_within(self, size: int) -> str | None:
+        """The note that was published last of those that cover at most so many events; None as above."""
+        ...

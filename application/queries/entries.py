@@ -11,13 +11,12 @@ from typing import Any
 from application.ports.event_log import EventLog, Position, RecordedEvent
 from application.ports.read_models import Narrowed, Page, ReadModels
 from application.queries.asset_codes import parse_paper_asset
-from application.queries.moments import parse_time
+from application.queries.moments import events_of, parse_time
 from application.streams import book_stream
 from application.views.rows import EntryRow, PostingRow
 from domain.errors import InvalidValue
 from domain.ledger.postings import bot_account
 
-_PAGE = 5_000
 _ACCOUNT = re.compile(r"[a-z_]{1,40}(:[\x21-\x7e]{1,200})?")
 _KIND = re.compile(r"[a-z_]{1,40}")
 _ID = re.compile(r"[\x21-\x7e]{1,200}")
@@ -105,13 +104,10 @@ def entries_page(
 
 def book_events(log: EventLog, book_id: str, version: int | None = None) -> Iterator[RecordedEvent]:
     """The book's events up to a version, oldest first, read a page at a time."""
-    after = 0
-    while page := log.stream(book_stream(book_id), after_version=after, limit=_PAGE):
-        for recorded in page:
-            if version is not None and recorded.version > version:
-                return
-            yield recorded
-        after = page[-1].version
+    for recorded in events_of(log, book_stream(book_id)):
+        if version is not None and recorded.version > version:
+            return
+        yield recorded
 
 
 def parse_account(raw: str, field: str = "account") -> str:

@@ -29,6 +29,8 @@ class JournalEntry:
     kind: str
     reference: str
     venue_fee: Money | None
+    reverses: str  # of a reversal: the id of the entry that it takes back
+    reason: str
     postings: tuple[Posting, ...]
 
 
@@ -55,5 +57,7 @@ def journal(log: EventLog, *, until: Position, book_id: str | None = None) -> It
                 kind=event.kind,
                 reference=event.reference,
                 venue_fee=event.venue_fee,
+                reverses=event.reverses,
+                reason=event.reason,
                 postings=event.postings,
             )

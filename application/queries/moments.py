@@ -16,6 +16,7 @@ from domain.errors import InvalidValue
 _POSITION = re.compile(r"(\d{1,4}-)?\d{1,18}", re.ASCII)
 _SPACE_FOR_PLUS = re.compile(r" (?=\d\d:\d\d$)")  # what a forgotten %2B makes of "+02:00"
 
+_PAGE = 5_000
 _CLOCKS_DIFFER = timedelta(minutes=1)  # "now" on another machine's clock is not the future
 
 
@@ -82,11 +83,19 @@ def iso_utc(moment: datetime) -> str:
 
 
 def events_until(log: EventLog, stream: str, moment: Moment | None) -> Iterator[RecordedEvent]:
-    """A stream's events up to a moment, oldest first."""
-    for recorded in log.stream(stream):
+    """A stream's events up to a moment, oldest first. Streams: holds a page at a time."""
+    for recorded in events_of(log, stream):
         if moment is not None and recorded.position > moment.position:
             return
         yield recorded
+
+
+def events_of(log: EventLog, stream: str) -> Iterator[RecordedEvent]:
+    """A stream's events, oldest first, read a page at a time: one may be as long as the log."""
+    after = 0
+    while page := log.stream(stream, after_version=after, limit=_PAGE):
+        yield from page
+        after = page[-1].version
 
 
 def state_at(log: EventLog, stream: str, moment: Moment | None) -> Any:

@@ -64,7 +64,8 @@ class Book:
     A hold is an entry to owner:held:{hold_id}. Invariants: every entry sums to zero per asset; no owner
     account but owner:due stands in debit. Commands check in this order: the book is open, the amount is
     positive, the same hold again is answered with no events, the balance covers it. Entry ids are not kept
-    here: a use case that takes one from outside claims it (Work.claim), so that it is posted once.
+    here: a use case that takes one from outside claims it (Work.claim), so that it is posted once. Those of
+    reversals are, so that a second one is told apart from one that the funds do not cover.
     """
 
     book_id: str = ""
@@ -74,6 +75,7 @@ class Book:
     is_open: bool = False
     venue_terms: Mapping[str, str] = field(default_factory=dict)
     balances: Balances = field(default_factory=dict)
+    reversals: frozenset[str] = frozenset()
 
     # -- queries -------------------------------------------------------------------------------------------
 
@@ -92,6 +94,9 @@ class Book:
             if of_asset == asset and account.startswith(HELD_PREFIX):
                 total = subtract(total, amount)
         return Money(total, asset)
+
+    def has_reversed(self, entry: EntryPosted) -> bool:
+        return reversal_id(entry) in self.reversals
 
     @property
     def exists(self) -> bool:
@@ -238,9 +243,23 @@ class Book:
     def reverse(self, entry: EntryPosted, *, reason: str, at: datetime) -> Sequence[BookEvent]:
         """Take an entry of this book back: a new one with its legs, and its venue fee, the other way round.
 
-        Checked in this order: the book is open, there is a reason, the entry can be taken back, no owner
-        account is overdrawn. That it happens once is for who calls to claim: see reversal_id.
+        Refused where require_reversible refuses it, or an owner account would be overdrawn. That it happens
+        once is for who calls to see to: see has_reversed and, for the claim, reversal_id.
         """
+        self.require_reversible(entry, reason=reason)
+        return self.post(
+            entry_id=reversal_id(entry),
+            kind=REVERSAL,
+            postings=negated(entry.postings),
+            at=at,
+            reference=entry.reference,
+            venue_fee=-entry.venue_fee if entry.venue_fee else None,
+            reverses=entry.entry_id,
+            reason=reason,
+        )
+
+    def require_reversible(self, entry: EntryPosted, *, reason: str) -> None:
+        """Checked in this order: the book is open, there is a reason, the entry can be taken back."""
         self.require_open()
         if not reason.strip():
             raise InvalidValue(
@@ -254,16 +273,6 @@ class Book:
             raise EntryNotReversible(
                 entry_id=entry.entry_id, problem=f"is a {entry.kind}: what is held follows its order"
             )
-        return self.post(
-            entry_id=reversal_id(entry),
-            kind=REVERSAL,
-            postings=negated(entry.postings),
-            at=at,
-            reference=entry.reference,
-            venue_fee=-entry.venue_fee if entry.venue_fee else None,
-            reverses=entry.entry_id,
-            reason=reason,
-        )
 
     def post(
         self,
@@ -312,7 +321,8 @@ class Book:
         """Fold one fact in. Never refuses: a rule tightened today must not break old history."""
         match event:
             case EntryPosted():
-                return self._with(added(self.balances, event.postings))
+                reversals = self.reversals | {event.entry_id} if event.reverses else self.reversals
+                return self._with(added(self.balances, event.postings), reversals)
             case BookOpened():
                 return replace(
                     self,
@@ -330,8 +340,8 @@ class Book:
 
     # -- inside --------------------------------------------------------------------------------------------
 
-    def _with(self, balances: Balances) -> Book:
-        """As replace(self, balances=balances), in a third of the time: entries are most of a book."""
+    def _with(self, balances: Balances, reversals: frozenset[str]) -> Book:
+        """As replace(), in a third of the time: entries are most of a book."""
         return Book(
             self.book_id,
             self.owner_id,
@@ -340,6 +350,7 @@ class Book:
             self.is_open,
             self.venue_terms,
             balances,
+            reversals,
         )
 
     def _standing_after(self, postings: Sequence[Posting]) -> dict[tuple[str, str], Decimal]:

@@ -78,8 +78,8 @@ def restore(
 ) -> None:
     """Put a backup back, into an empty place only, after its checksum was compared.
 
-    Checkpoint files are not touched: the next start holds the log against them, and opens it for reading only
-    where it lacks what they cover.
+    All sessions in it are ended. Checkpoint files are not touched: the next start holds the log against them,
+    and opens it for reading only where it lacks what they cover.
 
     Example: `evenkeel backup restore --from backups/2026-11-24 --to sqlite:///restored.db`
     """
@@ -93,6 +93,7 @@ def restore(
     checkpoints = outside(settings, contents)
     output.value({**asdict(contents), "created_at": known.created_at, "checkpoint_files": checkpoints})
     output.say(f"restored to {contents.newest_position} of the log, as of {known.created_at}")
+    output.say("all sessions in it were ended: everybody has to sign in again, with the passwords of then")
     output.say("the next start holds it against the checkpoints outside:")
     for one in checkpoints:
         output.say(f"  {one['file']}: {_said(one)}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Annotated, Any
 
 import typer
 
 from application.ports.event_log import Position, RecordedEvent
 from application.queries.activity import shown
-from application.queries.moments import parse_moment
+from application.queries.moments import Moment, events_until, parse_moment
 from domain.errors import InvalidValue
 from entrypoints.cli import options
 from entrypoints.cli.app import group
@@ -38,10 +39,9 @@ def tail(
         end = moment.position if moment else read.head()
         found: list[RecordedEvent] = []
         if stream:
-            events = read.stream(stream)
-            if not events:
+            if not read.stream(stream, limit=1):
                 raise UnknownStream(stream=stream)
-            found = [event for event in events if event.position <= end][-limit:]
+            found = list(deque(events_until(read, stream, Moment(end)), maxlen=limit))
         else:
             width = limit
             while len(found) < limit and end.id > 0:  # ids have holes: go back until there are enough

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from entrypoints.cli import options
 from entrypoints.cli.app import group
 from entrypoints.cli.output import Output
@@ -9,6 +13,11 @@ from entrypoints.cli.session import reading, writing
 from entrypoints.problems import CheckFailed
 
 projections = group("The read models, which are folded from the log and can be thrown away.")
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME]...", help="Which, as `projections status` lists them. Default: all."),
+]
 
 
 @projections.command()
@@ -27,27 +36,34 @@ def status(database_url: options.DatabaseUrl = None, as_json: options.Json = Fal
 
 
 @projections.command()
-def rebuild(database_url: options.DatabaseUrl = None, as_json: options.Json = False) -> None:
-    """Fold every projection afresh from the log's start, compare with what stood, and swap.
+def rebuild(
+    names: Names = None, database_url: options.DatabaseUrl = None, as_json: options.Json = False
+) -> None:
+    """Fold projections afresh from the log's start, compare with what stood, and swap.
 
     Exit code 1 where a row stood otherwise before. May run while everything is served; killed at any point it
     has changed nothing.
 
-    Example: `evenkeel projections rebuild && evenkeel projections check`
+    Examples: `evenkeel projections rebuild && evenkeel projections check`,
+    `evenkeel projections rebuild ledger`
     """
     output = Output(as_json=as_json)
-    report = writing("projections.rebuild", {}, database_url, output, what="rebuilding")
+    arguments = {"names": names or []}
+    report = writing("projections.rebuild", arguments, database_url, output, what="rebuilding")
     _tell(output, report, "rebuilt")
 
 
 @projections.command()
-def check(database_url: options.DatabaseUrl = None, as_json: options.Json = False) -> None:
+def check(
+    names: Names = None, database_url: options.DatabaseUrl = None, as_json: options.Json = False
+) -> None:
     """As rebuild, but change nothing: does every row equal what the log gives?
 
-    Example: `evenkeel projections check --json`
+    Examples: `evenkeel projections check --json`, `evenkeel projections check balances ledger`
     """
     output = Output(as_json=as_json)
-    report = writing("projections.check", {}, database_url, output, what="checking")
+    arguments = {"names": names or []}
+    report = writing("projections.check", arguments, database_url, output, what="checking")
     _tell(output, report, "checked")
 
 

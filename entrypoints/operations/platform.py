@@ -16,8 +16,8 @@ def release(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
     return desk.run(ReleaseKillSwitch(arguments["reason"], by=ACTOR))
 
 
-def rebuild(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:  # noqa: ARG001  # it takes none
-    verdict = desk.maintenance.rebuild(desk.progress)
+def rebuild(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
+    verdict = desk.maintenance.rebuild(desk.progress, arguments.get("names", ()))
     return {
         "events": verdict.events,
         "identical": verdict.is_identical,
@@ -25,8 +25,8 @@ def rebuild(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:  # noqa
     }
 
 
-def check(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:  # noqa: ARG001  # it takes none
-    return desk.maintenance.check(desk.progress)
+def check(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
+    return desk.maintenance.check(desk.progress, arguments.get("names", ()))
 
 
 OPERATIONS: dict[str, Operation] = {

@@ -109,3 +109,11 @@ def test_no_tracked_file_names_a_machine_or_a_package_index() -> None:
             if (hit := ELSEWHERE.search(line))
         ]
     assert found == []
+
+
+def test_the_image_can_dump_the_server_that_it_is_composed_with() -> None:
+    """pg_dump refuses a server that is newer than itself."""
+    (client,) = re.findall(r"^ARG POSTGRES_MAJOR=(\d+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    server = re.fullmatch(r"postgres:(\d+)", str(services()["postgres"]["image"]))
+    assert server is not None
+    assert int(client) >= int(server[1])

@@ -159,6 +159,17 @@ def test_a_deposit_is_found_by_its_id(store: PaperStore) -> None:
     assert loaded(store).balances == {"BTC": Balance(amount.amount)}
 
 
+def test_any_number_of_deposits_and_accounts_can_be_looked_for(store: PaperStore) -> None:
+    """PostgreSQL takes 65,535 parameters a statement, SQLite 32,766 where it was built as it comes."""
+    store.create("a", TERMS)
+    amount = Money(Decimal(1), "BTC")
+    store.save(changed(loaded(store), {"BTC": Balance(amount.amount)}, {}, deposits=(("d-9", amount),)))
+    many = [str(number) for number in range(66_000)]
+
+    assert store.deposits([("a", f"d-{number}") for number in many]) == {("a", "d-9"): amount}
+    assert set(store.load_all([*many, "a"])) == {"a"}
+
+
 def test_changes_of_several_accounts_are_saved_together(store: PaperStore) -> None:
     with_open_order(store)
     store.create("b", TERMS)

@@ -128,6 +128,35 @@ def test_what_was_acknowledged_is_there_once_and_repeating_is_harmless(
     sound(evenkeel, database_url)
 
 
+@pytest.mark.parametrize("name", ["balances", "ledger"])
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_rebuild_of_one_projection_may_be_killed_while_everything_is_served(
+    evenkeel: Evenkeel, tmp_path: Path, database_url: str, name: str, nth: int
+) -> None:
+    """Safety §4 rows 1-4: before its tables are swapped, and in the last transaction, before the commit."""
+    dies = {failpoints.VARIABLE: f"mid_rebuild:{nth}"}
+    rebuild = ("projections", "rebuild", name, "--database-url", database_url)
+    in_the_server = database_url.startswith("sqlite")  # which alone writes its file
+    server = evenkeel.serve(database_url, "--demo", **served(tmp_path), **(dies if in_the_server else {}))
+    server.process.until(lambda: fills(database_url) >= 2, "the bot to trade")
+
+    dying = evenkeel.run(*rebuild, **({} if in_the_server else dies))
+
+    if in_the_server:
+        assert server.process.code == -signal.SIGKILL
+        assert dying.code == 3
+        server = evenkeel.serve(database_url, "--demo", **served(tmp_path))
+    else:
+        assert dying.code == -signal.SIGKILL
+    server.ready()
+    assert evenkeel.json(*rebuild)["identical"] is True
+    served_on = fills(database_url)
+    server.process.until(lambda: fills(database_url) > served_on, "the bot to go on")
+    assert evenkeel.json(*rebuild)["identical"] is True
+    assert server.process.signal(signal.SIGTERM) == 0
+    sound(evenkeel, database_url)
+
+
 def test_a_file_has_one_writing_process_and_a_dead_one_holds_nothing(
     evenkeel: Evenkeel, tmp_path: Path
 ) -> None:

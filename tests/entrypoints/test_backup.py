@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -9,19 +10,25 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from adapters.persistence import backup as copying
+from adapters.persistence.database import open_database
 from adapters.persistence.pg_tools import PgToolMissing, find_tool
+from adapters.persistence.sessions import SqlSessions
 from adapters.secrets.signing_key import create_key
 from application.paper.accounts import FundPaperBook
 from application.ports.commands import Caller
+from application.ports.identities import Session
 from domain.money import Money
 from entrypoints import sealing
 from entrypoints.backups import create_backup
@@ -194,6 +201,33 @@ def test_what_is_restored_is_what_was_there(house: House, tmp_path: Path) -> Non
         assert there.out == house.run(*words, "--json").out, words
     made_there = house.cli("users", "create", "bob@example.org", "--database-url", house.empty_url)
     assert made_there.code == 0, "it goes on"
+
+
+def test_whoever_was_signed_in_when_it_was_taken_is_not_after_it_was_put_back(
+    house: House, tmp_path: Path
+) -> None:
+    """A session that ended since, because it was stolen, say, must not live again (safety §2 items 28-30)."""
+    now = datetime.now(UTC)
+    session = Session(
+        token_sha256="0" * 64,
+        account_id=house.account,
+        created_at_utc=now,
+        last_seen_at_utc=now,
+        expires_at_utc=now + timedelta(hours=12),
+        user_agent="a browser",
+    )
+    with open_database(house.url) as database:
+        SqlSessions(database).start(session)
+    house.backup(tmp_path / "b")
+
+    restored = house.restore(tmp_path / "b")
+
+    assert restored.code == 0, restored.err
+    assert "everybody has to sign in again" in restored.out
+    with open_database(house.empty_url, role="reader") as database:
+        assert SqlSessions(database).of_account(house.account) == []
+    with open_database(house.url, role="reader") as database:
+        assert SqlSessions(database).of_account(house.account) == [session]
 
 
 def test_a_backup_is_for_its_owner_only(house: House, tmp_path: Path) -> None:
@@ -433,8 +467,16 @@ def test_a_whole_history_written_anew_is_found_by_a_checkpoint_that_left_before(
     house.backup(tmp_path / "b")
 
     code, step, said = problem(house.drill(tmp_path / "b"))
+    outside.unlink()
+    house.run("users", "create", "eda@example.org")
+    assert house.run("log", "seal").code == 0
+    outside.write_text(left + outside.read_text())
+    later = problem(house.drill(tmp_path / "b"))
 
     assert (code, step, "checkpoint" in said) == (1, "verify.py", True), said
+    assert later == (code, step, said), (
+        "the newest one, which covers more than the backup, is not the only one"
+    )
 
 
 @pytest.mark.parametrize("how", ["ctrl-c", "terminated"])
@@ -452,6 +494,34 @@ def test_a_drill_that_is_interrupted_leaves_nothing_behind(
     house.backup(tmp_path / "b")
     assert house.drill(tmp_path / "b").code == 130
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_what_a_killed_drill_left_is_removed_by_the_next_one(house: House, tmp_path: Path) -> None:
+    house.backup(tmp_path / "b")
+    left, running, just_made = (house.scratch / f"evenkeel-drill-{name}" for name in ("left", "runs", "new"))
+    for folder in (left, running, just_made):
+        folder.mkdir()
+        (folder / "restored.db").touch()
+    for folder in (left, running):
+        os.utime(folder, (0, 0))
+    databases = ("evenkeel_drill_1_deadbeef", "evenkeel_drill_2_deadbeef")
+    with ExitStack() as used:
+        lock = os.open(running, os.O_RDONLY)
+        used.callback(os.close, lock)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not house.is_sqlite:
+            for name in databases:
+                house.query(f"CREATE DATABASE {name}")
+                used.callback(house.query, f"DROP DATABASE IF EXISTS {name}")
+            used.enter_context(psycopg.connect(make_conninfo(house.url, dbname=databases[1])))
+
+        ran = house.run("backup", "drill", "--from", str(tmp_path / "b"), "--json")
+
+        assert ran.code == 0, ran.out
+        assert sorted(house.scratch.iterdir()) == sorted([running, just_made])
+        if not house.is_sqlite:
+            there = house.query("SELECT datname FROM pg_database WHERE datname LIKE 'evenkeel_drill_%'")
+            assert there == [(databases[1],)], "nobody is connected to the first, somebody to the second"
 
 
 def test_a_step_that_fails_in_a_way_nobody_foresaw_fails_the_drill(

@@ -101,6 +101,8 @@ def posted(
         book_id=book,
         purse=purse,
         venue_fee=words.pop("venue_fee", None),
+        reverses=words.pop("reverses", ""),
+        reason=words.pop("reason", ""),
         postings=tuple(Posting(account, asset, Decimal(amount)) for account, asset, amount in legs),
         **words,
     )
@@ -151,6 +153,8 @@ def nasty_entries() -> list[JournalEntry]:
                 [(f"owner:held:{name}", asset, "-1"), ("owner:available", asset, "1")],
                 book=name or "b",
                 purse=purse,
+                reverses=name,
+                reason=name,
             )
         )
     return entries
@@ -175,6 +179,8 @@ def told(entry: JournalEntry) -> dict[str, str]:
         "owner": entry.owner_id,
         "purse": entry.purse,
         "reference": entry.reference,
+        "reverses": entry.reverses,
+        "reason": entry.reason,
         "kind": entry.kind,
         "effective": entry.effective_at_utc.isoformat().replace("+00:00", "Z"),
         "recorded": entry.recorded_at_utc.isoformat().replace("+00:00", "Z"),
@@ -311,6 +317,8 @@ def rows_expected(entries: list[JournalEntry]) -> list[tuple[Any, ...]]:
             entry.entry_id,
             entry.kind,
             entry.reference,
+            entry.reverses,
+            entry.reason,
             text(entry.venue_fee.amount) if entry.venue_fee and number == 1 else "",
             shown_asset(entry.venue_fee.asset, entry.purse) if entry.venue_fee and number == 1 else "",
             leg.account,
@@ -332,6 +340,15 @@ def csv_rows(path: Path) -> list[Row]:
     ]
 
 
+def test_a_reason_is_no_formula_for_a_spreadsheet(tmp_path: Path) -> None:
+    """Safety §2 item 52: it is the one cell that somebody wrote."""
+    legs = [("custody:v", "USDT", "-1"), ("owner:available", "USDT", "1")]
+    entry = posted(1, legs, kind="reversal", reverses="d-1", reason='=HYPERLINK("http://x")')
+    found = csv_rows(written(CsvTable, tmp_path / "books", [entry]))
+    assert [row.reason for row in found] == ['\'=HYPERLINK("http://x")'] * 2
+    assert [row.amount for row in found] == ["-1", "1"]
+
+
 def parquet_rows(path: Path) -> list[Row]:
     table = pq.read_table(path)
     assert tuple(table.column_names) == Row._fields
@@ -346,7 +363,8 @@ def test_a_table_is_read_back_equal(
     monkeypatch.setattr("adapters.accounting.parquet_table._ROWS", 7)
     entries = [*ListedLog(a_history().log).entries(), *nasty_entries()]
     found = rows(written(writer, tmp_path / "books", entries))
-    assert [tuple(row)[:-2] for row in found] == rows_expected(entries)
+    as_written = [row._replace(reason=row.reason.removeprefix("'")) for row in found]
+    assert [tuple(row)[:-2] for row in as_written] == rows_expected(entries)
     names = {(row.book, row.account): row.journal_account for row in found}
     assert names["ann", "owner:available"] == "Liabilities:Paper:Ann:Available"
 

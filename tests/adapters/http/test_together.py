@@ -67,6 +67,29 @@ async def test_each_hears_of_its_own_failure_only() -> None:
     assert work.calls[1:] == [["b", "bad", "c"], ["b"], ["bad"], ["c"]]
 
 
+class Outage(Exception):
+    """Says nothing about any item."""
+
+
+async def test_an_outage_is_not_met_once_for_each_who_waits() -> None:
+    calls: list[list[str]] = []
+
+    async def work(items: list[str]) -> None:
+        calls.append(items)
+        await asyncio.sleep(0)
+        if calls != [["a"]]:
+            raise Outage
+
+    together = Together(work, outages=(Outage,))
+    tasks = await asked(together, "a")
+    tasks += await asked(together, *"bcdefgh")
+
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [type(one) for one in found] == [type(None), *[Outage] * 7]
+    assert calls == [["a"], [*"bcdefgh"], ["b"]]
+
+
 async def test_a_client_that_goes_away_takes_nobody_with_it() -> None:
     work = Work()
     together = Together(work)

@@ -88,16 +88,29 @@ def test_what_was_spent_is_not_taken_back() -> None:
     assert (code, data["available"]) == ("insufficient_funds", "0 USDT")
 
 
+def test_a_second_reversal_is_told_so_though_the_funds_would_not_cover_it_either() -> None:
+    store = with_paper_account(usdt("100"))
+    command = reverse(store, "opening:USDT")
+    store.do(command)
+
+    code, data = store.refused(reverse(store, "opening:USDT", "again"))
+
+    assert (code, data) == ("fact_already_recorded", {"natural_key": "reversal:book-1:opening:USDT"})
+    with pytest.raises(FactClaimed):
+        preview(store.log, store.clock, command)
+
+
 def test_refusals_come_in_their_order() -> None:
     store = with_paper_account(usdt("100"))
     command = reverse(store, "opening:USDT")
     assert store.refused(reverse(store, "opening:USDT", " "))[0] == "invalid_value"
     assert store.refused(ReverseEntry("book-9", command.entry, "x"))[0] == "unknown_book"
     store.do(command)
+    assert store.refused(reverse(store, "opening:USDT"))[0] == "fact_already_recorded"
     reversal = posted_entry(store.log, "book-1", "reversal:opening:USDT")
     assert store.refused(ReverseEntry("book-1", reversal, "x"))[0] == "entry_not_reversible"
     store.do(ResetPaperBook("book-1", "book-2", "acc-1", ()))
-    assert store.refused(command)[0] == "book_not_open"
+    assert store.refused(ReverseEntry("book-1", reversal, "x"))[0] == "book_not_open"
     store.do(FreezeAccount("acc-1", "lost", "op"))
     assert store.refused(reverse(store, "opening:USDT", by="acc-1"))[0] == "account_frozen"
 
@@ -135,11 +148,14 @@ def test_a_dry_run_decides_and_appends_nothing() -> None:
 
     assert store.log.head() == head
     assert told == store.do(command)
-    with pytest.raises(InsufficientFunds):
-        preview(store.log, store.clock, command)
-    store.do(FundPaperBook("book-1", "acc-1", usdt("100"), "more"))
     with pytest.raises(FactClaimed, match="reversal:book-1:opening:USDT"):
         preview(store.log, store.clock, command)
+
+
+def test_a_dry_run_refuses_what_was_spent() -> None:
+    store = with_running_bot(cash=usdt("1000"))
+    with pytest.raises(InsufficientFunds):
+        preview(store.log, store.clock, reverse(store, "opening:USDT"))
 
 
 def test_an_id_that_two_entries_have_is_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:

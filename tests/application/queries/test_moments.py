@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
 from application.accounts.commands import RegisterAccount
-from application.queries.moments import parse_moment
+from application.paper.accounts import FundPaperBook
+from application.ports.event_log import RecordedEvent
+from application.queries.moments import Moment, events_until, parse_moment, state_at
 from domain.errors import InvalidValue
-from tests.application.harness import Store
-from tests.builders import START
+from tests.application.harness import Store, with_paper_account
+from tests.builders import START, usdt
 
 
 def log_of_one_event() -> Store:
@@ -50,3 +53,24 @@ def test_what_is_neither_time_nor_position_is_refused(at: str) -> None:
     store = log_of_one_event()
     with pytest.raises(InvalidValue, match="is neither a time with its offset"):
         parse_moment(at, store.log, clock=store.clock)
+
+
+def test_a_long_stream_is_gone_through_a_page_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drill folds books of a million entries: none may be read whole."""
+    monkeypatch.setattr("application.queries.moments._PAGE", 2)
+    store = with_paper_account(usdt("100"))
+    for number in range(6):
+        store.do(FundPaperBook("book-1", "acc-1", usdt("1"), f"d-{number}"))
+    asked: list[int] = []
+    whole = store.log.stream
+
+    def stream(name: str, *, after_version: int = 0, limit: int = -1) -> Sequence[RecordedEvent]:
+        asked.append(limit)
+        return whole(name, after_version=after_version, limit=limit)
+
+    monkeypatch.setattr(store.log, "stream", stream)
+    head = Moment(store.log.head())
+
+    assert state_at(store.log, "book:book-1", head) == store.log.load("book:book-1").state
+    assert [event.version for event in events_until(store.log, "book:book-1", None)] == [*range(1, 9)]
+    assert set(asked) == {2}

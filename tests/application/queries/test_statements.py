@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from application.ports.commands import Result
-from application.queries import entries as entries_module
 from application.queries.books import UnknownBook
 from application.queries.statements import EFFECTIVE, RECORDED, Period, StatedEntry, Statement, statement_of
 from application.streams import book_stream
@@ -123,7 +122,7 @@ def test_a_statement_of_nothing_is_empty_and_one_of_no_time_still_has_its_balanc
 
 def test_a_long_book_is_read_a_page_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = statement_of(a_book().log, "book-1", Period(at(0), at(99)))
-    monkeypatch.setattr(entries_module, "_PAGE", 2)
+    monkeypatch.setattr("application.queries.moments._PAGE", 2)
     in_pages = statement_of(a_book().log, "book-1", Period(at(0), at(99)))
 
     assert list(in_pages.entries()) == list(whole.entries())
