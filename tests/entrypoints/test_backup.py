@@ -474,9 +474,8 @@ def test_a_whole_history_written_anew_is_found_by_a_checkpoint_that_left_before(
     later = problem(house.drill(tmp_path / "b"))
 
     assert (code, step, "checkpoint" in said) == (1, "verify.py", True), said
-    assert later == (code, step, said), (
-        "the newest one, which covers more than the backup, is not the only one"
-    )
+    assert later[:2] == (1, "verify.py"), "one that covers more than the backup is not the only one"
+    assert "fork" in later[2]
 
 
 @pytest.mark.parametrize("how", ["ctrl-c", "terminated"])

@@ -176,6 +176,7 @@ def test_the_kill_switch_stops_and_releases(cli: Cli) -> None:
 
 def test_projections_are_rebuilt_and_checked(cli: Cli) -> None:
     cli("users", "create", "ann@example.org")
+    cli("paper", "open", "--balance", "100 USDT")
     whole = cli("projections", "rebuild", "--json").json
     assert whole["identical"] is True
     one = cli("projections", "rebuild", "accounts", "accounts", "--json").json
