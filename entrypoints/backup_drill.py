@@ -176,6 +176,11 @@ class Drill:
 
     def _signed(self, contents: Contents, scratch: Path) -> tuple[list[Path], str]:
         """The newest note is signed with a key we trust; where the verifier finds those."""
+        if contents.checkpoint is None:
+            raise Wrong(
+                "the backup has no signed checkpoint: its log was never sealed; `serve` does that, "
+                "or `evenkeel log seal`; then take another"
+            )
         sources = list(self.keys) or _public_halves(key_file(self.settings))
         trusted = [key for source in sources if (key := public_key(source))]
         if not trusted:
@@ -183,8 +188,6 @@ class Drill:
         files = [scratch / f"trusted-{number}.pub" for number in range(len(trusted))]
         for file, key in zip(files, trusted, strict=True):
             file.write_text(f"{key}\n")
-        if contents.checkpoint is None:
-            raise Wrong("the backup has no signed checkpoint: was its log ever sealed?")
         note = SignedNote.parse(contents.checkpoint.encode())
         ids = {id for _, id, _ in note.signatures}
         signer = next((key for key in trusted if key.id in ids), trusted[0])

@@ -74,7 +74,7 @@ def contradiction(settings: Settings, database: Database, *, deep: bool) -> str:
             missing = f"the key to check its checkpoints with is missing: {key_file(settings)}"
             return f"{missing}; put it back, or its public half into EVENKEEL_LOG_PUBLIC_KEY"
     except SinkUnavailable as problem:
-        return f"{problem}; see to it that it can be read, then start again"
+        return f"{problem}; when that is mended, start again"
     except DomainError as problem:
         return str(problem)
     return ""

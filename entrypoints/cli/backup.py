@@ -58,6 +58,11 @@ def create(
     output.value({**asdict(made), "output": str(to)})
     output.say(f"{made.bytes} bytes in {to / made.file}, to {made.newest_position} of the log")
     output.say(f"{made.sealed} events of it sealed" + (f", root {made.root}" if made.sealed else ""))
+    if not made.checkpoint:
+        output.say(
+            "no drill can vouch for a log that was never sealed: `evenkeel log seal`, then take another"
+        )
+        return
     output.say(f"try it out: `evenkeel backup drill --from {to}`")
 
 

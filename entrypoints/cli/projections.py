@@ -16,7 +16,7 @@ projections = group("The read models, which are folded from the log and can be t
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME]...", help="Which, as `projections status` lists them. Default: all."),
+    typer.Argument(metavar="NAME", help="Which, as `projections status` lists them. Default: all."),
 ]
 
 

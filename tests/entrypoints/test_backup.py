@@ -230,6 +230,16 @@ def test_whoever_was_signed_in_when_it_was_taken_is_not_after_it_was_put_back(
         assert SqlSessions(database).of_account(house.account) == [session]
 
 
+def test_who_takes_a_backup_of_a_log_that_was_never_sealed_hears_what_to_do(cli: Cli, tmp_path: Path) -> None:
+    cli("users", "create", "ann@example.org")
+    made = cli("backup", "create", "--output", str(tmp_path / "b"))
+    drilled = cli("backup", "drill", "--from", str(tmp_path / "b"), "--json")
+
+    assert (made.code, "`evenkeel log seal`" in made.out) == (0, True)
+    code, step, said = problem(drilled)
+    assert (code, step, "was never sealed" in said) == (1, "checkpoint", True), said
+
+
 def test_a_backup_is_for_its_owner_only(house: House, tmp_path: Path) -> None:
     made = house.backup(tmp_path / "b")
     assert (tmp_path / "b").stat().st_mode & 0o777 == 0o700
