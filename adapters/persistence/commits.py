@@ -57,6 +57,7 @@ class Flight:
     problem: Exception | None = None  # why it did not land
     decided_s: float = 0.0  # what deciding and sending took
     waited_s: float = 0.0  # how long was waited for its commit
+    undisturbed: bool = True  # its events follow right on our last ones: no other process appended between
 
 
 class Commits:
@@ -71,6 +72,7 @@ class Commits:
         self._recorder, self._envelopes, self._clock = recorder, envelopes, clock
         self._observer = observer
         self._latest: datetime | None = None  # when the newest event was recorded, as far as we know
+        self._last_id = 0  # of our own last event
         self.states = States(recorder, envelopes)
         self.listeners: list[Callable[[int], None]] = []
         """Called with the newest id after each commit that appended events."""
@@ -182,6 +184,9 @@ class Commits:
         if flight.problem is not None:
             return False
         self._latest = flight.decided.latest
+        if ids:
+            flight.undisturbed = self._last_id in (0, ids[0] - 1)
+            self._last_id = ids[-1]
         self._tell(flight.decided.committed(ids), ids)
         return True
 

@@ -30,7 +30,8 @@ QUEUE_BOUND = 10_000
 OVERLAP_PAYS = 1.5
 """Two batches take turns, one being decided while the other commits, where waiting for a commit takes less
 than this times what deciding it took. Halving a batch pays where a commit's fixed cost, its flush, is less
-than deciding the whole; what a commit costs a command is about half of what deciding it does."""
+than deciding the whole; what a commit costs a command is about half of what deciding it does. Where another
+process appends as well its turns are that time already, and halves only make more of them."""
 
 
 class GroupCommitWriter:
@@ -179,7 +180,8 @@ class GroupCommitWriter:
         """Answer whoever waits for this flight, and tell the observer."""
         done = time.perf_counter()
         if flight.sent is not None and self._commits_alone:
-            self._overlapping = flight.waited_s < self._overlap_pays * flight.decided_s
+            pays = flight.waited_s < self._overlap_pays * flight.decided_s
+            self._overlapping = pays and flight.undisturbed
         settled = [asked for asked in flight.answered + flight.asked if asked.is_answered]
         for asked in settled:
             _resolve(asked)
