@@ -31,7 +31,7 @@ def measure(bench: Bench) -> Section:
         events = _fill(bench, db)
         section.conditions = [
             f"{events:,} events in a SQLite file: a year of 1,000 owners' bots, as the product encodes it",
-            "verify.py: a process of its own; chains, tree, signatures and meaning; the largest memory it took",
+            "verify.py: a process of its own; chains, tree, signatures, meaning; its largest memory",
         ]
         section.cases = _cases(bench, db, events)
     return section

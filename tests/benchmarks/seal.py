@@ -32,10 +32,10 @@ def measure(bench: Bench) -> Section:
     section = Section("seal", "sealing beside the write path")
     section.conditions = [
         f"saturated: {CLIENTS} clients in a closed loop, {OWNERS:,} owners, transfers/s as in `writer`",
-        "half load: half of what was answered without a sealer, asked for at a steady rate; latencies from when",
-        f"each was due; the sealer signs every {EVERY_S} s in a thread of the same process; an event's lag: from",
-        "its answer to the checkpoint that has it, stored and in a file; caught up: from the end of the saturated",
-        "load to all sealed",
+        "half load: half of what was answered without a sealer, asked for at a steady rate; latencies are",
+        f"from when each was due; the sealer signs every {EVERY_S} s in a thread of the same process",
+        "an event's lag: from its answer to the checkpoint that has it, stored and in a file;",
+        "caught up: from the end of the saturated load to all sealed",
     ]
     for engine in ENGINES:
         with bench.database(engine) as url, open_database(url) as db:
