@@ -40,8 +40,8 @@ Report = Callable[[int, int], None]
 """Called with the events folded and the events there are."""
 
 PAGE = 5_000
-KEPT_ROWS = 150_000
-"""Rows that a rebuild keeps in memory, some 150 MB of them, before it writes them all and starts over."""
+KEPT_ROWS = 50_000
+"""Rows that a rebuild keeps in memory, some 80 MB of them, before it writes them all and starts over."""
 
 
 class PoisonEvent(DomainError, code="poison_event"):
