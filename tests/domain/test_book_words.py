@@ -21,7 +21,19 @@ from domain.ledger.errors import (
 )
 from domain.ledger.events import BookClosed, BookOpened, EntryPosted
 from domain.ledger.postings import Posting, added, imbalance, moved, negated
-from domain.money import ZERO, AmountOutOfRange, AssetMismatch, Money, divide_down, floor_to_step, subtract
+from domain.money import (
+    ZERO,
+    AmountOutOfRange,
+    AssetMismatch,
+    Money,
+    divide_down,
+    floor_to_step,
+    multiply_down,
+    multiply_up,
+    parse_amount,
+    parse_positive_amount,
+    subtract,
+)
 from tests.builders import START, at, book_with, btc, folded, money, posted, postings, settlement, usdt
 
 FUNDED = ("custody:paper 1000 USDT", "owner:available -1000 USDT")
@@ -222,6 +234,43 @@ def test_legs_are_moved_negated_added_and_weighed_exactly() -> None:
     }
 
 
+def test_legs_of_zero_leave_no_trace() -> None:
+    """No book posts them; what folds old history must not stumble over one."""
+    assert added({}, postings("a 0 X")) == {}
+
+
+def test_a_platform_fee_may_be_in_an_asset_that_the_trade_had_nothing_of() -> None:
+    (event,) = HELD.settle_fill(settlement(received="1 BTC", paid="30 USDT", platform_fee="2 BNB"))
+    assert isinstance(event, EntryPosted)
+    assert event.postings == postings(
+        "owner:due 2 BNB",
+        "owner:bot:bot-1 -1 BTC",
+        "custody:paper 1 BTC",
+        "owner:held:o-1 30 USDT",
+        "custody:paper -30 USDT",
+        "revenue:trading_fee -2 BNB",
+    )
+
+
+def test_an_event_that_is_none_of_a_books_is_a_fault_of_the_program() -> None:
+    with pytest.raises(AssertionError, match="'something else'"):
+        Book().evolve("something else")  # type: ignore[arg-type]
+
+
+def test_what_is_rounded_is_as_wide_as_an_amount_whatever_context_the_caller_has() -> None:
+    wide = Decimal("123456789012345678.1234567890123456789")
+    assert multiply_down(wide, Decimal(1), 18) == Decimal("123456789012345678.123456789012345678")
+    assert multiply_up(wide, Decimal(1), 18) == Decimal("123456789012345678.123456789012345679")
+    assert divide_down(wide, Decimal(1), 18) == Decimal("123456789012345678.123456789012345678")
+
+
+def test_an_amount_out_of_range_is_told_with_its_data() -> None:
+    with pytest.raises(AmountOutOfRange) as refused:
+        divide_down(Decimal(1), ZERO, 2)
+    assert refused.value.data == {"problem": "1 / 0 is no amount"}
+
+
+NO_AMOUNT = "is not an amount; write it as a string of digits such as '1500.25'"
 SAID: list[tuple[Callable[[], object], type[DomainError], str]] = [
     (
         lambda: BOOK.open(book_id="b", owner_id="o", purse="GOLD", venue_account="v", at=NOON),
@@ -309,6 +358,20 @@ SAID: list[tuple[Callable[[], object], type[DomainError], str]] = [
         lambda: usdt("1e60") + usdt("0.1"),
         AmountOutOfRange,
         "1E+60 + 0.1 needs more than 60 digits",
+    ),
+    (lambda: parse_amount("1,5"), InvalidValue, f"amount: '1,5' {NO_AMOUNT}"),
+    (lambda: parse_positive_amount("-1"), InvalidValue, f"amount: '-1' {NO_AMOUNT}"),
+    (lambda: parse_positive_amount("-1", "price"), InvalidValue, f"price: '-1' {NO_AMOUNT}"),
+    (lambda: parse_positive_amount("0", "price"), InvalidValue, "price: must be above zero"),
+    (
+        lambda: multiply_up(Decimal("1e999999"), Decimal("1e9"), 2),
+        AmountOutOfRange,
+        "1E+999999 × 1E+9 is no amount",
+    ),
+    (
+        lambda: multiply_down(Decimal("1e200"), Decimal(1), 2),
+        AmountOutOfRange,
+        "1E+200 does not fit 2 decimal places",
     ),
     (lambda: divide_down(Decimal(1), ZERO, 2), AmountOutOfRange, "1 / 0 is no amount"),
     (lambda: floor_to_step(Decimal(1), ZERO), AmountOutOfRange, "1 is no multiple of steps of 0"),

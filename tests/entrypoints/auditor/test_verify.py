@@ -730,6 +730,15 @@ def test_bytes_that_are_no_point_are_no_key() -> None:
         assert not verifies_in_python(public, signature, b"")
 
 
+def test_a_point_has_one_encoding() -> None:
+    """What equals it modulo the prime, or has a sign where x is zero, is refused (RFC 8032 §5.1.3)."""
+    prime, sign = auditor.P, 1 << 255
+    assert auditor.point_of((1).to_bytes(32, "little")) == (0, 1, 1, 0)
+    assert auditor.point_of((0).to_bytes(32, "little")) is not None
+    for encoding in (prime, prime + 1, 1 | sign, (prime - 1) | sign, 2, prime + 3):
+        assert auditor.point_of(encoding.to_bytes(32, "little")) is None
+
+
 # -- As a program --------------------------------------------------------------------------------------------
 
 
