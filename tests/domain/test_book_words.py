@@ -384,4 +384,4 @@ def test_a_refusal_says_what_is_wrong_and_the_way_out(
 ) -> None:
     with pytest.raises(kind) as refused:
         step()
-    assert str(refused.value) == sentence
+    assert str(refused.value).startswith(sentence)
