@@ -177,6 +177,10 @@ def test_why_a_proof_does_not_hold_is_said() -> None:
     assert reason(lambda: verify_consistency(5, 5, [root], root, root)) == (
         "the proof has 1 hashes, where 0 lead to the root"
     )
+    for old, hashes in ((7, []), (5, grown)):
+        for roots in ((older[:-1], root), (older, root[:-1])):
+            attempt = lambda o=old, h=hashes, r=roots: verify_consistency(o, 7, h, *r)  # noqa: E731
+            assert reason(attempt) == "a hash does not have 32 bytes"
     assert reason(lambda: verify_consistency(5, 7, grown, other, root)) == (
         f"the proof leads to {older.hex()} for 5 leaves, the root was {other.hex()}"
     )

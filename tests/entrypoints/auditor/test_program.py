@@ -97,6 +97,30 @@ def test_all_that_holds_is_told(tmp_path: Path, key: Path, monkeypatch: pytest.M
     assert [line for line in without_time(ran.out).splitlines() if line in lines] == lines
 
 
+def test_totals_are_told_by_class_of_account(
+    tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = story()
+    log.entry("x", "given", (CUSTODY, "X", "9"), ("owner:bot:a:b", "X", "-4"), (FREE, "X", "-5"))
+    log.entry("y", "given", ("suspense", "X", "1"), ("revenue:trading_fee", "X", "-1"))
+    ran = Ran(monkeypatch, export(tmp_path / "log", log.lines, sealed(log.lines)), "--key", key, "--json")
+    assert json.loads(ran.out)["totals"]["PAPER"]["X"] == {
+        "custody": "9",
+        "owner:available": "-5",
+        "owner:bot": "-4",
+        "revenue": "-1",
+        "suspense": "1",
+    }
+
+
+def test_a_fault_of_the_whole_log_says_so(tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = Ran(monkeypatch, export(tmp_path / "log", LINES[:-1], sealed(LINES)), "--key", key)
+    assert ran.out.splitlines()[-1] == (
+        f"the log as a whole: truncated or rolled back: checkpoint 2 signs {EVENTS} events, "
+        f"here are {EVENTS - 1}"
+    )
+
+
 def test_numbers_are_told_with_commas(tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = Log()
     for number in range(1_203):

@@ -81,6 +81,13 @@ def reversed_with_another_fee(log: Log) -> None:
     log.reverse("fill:t-2", *legs, order="o-1", fee=fee)
 
 
+def filled_with_something_left(log: Log) -> None:
+    """The last fill of o-2 is of less than is held, and nothing is released."""
+    log.fill("o-2", "t-4", "0.001", "50", USDT, last=True)
+    legs = ((CUSTODY, "BTC", "-0.001"), (HELD, "BTC", "0.001"), (CUSTODY, "USDT", "50"), (BOT, "USDT", "-50"))
+    log.entry("fill:t-4", "fill", *legs, order="o-2")
+
+
 INTENT = {
     "client_order_id": "o-8",
     "book_id": "b-1",
@@ -175,6 +182,10 @@ SENTENCES: list[tuple[Callable[[Log], None], str]] = [
     ),
     (
         lambda log: log.cancel("o-2"),
+        "owner:held:o-2 of book b-1 still holds BTC, but its order has ended",
+    ),
+    (
+        filled_with_something_left,
         "owner:held:o-2 of book b-1 still holds BTC, but its order has ended",
     ),
     (lambda log: log.accept("o-9"), "order o-9 was never intended"),
