@@ -21,10 +21,9 @@ MUTANTS = ROOT / "mutants"
 
 def main() -> int:
     options = _parser().parse_args()
-    names = options.patterns
-    if options.again:
-        names = [one.id for one in tried(MUTANTS) if not one.killed] or sys.exit("no mutant was left alive")
-    if not options.report and (code := run(names, options.workers)):
+    alive = [one.id for one in tried(MUTANTS) if not one.killed] if options.again else []
+    nothing_to_try = options.report or (options.again and not alive)
+    if not nothing_to_try and (code := run(options.patterns or alive, options.workers)):
         return code
     mutants = tried(MUTANTS)
     survivors = changes(mutant for mutant in mutants if mutant.code is not None and not mutant.killed)

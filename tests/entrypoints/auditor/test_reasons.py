@@ -325,7 +325,7 @@ def test_legs_have_one_digest_in_whatever_order_and_its_opposite_another() -> No
         "venue_fee": None,
     }
     digest = auditor.legs_digest(entry, negate=False)
-    assert 2**64 < digest < 2**auditor.DIGEST_BITS
+    assert 2**112 < digest < 2**auditor.DIGEST_BITS == 2**128
     assert digest == auditor.legs_digest({**entry, "postings": legs[::-1]}, negate=False)
     assert digest == auditor.legs_digest(opposite, negate=True)
     assert digest != auditor.legs_digest(opposite, negate=False)
@@ -522,6 +522,9 @@ def test_what_a_checkpoint_lacks_is_said(tmp_path: Path) -> None:
         "reason": "checkpoint 1 is not signed by a trusted key, only by "
         f"{SIGNER.key.name}+{SIGNER.key.id.hex()}",
     }
+    text, _, mine = SIGNER.note(LINES).rpartition("\n\n")
+    twice = fault(export(tmp_path / "log", LINES, [f"{text}\n\n{mine}{mine}"]), STRANGER)
+    assert twice["reason"].count(f"{SIGNER.key.name}+{SIGNER.key.id.hex()}, {SIGNER.key.name}+") == 1
     elsewhere = fault(export(tmp_path / "log", LINES, [SIGNER.note(LINES, origin="elsewhere.example/log")]))
     assert elsewhere["reason"] == (
         f"checkpoint 1 is of the log elsewhere.example/log, the export of {SIGNER.key.name}"
@@ -552,7 +555,9 @@ def test_where_a_checkpoint_signs_something_else_is_said(tmp_path: Path) -> None
         "reason": "checkpoint 2 signs other 7 events than these: from index 2 on, one was changed, moved, "
         "removed or inserted",
     }
-    only_one = fault(export(tmp_path / "log", [b"{}", *lines][1:4] + LINES[4:], sealed(LINES, 3, 4, EVENTS)))
+    last = [*LINES[:-1], LINES[-1].replace(b'"102"', b'"103"')]
+    only_one = fault(export(tmp_path / "log", last, sealed(LINES, EVENTS - 1, EVENTS)))
+    assert (only_one["check"], only_one["index"], only_one["stream"]) == ("seal", EVENTS - 1, "book:b-1")
     assert "through" not in only_one
 
 
