@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ from tests.entrypoints.auditor.test_verify import (
     EVENTS,
     LINES,
     USDT,
+    checked,
     fault,
     meant,
     more,
@@ -364,6 +366,56 @@ def test_a_hold_may_stand_as_long_as_its_order_has_not_ended(
         assert report["fault"]["reason"].endswith("but its order has ended")
 
 
+def held_up(log: Log) -> dict[str, Any]:
+    """The whole report on these events, all of them sealed."""
+    with TemporaryDirectory() as directory:
+        made = export(Path(directory) / "log", log.lines, sealed(log.lines))
+        return checked(made)
+
+
+def test_ids_may_have_colons() -> None:
+    log = story()
+    log.intend("o:3", SELL)
+    log.moved("hold:o:3", "hold", BOT, "owner:held:o:3", "0.001", "BTC")
+    log.accept("o:3")
+    report = held_up(log)
+    assert report["ok"], report
+
+
+def test_a_trade_id_is_one_venue_accounts_own() -> None:
+    log = story()
+    terms = {"symbol": "BTC/USDT", "side": "buy"}
+    intent = {"client_order_id": "o-8", "book_id": "b-1", "venue_account": "another", "terms": terms}
+    log.add_raw("order:o-8", "orders.order_intended", intent)
+    log.fill("o-8", "t-3", "0.001", "51", USDT, last=True)
+    legs = ((CUSTODY, "BTC", "0.001"), (BOT, "BTC", "-0.001"), (CUSTODY, "USDT", "-51"), (BOT, "USDT", "51"))
+    log.entry("fill:t-3", "fill", *legs, order="o-8")
+    report = held_up(log)
+    assert report["ok"], report
+
+
+def test_entries_of_the_first_schema_know_no_reversals() -> None:
+    log = story()
+    legs = [
+        {"account": CUSTODY, "asset": "X", "amount": "1"},
+        {"account": FREE, "asset": "X", "amount": "-1"},
+    ]
+    data = {"entry_id": "x", "kind": "given", "postings": legs, "reference": "", "venue_fee": None}
+    log.add_raw("book:b-1", "ledger.entry_posted", data)
+    report = held_up(log)
+    assert report["ok"], report
+
+
+def test_assets_that_do_not_sum_to_zero_over_all_books_are_told() -> None:
+    """No entry gets so far; the sum is taken all the same."""
+    meaning = auditor.Meaning()
+    meaning.balances = {("b", "custody:v", "X"): Decimal(1), ("b", "custody:v", "Y"): Decimal(-1)}
+    with pytest.raises(Fault) as refused:
+        meaning.finish()
+    assert str(refused.value) == refused.value.why
+    assert refused.value.why == "over all books not every asset sums to zero: 1 X, -1 Y"
+
+
 # -- Form ----------------------------------------------------------------------------------------------------
 
 
@@ -498,6 +550,14 @@ def a_hash(line: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + line).hexdigest().encode()
 
 
+def test_a_position_that_goes_back_within_its_shard_is_found(tmp_path: Path) -> None:
+    places = [f"0-{n + 1}" for n in range(EVENTS)]
+    places[7] = "0-3000"
+    told = fault(export(tmp_path / "log", LINES, sealed(LINES), positions=places))
+    reason = "position 0-9 does not come after the one before it"
+    assert (told["check"], told["index"], told["reason"]) == ("chains", 8, reason)
+
+
 def test_positions_grow_within_each_shard_from_zero_on() -> None:
     chains = auditor.Chains()
     for index, (shard, id) in enumerate([(0, 0), (1, 0), (0, 1), (1, 7)]):
@@ -579,6 +639,7 @@ GAP, SIZE, SIGNED = (
         (NOTE.replace("\n\n", "\n"), GAP),
         ("origin\n5\n\n" + NOTE.rpartition("\n\n")[2], GAP),
         ("\n" + NOTE, GAP),
+        (NOTE.replace("\n\n", "\n\nmore\n\n"), GAP),
         (NOTE.replace(f"\n{EVENTS}\n", f"\n0{EVENTS}\n"), SIZE),
         (NOTE.replace(f"\n{EVENTS}\n", "\n-1\n"), SIZE),
         (NOTE.replace(f"\n{EVENTS}\n", "\n" + "1" * 20 + "\n"), SIZE),
