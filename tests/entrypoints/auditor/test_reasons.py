@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ import pytest
 from domain.money import Money
 from entrypoints.auditor import verify as auditor
 from entrypoints.auditor.verify import Checkpoint, Fault, Key, Unusable
+from tests.architecture.tree import ROOT
 from tests.entrypoints.auditor.exports import (
     BOT,
     CUSTODY,
@@ -406,6 +408,38 @@ def test_entries_of_the_first_schema_know_no_reversals() -> None:
     assert report["ok"], report
 
 
+def newest_schemas() -> dict[str, int]:
+    """Of each kind of event that the product writes, the schema of its newest stored sample."""
+    names = [sample.name.split(".v") for sample in (ROOT / "tests" / "samples").glob("*.json")]
+    newest: dict[str, int] = {}
+    for name, rest in names:
+        newest[name] = max(newest.get(name, 0), int(rest.removesuffix(".json")))
+    return newest
+
+
+MEANT = auditor.Meaning()._rules
+TOLD_AS_UNKNOWN = {"platform.loss_accepted", "platform.signing_key_rotated"}
+"""What the seal has to do with, and the program reports as not known. None may be added."""
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_of_each_event_the_newest_schema_is_known_and_none_after_it(tmp_path: Path, name: str) -> None:
+    """A name or a schema that the product writes and this program passes over would be money unseen."""
+    newest = newest_schemas()[name]
+    told = meant(tmp_path, more(raw(name, {}, "nothing:1", newest + 1)))
+    assert told["reason"] == f"{name} has schema {newest + 1}, this program knows {newest}"
+    told = meant(tmp_path, more(raw(name, {}, "nothing:1", newest)))
+    assert told["reason"] == f"{name} does not belong in a stream of that name"
+
+
+def test_every_event_that_the_product_writes_has_a_meaning_or_is_known_to_move_no_money() -> None:
+    meaning = auditor.Meaning()
+    for name in newest_schemas():
+        with suppress(Fault):
+            meaning.take(0, {"name": name, "schema": 1, "stream": "nothing:1", "data": {}})
+    assert set(meaning.unknown) <= TOLD_AS_UNKNOWN
+
+
 def test_assets_that_do_not_sum_to_zero_over_all_books_are_told() -> None:
     """No entry gets so far; the sum is taken all the same."""
     meaning = auditor.Meaning()
@@ -474,6 +508,23 @@ def test_a_file_that_was_cut_or_grew_is_named_with_its_lines(tmp_path: Path) -> 
     assert no_note["reason"] == "line 3 of checkpoints.ndjson is not one note, a JSON string"
     fewer = damaged(tmp_path, "manifest.json", lambda whole: whole.replace(str(EVENTS).encode(), b"1000000"))
     assert fewer["reason"] == f"events.ndjson has {EVENTS} lines where there should be 1,000,000"
+
+
+def test_a_note_may_be_written_with_or_without_escapes_and_no_third_way(tmp_path: Path) -> None:
+    whole = (export(tmp_path / "log", LINES, sealed(LINES)) / "checkpoints.ndjson").read_bytes()
+    plain, third = whole.replace(b"\\u2014", "\u2014".encode()), whole.replace(b"\\n", b"\\u000a")
+    assert whole != plain != third != whole
+    (tmp_path / "log" / "checkpoints.ndjson").write_bytes(plain)
+    assert checked(tmp_path / "log")["ok"]
+    for wrong in (lambda _: third, lambda _: whole + b"{nothing\n", lambda _: whole + b"\xff\n"):
+        reason = damaged(tmp_path, "checkpoints.ndjson", wrong)["reason"]
+        assert reason.endswith(" of checkpoints.ndjson is not one note, a JSON string")
+
+
+def test_an_unsealed_tail_is_no_fault_unless_completeness_is_asked_for(tmp_path: Path) -> None:
+    log = export(tmp_path / "log", LINES, sealed(LINES, 5))
+    report = auditor.verify(log, [Key.parse(str(SIGNER.key), "it")], [], progress=lambda *_: None)
+    assert (report["ok"], report["unsealed_tail"]) == (True, EVENTS - 5)
 
 
 def test_a_position_that_is_none_is_found_at_its_event(tmp_path: Path) -> None:
