@@ -49,6 +49,10 @@ class Asked:
     def __post_init__(self) -> None:
         self.key = (self.caller.scope, self.caller.command_id)
 
+    @property
+    def is_answered(self) -> bool:
+        return self.outcome is not None or self.error is not None
+
     def answer_from(self, stored: StoredKey) -> None:
         """Answer as the first time; another content under the same id is an error of its own."""
         if stored.fingerprint != self.caller.fingerprint:
@@ -81,11 +85,13 @@ class Batch:
         clock: Clock,
         facts: Iterable[str],
         latest: datetime,
+        below: Overlay | None = None,
     ) -> None:
-        self.overlay = Overlay(states)
+        """`below`: what a batch that is under way makes of the states; this one is decided on top of it."""
+        self.overlay = Overlay(states, below)
         self.append = Append()
         self._states, self._envelopes, self._clock = states, envelopes, clock
-        self._facts = set(facts)  # claimed: in the log, or by an earlier command of this batch
+        self.facts = set(facts)  # claimed: in the log, or by an earlier command of this batch
         self._decided: list[_Decided] = []
         self.size = 0  # bytes of events
         self.latest = latest  # when the newest event was recorded: times in the log never go back
@@ -103,7 +109,7 @@ class Batch:
             result = asked.command.decide(work)
             asked.claims = work.claims
             for fact in work.claims:
-                if fact in self._facts:
+                if fact in self.facts:
                     raise FactClaimed(natural_key=fact)
             outcome = _to_json({"result": result})
             staged = self._stage(work, asked.caller)
@@ -162,7 +168,7 @@ class Batch:
                 )
             )
         for fact in work.claims:
-            self._facts.add(fact)
+            self.facts.add(fact)
             append.keys.append(KeyRow(FACTS, fact, "", "{}", nth))
         if caller.fingerprint or staged or work.outbox or work.claims:
             append.keys.append(KeyRow(*asked.key, caller.fingerprint, outcome.decode(), nth))

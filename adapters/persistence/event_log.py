@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 
+from adapters.persistence.commits import WriterObserver
 from adapters.persistence.database import Database
 from adapters.persistence.envelope import Envelopes, recorded_at
 from adapters.persistence.recorders.base import Reader, Recorder, Row
@@ -14,7 +15,7 @@ from adapters.persistence.recorders.memory import MemoryRecorder
 from adapters.persistence.recorders.postgres import PostgresReader, PostgresRecorder
 from adapters.persistence.recorders.sqlite import SqliteReader, SqliteRecorder
 from adapters.persistence.snapshots import Loaded, load
-from adapters.persistence.writer import GroupCommitWriter, WriterObserver
+from adapters.persistence.writer import GroupCommitWriter
 from application.ports.clock import Clock
 from application.ports.commands import Caller, Command, Outcome
 from application.ports.event_log import EventLog, Metadata, Position, ReadOnlyLog, RecordedEvent

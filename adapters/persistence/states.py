@@ -66,17 +66,17 @@ class States:
 
 
 class Overlay:
-    """States as one batch sees them: committed ones, and on top what its own commands have decided."""
+    """States as one batch sees them: as it found them, and on top what its own commands have decided."""
 
-    def __init__(self, states: States) -> None:
-        self._states = states
-        self.base: dict[str, Loaded] = {}  # as committed, of every stream read or written
+    def __init__(self, states: States, below: Overlay | None = None) -> None:
+        self._states, self._below = states, below.changed if below is not None else {}
+        self.base: dict[str, Loaded] = {}  # as found, of every stream read or written: committed, or about to
         self.changed: dict[str, Loaded] = {}
 
     def get(self, stream: str) -> Loaded:
         loaded = self.changed.get(stream) or self.base.get(stream)
         if loaded is None:
-            loaded = self.base[stream] = self._states.get(stream)
+            loaded = self.base[stream] = self._below.get(stream) or self._states.get(stream)
         return loaded
 
     def load(self, stream: str) -> Versioned:

@@ -1,7 +1,8 @@
 """The command bus: commands gather while one commit is under way, and the next commit takes them all.
 
 One commit at a time is what bounds a log, so each carries as many commands as have queued: nobody lingers,
-the disk is the gathering window (adr 0003).
+the disk is the gathering window (adr 0003). Where deciding takes about as long as committing, the next batch
+is decided meanwhile (adr 0020).
 """
 
 from __future__ import annotations
@@ -10,38 +11,27 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from datetime import datetime
-from typing import Protocol
 
-from adapters.persistence.batch import MAX_BYTES, NEVER, Asked, Batch
-from adapters.persistence.envelope import Envelopes, recorded_at
-from adapters.persistence.recorders.base import FACTS, DuplicateKey, Key, Recorder, StaleVersion
+from adapters.persistence.batch import Asked
+from adapters.persistence.commits import Commits, Flight, WriterObserver
+from adapters.persistence.envelope import Envelopes
+from adapters.persistence.recorders.base import Recorder
 from adapters.persistence.states import States
-from application.failpoints import failpoint
 from application.ports.clock import Clock
-from application.ports.commands import Caller, Command, LeaseLost, Outcome, QueueFull, Refused
+from application.ports.commands import Caller, Command, Outcome, QueueFull
 from application.ports.event_log import StoreUnavailable
 
 _log = logging.getLogger(__name__)
 
 MAX_BATCH = 1_000
 QUEUE_BOUND = 10_000
-TRIES_ALONE = 20
-"""Conflicts that one command by itself sits through before the store counts as unavailable to it."""
-
-
-class WriterObserver(Protocol):
-    """Told what the writer does, on the writer's thread; must be quick and must not raise."""
-
-    def batch(self, *, size: int, queue_age_s: float, commit_s: float) -> None:
-        """A batch of `size` commands was answered; its oldest had waited `queue_age_s` in the queue."""
-
-    def conflict(self) -> None:
-        """Someone else appended first; the batch is decided again."""
-
-    def refused(self, *, code: str) -> None: ...
+OVERLAP_PAYS = 1.5
+"""Two batches take turns, one being decided while the other commits, where waiting for a commit takes less
+than this times what deciding it took. Halving a batch pays where a commit's fixed cost, its flush, is less
+than deciding the whole; what a commit costs a command is about half of what deciding it does. Where another
+process appends as well its turns are that time already, and halves only make more of them."""
 
 
 class GroupCommitWriter:
@@ -56,8 +46,10 @@ class GroupCommitWriter:
         observer: WriterObserver | None = None,
         queue_bound: int = QUEUE_BOUND,
         max_batch: int = MAX_BATCH,
+        overlap_pays: float = OVERLAP_PAYS,
     ) -> None:
-        self._recorder, self._envelopes, self._clock = recorder, envelopes, clock
+        self._commits = Commits(recorder, envelopes, clock, observer)
+        self._commits_alone = recorder.commits_alone
         self._observer = observer
         self._bound, self._max_batch = queue_bound, max_batch
         self._queue: queue.SimpleQueue[Asked | None] = queue.SimpleQueue()
@@ -65,10 +57,17 @@ class GroupCommitWriter:
         self._deciding = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
-        self._latest: datetime | None = None  # when the newest event was recorded, as far as we know
-        self.states = States(recorder, envelopes)
-        self.listeners: list[Callable[[int], None]] = []
+        self._overlap_pays, self._overlapping = overlap_pays, False
+
+    @property
+    def states(self) -> States:
+        """The cache of committed states."""
+        return self._commits.states
+
+    @property
+    def listeners(self) -> list[Callable[[int], None]]:
         """Called with the newest id after each commit that appended events, on the writer's thread."""
+        return self._commits.listeners
 
     # -- the port ------------------------------------------------------------------------------------------
 
@@ -85,7 +84,8 @@ class GroupCommitWriter:
                 else:
                     self._queue.put(asked)
                 return future
-        self._work([asked])
+        with self._deciding:
+            self._work([asked])
         return future
 
     def execute(self, command: Command, caller: Caller) -> Outcome:
@@ -115,184 +115,97 @@ class GroupCommitWriter:
         """Run these commands in order, in as few commits as they allow: each one's outcome or its error."""
         batch = [Asked(command, caller) for command, caller in commands]
         with self._deciding:
-            self._answer(batch)
-        return [asked.outcome or asked.error or _unanswered() for asked in batch]
+            self._commits.answer(batch)
+        return [asked.outcome or asked.error or StoreUnavailable("it has no answer") for asked in batch]
 
     # -- the thread ----------------------------------------------------------------------------------------
 
     def _serve(self) -> None:
         while (first := self._queue.get()) is not None:
-            batch: list[Asked] = [first]
-            for _ in range(min(self._queue.qsize(), self._max_batch - 1)):
-                asked = self._queue.get()
-                if asked is None:  # closing: what stood before it in the queue is in this batch
-                    self._queue.put(None)
-                    break
-                batch.append(asked)
-            self._work(batch)
+            with self._deciding:
+                self._work([first])
 
-    def _work(self, batch: list[Asked]) -> None:
-        batch = [asked for asked in batch if asked.future and asked.future.set_running_or_notify_cancel()]
-        if not batch:
-            return
-        began = time.perf_counter()
-        with self._deciding:
-            try:
-                self._answer(batch)
-            except BaseException as e:  # noqa: BLE001 - nobody may wait for ever
-                problem = e if isinstance(e, Exception) else StoreUnavailable(str(e))
-                for asked in batch:
-                    if asked.outcome is None:
-                        asked.error = asked.error or problem
+    def _work(self, taken: list[Asked]) -> None:
+        """Answer these, and whatever queues until nothing is under way."""
+        waiting = _running(taken)
+        before: Flight | None = None
+        following: Flight | None = None
+        try:
+            while waiting or before is not None:
+                following = None
+                if before is None or self._overlapping:
+                    waiting += self._queued(len(waiting), halve=before is None and self._overlapping)
+                    if waiting:
+                        following, waiting = self._commits.prepare(waiting, before)
+                if before is not None and not self._commits.land(before):
+                    waiting = _unanswered(before) + self._void(following) + waiting
+                    following = None
+                if following is not None:
+                    self._commits.launch(following)
+                if before is not None:
+                    self._deliver(before)
+                before = following
+        except BaseException as e:  # noqa: BLE001 - nobody may wait for ever
+            problem = e if isinstance(e, Exception) else StoreUnavailable(str(e))
+            flights = [flight for flight in (before, following) if flight is not None]
+            for asked in waiting + [asked for flight in flights for asked in flight.asked + flight.answered]:
+                asked.error = asked.error or problem
+                _resolve(asked)
+
+    def _queued(self, waiting: int, *, halve: bool) -> list[Asked]:
+        """What has queued, as far as a batch has room beside those that wait already, or half of it all."""
+        room = self._max_batch - waiting
+        if halve:
+            room = min(room, (waiting + self._queue.qsize() + 1) // 2 - waiting)
+        taken: list[Asked] = []
+        for _ in range(min(self._queue.qsize(), room)):
+            asked = self._queue.get()
+            if asked is None:  # closing: what stood before it in the queue is in this batch
+                self._queue.put(None)
+                break
+            taken.append(asked)
+        return _running(taken)
+
+    def _void(self, flight: Flight | None) -> list[Asked]:
+        """What was decided on top of a commit that failed is decided anew; what the log answered stays so."""
+        if flight is None:
+            return []
+        again, flight.asked = flight.asked, []
+        for asked in again:
+            asked.error = None
+        self._deliver(flight)
+        return again
+
+    def _deliver(self, flight: Flight) -> None:
+        """Answer whoever waits for this flight, and tell the observer."""
         done = time.perf_counter()
-        for asked in batch:
-            if asked.future is None:
-                continue
-            if asked.outcome is not None:
-                asked.future.set_result(asked.outcome)
-            else:
-                asked.future.set_exception(asked.error or _unanswered())
-        if self._observer is not None:
+        if flight.sent is not None and self._commits_alone:
+            pays = flight.waited_s < self._overlap_pays * flight.decided_s
+            self._overlapping = pays and flight.undisturbed
+        settled = [asked for asked in flight.answered + flight.asked if asked.is_answered]
+        for asked in settled:
+            _resolve(asked)
+        if self._observer is not None and settled:
+            waited = flight.began - settled[0].queued_at
             try:
-                self._observer.batch(
-                    size=len(batch), queue_age_s=began - batch[0].queued_at, commit_s=done - began
-                )
+                self._observer.batch(size=len(settled), queue_age_s=waited, commit_s=done - flight.began)
             except Exception:  # noqa: BLE001 - an observer's fault is not the writer's
                 _log.exception("the observer failed")
 
-    # -- the core ------------------------------------------------------------------------------------------
 
-    def _answer(self, waiting: list[Asked]) -> None:
-        """Every command gets an outcome or an error."""
-        while waiting:
-            try:
-                waiting = self._unanswered_by_log(waiting, set())
-                self._latest = self._latest or self._newest_time()
-            except StoreUnavailable as e:
-                for asked in waiting:
-                    asked.error = e
-                return
-            firsts: dict[Key, Asked] = {}
-            for asked in waiting:  # a second command of the same key is answered by the first one's outcome
-                firsts.setdefault(asked.key, asked)
-            self._commit(list(firsts.values()))
-            waiting = [asked for asked in waiting if asked.outcome is None and asked.error is None]
-
-    def _commit(self, batch: list[Asked]) -> None:
-        """Append the batch, or as much of it as one append takes.
-
-        On a conflict the keys are looked up first: the commit may be our own, its answer lost on the way.
-        Then the states are brought up to date and the batch is decided once more; then one by one, so that a
-        command that cannot be stored fails alone.
-        """
-        facts: set[str] = set()
-        problem: Exception = StoreUnavailable("other processes keep changing what this command reads")
-        outages = 0
-        for attempt in range(2 if len(batch) > 1 else TRIES_ALONE):
-            decided = Batch(self.states, self._envelopes, self._clock, facts, self._latest or NEVER)
-            try:
-                ids = self._append(decided, batch)
-            except (StaleVersion, DuplicateKey):
-                if self._observer is not None:
-                    self._observer.conflict()
-            except LeaseLost as lost:
-                losers = [a for a in batch if a.caller.fence is not None and a.caller.fence.name == lost.name]
-                if len({asked.caller.fence for asked in losers}) > 1:
-                    break  # two holders' commands met in one batch: they part when each runs alone
-                for asked in losers:
-                    asked.error = lost
-            except StoreUnavailable as e:
-                problem = e
-                outages += 1
-            except Exception as e:  # noqa: BLE001 - a value the database does not take, say
-                problem = e
-                self.states.evict(decided.overlay.base)
-                break
-            else:
-                self._latest = decided.latest
-                self._tell(decided.committed(ids), ids)
-                return
-            try:
-                batch = self._unanswered_by_log([a for a in batch if a.error is None], facts)
-                self._latest = self._newest_time()
-                if attempt:
-                    self.states.evict(decided.overlay.base)
-                else:
-                    self.states.refresh(decided.overlay.base)
-            except StoreUnavailable as e:
-                self.states.evict(decided.overlay.base)
-                _fail(batch, e)
-                return
-            if outages > 1:
-                _fail(batch, problem)
-            if not batch or outages > 1:
-                return
-        if len(batch) == 1:
-            batch[0].error = problem
-        else:
-            for asked in batch:
-                self._commit([asked])
-
-    def _newest_time(self) -> datetime:
-        """When the newest event was recorded, whoever wrote it."""
-        row = self._recorder.newest()
-        return recorded_at(row.state) if row else NEVER
-
-    def _append(self, decided: Batch, batch: list[Asked]) -> Sequence[int]:
-        for asked in batch:
-            if decided.size >= MAX_BYTES:
-                break  # the rest waits for the next append
-            decided.decide(asked)
-        append = decided.seal()
-        if append.writes:
-            failpoint("before_append")
-            ids = self._recorder.append(append)
-            failpoint("after_append")
-            return ids
-        if not self._recorder.sole_writer:
-            self._require_newest(append.expected)
-        return ()
-
-    def _tell(self, refusals: Sequence[Refused], ids: Sequence[int]) -> None:
-        """What is committed stays committed, whatever those who want to hear of it make of it."""
-        try:
-            if self._observer is not None:
-                for refusal in refusals:
-                    self._observer.refused(code=refusal.code)
-            if ids:
-                for listener in self.listeners:
-                    listener(ids[-1])
-        except Exception:  # noqa: BLE001 - nor is a listener's
-            _log.exception("a listener failed after a commit")
-
-    def _require_newest(self, expected: dict[str, int]) -> None:
-        """What was decided without an append is final only against the newest versions, too."""
-        heads = self._recorder.heads(expected)
-        for stream, version in expected.items():
-            if (heads[stream].version if stream in heads else 0) != version:
-                raise StaleVersion(stream)
-
-    def _unanswered_by_log(self, waiting: list[Asked], facts: set[str]) -> list[Asked]:
-        """Answer those whose outcome is stored, note which of the facts they claim are; return the others."""
-        keys = {asked.key for asked in waiting}
-        claims = {(FACTS, fact) for asked in waiting for fact in asked.claims}
-        found = self._recorder.find_keys(keys | claims)
-        if not found:
-            return waiting
-        facts.update(key[1] for key in claims if key in found)
-        rest = []
-        for asked in waiting:
-            if asked.key in found:
-                asked.answer_from(found[asked.key])
-            else:
-                rest.append(asked)
-        return rest
+def _running(taken: Iterable[Asked]) -> list[Asked]:
+    """Without those that were cancelled while they waited."""
+    return [asked for asked in taken if asked.future and asked.future.set_running_or_notify_cancel()]
 
 
-def _fail(batch: list[Asked], problem: Exception) -> None:
-    for asked in batch:
-        asked.error = asked.error or problem
+def _unanswered(flight: Flight) -> list[Asked]:
+    return [asked for asked in flight.asked if not asked.is_answered]
 
 
-def _unanswered() -> Exception:
-    return StoreUnavailable("the command was not answered")
+def _resolve(asked: Asked) -> None:
+    if asked.future is None or asked.future.done():
+        return
+    if asked.outcome is not None:
+        asked.future.set_result(asked.outcome)
+    else:
+        asked.future.set_exception(asked.error or StoreUnavailable("the command was not answered"))

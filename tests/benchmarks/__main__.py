@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import api, demo, log, processes, seal, writer
+from tests.benchmarks import api, audit, demo, log, processes, seal, writer
 from tests.benchmarks.bench import Bench, opened
 from tests.benchmarks.report import Section, show
 
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Section]] = {
     "demo": demo.measure,
     "api": api.measure,
     "seal": seal.measure,
+    "audit": audit.measure,
 }
 
 

@@ -183,3 +183,45 @@ class ClosedLoop:
                 self._done.set()
 
         self._bus.submit(command, who).add_done_callback(answered)
+
+
+class SteadyLoop:
+    """Questions at a steady rate, whatever the answers do; each latency counts from when it was due."""
+
+    def __init__(self, bus: CommandBus, following: Callable[[], tuple[Command, Caller]], rate: float) -> None:
+        self._bus, self._following, self._rate = bus, following, rate
+        self._latencies: list[float] = []
+        self._refused = self._left = 0
+        self._problem: BaseException | None = None
+        self._answered = threading.Condition()
+
+    def run(self, seconds: float) -> Measured:
+        """Raises the first error of a command; a refusal is counted."""
+        began, cpu = time.perf_counter(), time.process_time()
+        asked = self._left = int(self._rate * seconds)
+        for number in range(asked):
+            due = began + number / self._rate
+            if (ahead := due - time.perf_counter()) > 0:
+                time.sleep(ahead)
+            self._ask(due)
+        with self._answered:
+            if not self._answered.wait_for(lambda: not self._left, 60):
+                raise TimeoutError("some questions were never answered")
+        if self._problem is not None:
+            raise self._problem
+        took = time.perf_counter() - began
+        return Measured(asked, took, self._latencies, time.process_time() - cpu, self._refused)
+
+    def _ask(self, due: float) -> None:
+        def answered(future: Future[Outcome]) -> None:
+            now, problem = time.perf_counter(), future.exception()
+            with self._answered:
+                if problem is None:
+                    self._latencies.append(now - due)
+                    self._refused += future.result().refusal is not None
+                self._problem = self._problem or problem
+                self._left -= 1
+                if not self._left:
+                    self._answered.notify_all()
+
+        self._bus.submit(*self._following()).add_done_callback(answered)

@@ -19,6 +19,16 @@ class Ratio:
     values: tuple[float, ...]
     must: float | None = None
     aim: float | None = None
+    at_most: bool = False
+
+    @property
+    def sign(self) -> str:
+        return "≤" if self.at_most else "≥"
+
+    def misses(self) -> bool:
+        if self.must is None:
+            return False
+        return self.median > self.must if self.at_most else self.median < self.must
 
     @property
     def median(self) -> float:
@@ -50,8 +60,9 @@ class Case:
                 f"{self.name}: {number(self.median)} {self.unit}, must be {sign} {number(self.must)}"
             )
         for ratio in self.ratios:
-            if ratio.must is not None and ratio.median < ratio.must:
-                found.append(f"{self.name}: {ratio.median:.2f} × {ratio.baseline}, must be ≥ {ratio.must:g}")
+            if ratio.misses():
+                target = f"must be {ratio.sign} {ratio.must:g}"
+                found.append(f"{self.name}: {ratio.median:.2f} × {ratio.baseline}, {target}")
         return found
 
 
@@ -145,10 +156,11 @@ def ratio(
     *,
     must: float | None = None,
     aim: float | None = None,
+    at_most: bool = False,
 ) -> Ratio:
     """Samples of the same rounds over each other."""
     values = tuple(ours / theirs for ours, theirs in zip(samples, baseline_samples, strict=True) if theirs)
-    return Ratio(baseline, values or (0.0,), must, aim)
+    return Ratio(baseline, values or (0.0,), must, aim, at_most)
 
 
 def _ratio(found: Ratio | None) -> str:
@@ -162,5 +174,5 @@ def _targets(case: Case) -> str:
     for one in case.ratios:
         if one.must is not None:
             aim = f" ({one.aim:g}×)" if one.aim is not None else ""
-            parts.append(f"≥ {one.must:g}×{aim}")
+            parts.append(f"{one.sign} {one.must:g}×{aim}")
     return ", ".join(parts)

@@ -130,11 +130,56 @@ class Reader(Protocol):
     def snapshot(self, stream: str) -> SnapshotRow | None: ...
 
 
+class Sent(Protocol):
+    """An append on its way into the log."""
+
+    def ids(self) -> Sequence[int]:
+        """Wait for its commit: the events' ids. Call it once; raises as Recorder.append does."""
+        ...
+
+
+class Lookup(Protocol):
+    """Keys that are being looked up."""
+
+    def found(self) -> dict[Key, StoredKey]:
+        """Wait for the answer. Call it once; raises StoreUnavailable."""
+        ...
+
+
+class Found(NamedTuple):
+    """Keys that were looked up before anybody asked."""
+
+    keys: dict[Key, StoredKey]
+
+    def found(self) -> dict[Key, StoredKey]:
+        return self.keys
+
+
+class Done(NamedTuple):
+    """An append that was committed before anybody asked."""
+
+    committed: Sequence[int]
+
+    def ids(self) -> Sequence[int]:
+        return self.committed
+
+
 class Recorder(Reader, Protocol):
     """Appending to the log on one engine."""
 
     sole_writer: bool
     """No other process can append: what this one has cached is the truth."""
+
+    commits_alone: bool
+    """What was sent commits while this process does other things, reading the log among them."""
+
+    def look_up(self, keys: Iterable[Key]) -> Lookup:
+        """Begin what find_keys does; one at a time."""
+        ...
+
+    def send(self, append: Append) -> Sent:
+        """Begin what append does; one at a time."""
+        ...
 
     def append(self, append: Append) -> Sequence[int]:
         """Commit all of it and return the events' ids, or nothing of it.

@@ -12,7 +12,9 @@ from eventsourcing.popo import POPOApplicationRecorder
 from adapters.persistence.recorders.base import (
     Append,
     BalanceKey,
+    Done,
     DuplicateKey,
+    Found,
     Head,
     Key,
     OutboxRow,
@@ -30,6 +32,7 @@ class MemoryRecorder(POPOApplicationRecorder):
     """Nothing outlives the process. `leases`, `outbox` and `balances` are open to whoever composes it."""
 
     sole_writer = True
+    commits_alone = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,6 +44,12 @@ class MemoryRecorder(POPOApplicationRecorder):
         self._snapshots: dict[str, SnapshotRow] = {}
         self._rows: list[Row] = []
         self._streams: dict[str, list[Row]] = {}
+
+    def look_up(self, keys: Iterable[Key]) -> Found:
+        return Found(self.find_keys(keys))
+
+    def send(self, append: Append) -> Done:
+        return Done(self.append(append))
 
     def append(self, append: Append) -> Sequence[int]:
         return self.insert_events(append.events, append=append) or ()

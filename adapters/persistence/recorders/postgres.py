@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -107,8 +107,7 @@ class PostgresReader:
         self.db = db
 
     def find_keys(self, keys: Iterable[Key]) -> dict[Key, StoredKey]:
-        wanted = list(keys)
-        found = self._select(_FIND_KEYS, (texts(scope for scope, _ in wanted), texts(id for _, id in wanted)))
+        found = self._select(_FIND_KEYS, _wanted(keys))
         return {(scope, command_id): StoredKey(*rest) for scope, command_id, *rest in found}
 
     def heads(self, streams: Iterable[str]) -> dict[str, Head]:
@@ -151,7 +150,10 @@ class PostgresReader:
 
 
 class LogDatastore(PostgresDatastore):
-    """The library's pool with one connection, opened by our own DSN and its time limits."""
+    """The library's pool, opened by our own DSN and its time limits.
+
+    Three connections: an append may be under way, and keys looked up, while a state is loaded.
+    """
 
     def __init__(self, dsn: str) -> None:
         given = {name: str(value) for name, value in conninfo_to_dict(dsn).items()}
@@ -159,7 +161,7 @@ class LogDatastore(PostgresDatastore):
         super().__init__(
             *(given.get(name, "") for name in ("dbname", "host", "port", "user", "password")),
             idle_in_transaction_session_timeout=IDLE_IN_TRANSACTION_S,
-            pool_size=1,
+            pool_size=3,
             max_overflow=0,
             originator_id_type="text",
         )
@@ -167,13 +169,14 @@ class LogDatastore(PostgresDatastore):
 
 
 class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
-    """Appends and reads through one connection of its own.
+    """Appends and reads through connections of its own.
 
     Any number of processes may append. The library's retries are bypassed: a lock that is not had within its
     timeout is the caller's to hear of, and an ambiguous commit is ours to look up.
     """
 
     sole_writer = False
+    commits_alone = True
 
     def __init__(self, db: Database) -> None:
         PostgresReader.__init__(self, db)
@@ -181,24 +184,37 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
             PostgresApplicationRecorder.__init__(self, LogDatastore(db.dsn))
         self._prepared: WeakKeyDictionary[Connection[Any], dict[str, bytes]] = WeakKeyDictionary()
 
-    def append(self, append: Append) -> Sequence[int]:
-        """All in one round trip, BEGIN to COMMIT, so that the appends' lock is held no longer than need be.
+    def look_up(self, keys: Iterable[Key]) -> _Lookup:
+        with ExitStack() as opened:
+            trip = self._trip(opened)
+            trip.say(_FIND_KEYS, _wanted(keys))
+            trip.depart()
+            return _Lookup(trip, opened.pop_all())
+
+    def send(self, append: Append) -> _Sent:
+        """All in one trip, BEGIN to COMMIT, so that the appends' lock is held no longer than need be.
 
         The library's own insert_events waits for six answers, four of them about nothing.
         """
-        with _translated(), self.datastore.get_connection() as connection:
-            prepared = self._prepared.setdefault(connection, {})
-            with Trip(connection, prepared) as trip:
-                trip.say("BEGIN")
-                trip.say(APPENDS_IN_ORDER)
-                _check(trip, append)
-                _insert_rows(trip, append)
-                if append.events:
-                    trip.say(_INSERT_EVENTS, _columns(append.events))
-                trip.say("COMMIT")
-                answers = trip.arrive()
-            ids = answers[-2] if append.events else None
-            return [int(ids.get_value(row, 0) or 0) for row in range(ids.ntuples)] if ids else ()
+        with ExitStack() as opened:
+            trip = self._trip(opened)
+            trip.say("BEGIN")
+            trip.say(APPENDS_IN_ORDER)
+            _check(trip, append)
+            _insert_rows(trip, append)
+            if append.events:
+                trip.say(_INSERT_EVENTS, _columns(append.events))
+            trip.say("COMMIT")
+            trip.depart()
+            return _Sent(trip, opened.pop_all(), has_events=bool(append.events))
+
+    def append(self, append: Append) -> Sequence[int]:
+        return self.send(append).ids()
+
+    def _trip(self, opened: ExitStack) -> Trip:
+        """A trip on a connection that is its own until `opened` closes."""
+        connection = opened.enter_context(self._connection())
+        return opened.enter_context(Trip(connection, self._prepared.setdefault(connection, {})))
 
     def _insert_events(
         self,
@@ -222,16 +238,65 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
         curs.execute(_INSERT_EVENTS, _columns(stored_events), prepare=True)
 
     def _select(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        with _translated(), self.datastore.get_connection() as connection:
+        with self._connection() as connection:
             return _fetch(connection, statement, parameters)
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection[Any]]:
+        """One of the pool's. Where it turns out dead the others are tried: an outage is told once."""
+        try:
+            with _translated(), self.datastore.get_connection() as connection:
+                yield connection
+        except StoreUnavailable:
+            self.datastore.pool.check()
+            raise
 
     def close(self) -> None:
         self.datastore.close()
 
 
+class _Lookup:
+    """Keys asked for on a connection that is theirs until the answer is here."""
+
+    def __init__(self, trip: Trip, opened: ExitStack) -> None:
+        self._trip, self._opened = trip, opened
+
+    def found(self) -> dict[Key, StoredKey]:
+        with self._opened:
+            (answer,) = self._trip.arrive()
+        rows = [
+            [(answer.get_value(row, column) or b"").decode() for column in range(answer.nfields)]
+            for row in range(answer.ntuples)
+        ]
+        return {
+            (scope, command_id): StoredKey(fingerprint, outcome, int(position))
+            for scope, command_id, fingerprint, outcome, position in rows
+        }
+
+
+class _Sent:
+    """An append that departed on a connection that is its own until it arrives."""
+
+    def __init__(self, trip: Trip, opened: ExitStack, *, has_events: bool) -> None:
+        self._trip, self._opened, self._has_events = trip, opened, has_events
+
+    def ids(self) -> Sequence[int]:
+        with self._opened:
+            answers = self._trip.arrive()
+        if not self._has_events:
+            return ()
+        inserted = answers[-2]
+        return [int(inserted.get_value(row, 0) or 0) for row in range(inserted.ntuples)]
+
+
 def _fetch(connection: Connection[Any], statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor(binary=True, row_factory=tuple_row) as cursor:
         return cursor.execute(statement, parameters, prepare=True).fetchall()
+
+
+def _wanted(keys: Iterable[Key]) -> tuple[Parameter, ...]:
+    wanted = list(keys)
+    return texts(scope for scope, _ in wanted), texts(command_id for _, command_id in wanted)
 
 
 def _check(trip: Trip, append: Append) -> None:

@@ -14,7 +14,9 @@ from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor, SQLite
 from adapters.persistence.database import Database
 from adapters.persistence.recorders.base import (
     Append,
+    Done,
     DuplicateKey,
+    Found,
     Head,
     Key,
     Row,
@@ -149,6 +151,7 @@ class SqliteRecorder(SqliteReader, SQLiteApplicationRecorder):
     """Appends through the writing connection, and reads through it too: the writer holds it anyway."""
 
     sole_writer = True
+    commits_alone = False
 
     def __init__(self, db: Database) -> None:
         SqliteReader.__init__(self, db)
@@ -158,6 +161,12 @@ class SqliteRecorder(SqliteReader, SQLiteApplicationRecorder):
             "(notification_id, originator_id, originator_version, topic, state) VALUES (?, ?, ?, ?, ?)"
         )
         self.select_max_notification_id_statement = "SELECT MAX(notification_id) FROM stored_events"
+
+    def look_up(self, keys: Iterable[Key]) -> Found:
+        return Found(self.find_keys(keys))
+
+    def send(self, append: Append) -> Done:
+        return Done(self.append(append))
 
     def append(self, append: Append) -> Sequence[int]:
         try:

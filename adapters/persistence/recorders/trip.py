@@ -43,7 +43,7 @@ class Trip:
         self._prepared = prepared
         self._preparing: dict[str, bytes] = {}
         self._awaited: list[bool] = []  # one a result to come; False for those of preparations
-        self._over = False  # no answer is under way any more
+        self._departed = self._over = False  # nothing is said any more; no answer is under way any more
 
     def say(self, statement: str, parameters: Sequence[Parameter] = ()) -> None:
         """Send a statement, whose placeholders are %b (binary) and %t (text)."""
@@ -55,6 +55,13 @@ class Trip:
             self._awaited.append(False)
         self._libpq.send_query_prepared(name, [_value(one) for one in parameters], formats)
         self._awaited.append(True)
+
+    def depart(self) -> None:
+        """All is said: see it off to the server, which goes on alone from here."""
+        self._libpq.pipeline_sync()
+        self._departed = True
+        if self._libpq.flush():
+            self._connection.wait(self._flushed())
 
     def arrive(self) -> list[PGresult]:
         """Wait for the answers: one a statement, as text."""
@@ -93,9 +100,8 @@ class Trip:
 
     def _answers(self) -> list[PGresult]:
         """All results up to the end of the trip. Raises OperationalError for a lost connection."""
-        self._libpq.pipeline_sync()
-        if self._libpq.flush():
-            self._connection.wait(self._flushed())
+        if not self._departed:
+            self.depart()
         results: list[PGresult] = []
         while not results or results[-1].status != ExecStatus.PIPELINE_SYNC:
             if self._libpq.is_busy():

@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from adapters.persistence.database import open_database
 from adapters.persistence.event_log import EventStore, open_event_store
+from tests.adapters.persistence.flights import codes, fly, overlapping
 from tests.builders import Allocate, OpenBook, caller, usdt
 from tests.log_stores import Engine, engine, together
 
@@ -113,3 +114,26 @@ def test_a_batch_whose_answer_was_lost_is_answered_whole(proxied: tuple[CuttingP
 
     assert [answer.refusal is None for answer in answers] == [True, True, True, False, False]
     assert store.log.load("book:b").version == 5
+
+
+def test_what_was_decided_on_a_commit_whose_answer_was_lost_is_decided_anew(
+    proxied: tuple[CuttingProxy, EventStore],
+) -> None:
+    proxy, store = proxied
+    store.bus.execute(OpenBook("b", usdt("100")), caller("open"))
+
+    def cut() -> None:
+        proxy.cut_next_commit = True
+
+    with overlapping(store) as bus:
+        answers = fly(
+            bus,
+            Allocate("b", usdt("30"), "a"),
+            cut,
+            Allocate("b", usdt("60"), "x"),
+            Allocate("b", usdt("20"), "y"),
+        )
+
+    assert proxy.cuts == 1
+    assert codes(answers) == ["done", "done", "insufficient_funds"]
+    assert store.log.load("book:b").version == 4

@@ -24,6 +24,7 @@ from application.ports.clock import ManualClock
 from application.ports.commands import Outcome, QueueFull, Result
 from application.ports.event_log import ReadOnlyLog, StoreUnavailable
 from application.work import Work
+from tests.adapters.persistence.flights import Seen
 from tests.builders import START, Allocate, Decide, OpenBook, StopTrading, caller, usdt
 from tests.log_stores import Engine, engine, together
 
@@ -32,26 +33,6 @@ from tests.log_stores import Engine, engine, together
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     with engine("postgres", request, tmp_path) as opened:
         yield opened
-
-
-class Seen:
-    """An observer that remembers."""
-
-    def __init__(self) -> None:
-        self.sizes: list[int] = []
-        self.conflicts = 0
-        self.codes: list[str] = []
-
-    def batch(self, *, size: int, queue_age_s: float, commit_s: float) -> None:
-        assert queue_age_s >= 0
-        assert commit_s >= 0
-        self.sizes.append(size)
-
-    def conflict(self) -> None:
-        self.conflicts += 1
-
-    def refused(self, *, code: str) -> None:
-        self.codes.append(code)
 
 
 @contextmanager
@@ -133,7 +114,7 @@ def test_a_cancelled_command_that_waits_is_not_run() -> None:
 
 def test_a_batch_is_split_where_its_bytes_fill_an_append(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.persistence.batch.MAX_BYTES", 3_000)
-    monkeypatch.setattr("adapters.persistence.writer.MAX_BYTES", 3_000)
+    monkeypatch.setattr("adapters.persistence.commits.MAX_BYTES", 3_000)
     bus = GroupCommitWriter(MemoryRecorder(), Envelopes(), ManualClock(START))
     answers = bus.commit_batch([(OpenBook(f"b{i}", usdt("1")), caller(f"c{i}")) for i in range(10)])
     assert [a.position for a in answers if isinstance(a, Outcome)] == list(range(2, 22, 2))
@@ -152,7 +133,7 @@ def test_a_listener_that_fails_changes_nothing_that_is_committed() -> None:
         def fail(_: int) -> None:
             raise ZeroDivisionError
 
-        bus.listeners += [heard.append, fail]
+        bus.listeners.extend([heard.append, fail])
         first = bus.execute(OpenBook("b", usdt("1")), caller("c", None))
         second = bus.execute(Allocate("b", usdt("1"), "a"), caller("c2", None))
     assert (first.position, second.position, heard) == (2, 3, [2, 3])
