@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from adapters.checkpoints.file_sink import CheckpointFile
+from adapters.persistence.commits import TRIES_ALONE
 from adapters.persistence.database import open_database
 from adapters.persistence.envelope import NO_EVENT, Envelopes
 from adapters.persistence.log_tables import APPENDS_IN_ORDER
@@ -24,7 +25,6 @@ from adapters.persistence.projector import Projector
 from adapters.persistence.read_models import SqlReadModels
 from adapters.persistence.rebuild import check, status
 from adapters.persistence.seals import SqlSeals
-from adapters.persistence.writer import TRIES_ALONE
 from adapters.secrets.signing_key import FileSigner, create_key
 from application.ports.clock import ManualClock
 from application.ports.commands import Result
