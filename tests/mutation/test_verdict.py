@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.architecture.tree import ROOT
+from tests.mutation.in_process import starts_a_program
 from tests.mutation.verdict import AREAS, MONEY, Change, Mutant, by_area, change, explained, faults, tried
 
 PAGE = """
@@ -112,3 +115,14 @@ def test_what_mutmut_keeps_is_found(tmp_path: Path) -> None:
 
 def test_every_area_is_code_that_there_is() -> None:
     assert [begin for begins in AREAS.values() for begin in begins if not (ROOT / begin).exists()] == []
+
+
+def test_only_what_runs_in_this_process_is_chosen(request: pytest.FixtureRequest) -> None:
+    assert not starts_a_program(request.node)
+    auditors = ROOT / "tests" / "entrypoints" / "auditor" / "test_verify.py"
+    module = pytest.Module.from_parent(request.session, path=auditors)
+    chosen = {
+        item.name: starts_a_program(item) for item in module.collect() if isinstance(item, pytest.Function)
+    }
+    assert chosen["test_a_failure_is_one_sentence_and_exit_code_1"]
+    assert not chosen["test_an_untouched_export_holds"]
