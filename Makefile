@@ -10,12 +10,12 @@ UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv run test check check-lock bench format lock clean
+.PHONY: help venv run test check check-lock bench mutate format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  PYTHON=python3.12 chooses the interpreter, ARGS='…' is passed on by run, test and bench."
+	@echo "  PYTHON=python3.12 chooses the interpreter, ARGS='…' is passed on by run, test, bench and mutate."
 
 venv: $(READY) ## create .venv from requirements.lock, unless it is up to date
 
@@ -54,6 +54,18 @@ check-lock: venv
 bench: venv ## run the benchmarks; ratios against a baseline of the same run
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
+mutate: $(READY)-mutation ## change the code of the money a thousand ways: a test must notice (an hour)
+	$(BIN)/python -m tests.mutation --workers $(WORKERS) $(ARGS)
+
+$(READY)-mutation: $(READY) requirements-mutation.lock
+ifdef UV
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-mutation.lock
+else
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		-r requirements-mutation.lock
+endif
+	@touch $@
+
 format: venv ## rewrite the code to the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -62,7 +74,10 @@ lock: venv ## resolve pyproject.toml again into requirements.lock (UPGRADE=1 for
 	$(if $(UV),$(UV),$(BIN)/uv) pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --no-emit-index-url --quiet \
 		$(if $(UPGRADE),--upgrade) --output-file requirements.lock
+	$(if $(UV),$(UV),$(BIN)/uv) pip compile --group mutation --constraints requirements.lock --universal \
+		--python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --quiet \
+		$(if $(UPGRADE),--upgrade) --output-file requirements-mutation.lock
 
 clean: ## remove .venv, caches and build results; data stays
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) mutants build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +

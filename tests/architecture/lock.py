@@ -1,4 +1,4 @@
-"""Is requirements.lock made from today's pyproject.toml? `python -m tests.architecture.lock` says so.
+"""Are the two locks made from today's pyproject.toml? `python -m tests.architecture.lock` says so.
 
 Answered without resolving again, so that it needs no network: every requirement of pyproject.toml has a pin
 that satisfies it, every pin has hashes, and no line names a place to fetch from.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -30,17 +30,24 @@ def required(pyproject: str) -> Sequence[Requirement]:
     return [Requirement(text) for text in stated]
 
 
+def required_to_mutate(pyproject: str) -> Sequence[Requirement]:
+    """What `make mutate` needs besides."""
+    return [Requirement(text) for text in tomllib.loads(pyproject)["dependency-groups"]["mutation"]]
+
+
 def pins(lock: str) -> Mapping[str, str]:
     """Version by canonical name."""
     found = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==([^\s;\\]+)", lock, re.MULTILINE)
     return {canonicalize_name(name): version for name, version in found}
 
 
-def faults(pyproject: str, lock: str) -> Sequence[str]:
+def faults(
+    pyproject: str, lock: str, asked: Callable[[str], Sequence[Requirement]] = required
+) -> Sequence[str]:
     """One sentence for each reason not to trust the lock; none when it is fresh."""
     pinned = pins(lock)
     found = []
-    for requirement in required(pyproject):
+    for requirement in asked(pyproject):
         version = pinned.get(canonicalize_name(requirement.name))
         if version is None:
             found.append(f"{requirement.name} is not in the lock")
@@ -55,11 +62,31 @@ def faults(pyproject: str, lock: str) -> Sequence[str]:
     return found
 
 
+def differing(lock: str, beside: str) -> Sequence[str]:
+    """What two locks pin at two versions: who installs the second would change the first."""
+    first, second = pins(lock), pins(beside)
+    return [
+        f"{name} is locked as {first[name]} and as {second[name]}"
+        for name in sorted(first.keys() & second.keys())
+        if first[name] != second[name]
+    ]
+
+
 def main() -> None:
-    found = faults((ROOT / "pyproject.toml").read_text(), (ROOT / "requirements.lock").read_text())
-    if found:
-        sys.exit("requirements.lock is not fresh, run `make lock`:\n  " + "\n  ".join(found))
-    print("requirements.lock is fresh")
+    pyproject = (ROOT / "pyproject.toml").read_text()
+    lock, mutation = (ROOT / f"requirements{of}.lock" for of in ("", "-mutation"))
+    found = {
+        lock.name: faults(pyproject, lock.read_text()),
+        mutation.name: [
+            *faults(pyproject, mutation.read_text(), required_to_mutate),
+            *differing(lock.read_text(), mutation.read_text()),
+        ],
+    }
+    for name, problems in found.items():
+        print(f"{name} is not fresh, run `make lock`:" if problems else f"{name} is fresh")
+        for problem in problems:
+            print(f"  {problem}")
+    sys.exit(any(found.values()))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.architecture.lock import faults
+from tests.architecture.lock import differing, faults, required_to_mutate
 from tests.architecture.tree import ROOT
 
 PYPROJECT = """
@@ -21,6 +21,13 @@ LOCK = f"psycopg==3.3.9{HASH}ruff==0.17.5{HASH}"
 
 def test_the_committed_lock_is_fresh() -> None:
     assert faults((ROOT / "pyproject.toml").read_text(), (ROOT / "requirements.lock").read_text()) == []
+
+
+def test_the_lock_of_the_mutation_tests_is_fresh_and_agrees_with_it() -> None:
+    mutation = (ROOT / "requirements-mutation.lock").read_text()
+    assert faults((ROOT / "pyproject.toml").read_text(), mutation, required_to_mutate) == []
+    assert differing((ROOT / "requirements.lock").read_text(), mutation) == []
+    assert differing(LOCK, LOCK.replace("0.17.5", "0.18")) == ["ruff is locked as 0.17.5 and as 0.18"]
 
 
 def test_a_complete_lock_has_no_faults() -> None:

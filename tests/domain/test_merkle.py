@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -129,8 +130,60 @@ def test_every_proof_that_is_made_verifies_and_no_other(data: st.DataObject) -> 
 def test_there_is_no_proof_of_what_is_not_there() -> None:
     kept = Kept(LEAVES[:3])
     for index in (-1, 3):
-        with pytest.raises(ProofFailed):
-            inclusion_proof(index, 3, kept)
+        for attempt in (
+            lambda n=index: inclusion_proof(n, 3, kept),
+            lambda n=index: verify_inclusion(LEAVES[0], n, 3, [], EMPTY_ROOT),
+        ):
+            assert reason(attempt) == f"a tree of 3 leaves has no leaf {index}"
     for old in (0, 4):
-        with pytest.raises(ProofFailed):
-            consistency_proof(old, 3, kept)
+        for attempt in (
+            lambda n=old: consistency_proof(n, 3, kept),
+            lambda n=old: verify_consistency(n, 3, [], EMPTY_ROOT, EMPTY_ROOT),
+        ):
+            assert reason(attempt) == f"there is no proof from {old} to 3 leaves"
+
+
+def reason(attempt: Callable[[], object]) -> str:
+    with pytest.raises(ProofFailed) as refused:
+        attempt()
+    assert refused.value.data == {"problem": str(refused.value)}
+    return str(refused.value)
+
+
+def test_why_a_proof_does_not_hold_is_said() -> None:
+    kept, other = Kept(LEAVES[:7]), bytes(32)
+    root, older = kept.frontier.root, root_of(LEAVES[:5])
+    path, grown = inclusion_proof(2, 7, kept), consistency_proof(5, 7, kept)
+    assert reason(lambda: verify_inclusion(LEAVES[2], 2, 7, path, other)) == (
+        f"the proof of leaf 2 leads to {root.hex()}, the root is {other.hex()}"
+    )
+    assert reason(lambda: verify_inclusion(LEAVES[2], 2, 7, path[:-1], root)) == (
+        "the proof has 2 hashes, where 3 lead to the root"
+    )
+    assert (
+        reason(lambda: verify_inclusion(LEAVES[2][:-1], 2, 7, path, root)) == "a hash does not have 32 bytes"
+    )
+    assert (
+        reason(lambda: verify_inclusion(LEAVES[2], 2, 7, path, root + b"x"))
+        == "a hash does not have 32 bytes"
+    )
+    assert reason(lambda: verify_inclusion(LEAVES[2], 2, 7, [*path[:2], b""], root)) == (
+        "a hash does not have 32 bytes"
+    )
+    assert (
+        reason(lambda: verify_consistency(5, 5, [], root, other))
+        == "two trees of 5 leaves have different roots"
+    )
+    assert reason(lambda: verify_consistency(5, 5, [root], root, root)) == (
+        "the proof has 1 hashes, where 0 lead to the root"
+    )
+    for old, hashes in ((7, []), (5, grown)):
+        for roots in ((older[:-1], root), (older, root[:-1])):
+            attempt = lambda o=old, h=hashes, r=roots: verify_consistency(o, 7, h, *r)  # noqa: E731
+            assert reason(attempt) == "a hash does not have 32 bytes"
+    assert reason(lambda: verify_consistency(5, 7, grown, other, root)) == (
+        f"the proof leads to {older.hex()} for 5 leaves, the root was {other.hex()}"
+    )
+    assert reason(lambda: verify_consistency(5, 7, grown, older, other)) == (
+        f"the proof leads to {root.hex()} for 7 leaves, the root is {other.hex()}"
+    )

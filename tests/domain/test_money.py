@@ -121,6 +121,7 @@ def test_no_digit_of_the_widest_amount_is_lost_whatever_context_the_caller_has()
 
 
 def test_a_tenth_and_two_tenths_added_a_hundred_thousand_times_are_exact() -> None:
+    """Safety #16."""
     total = D(0)
     for _ in range(100_000):
         total = add(add(total, D("0.1")), D("0.2"))
@@ -156,6 +157,7 @@ def test_what_is_no_amount_is_a_refusal_never_a_crash(operation: Callable[[], ob
 
 
 def test_38_digits_times_38_digits_are_multiplied_before_they_are_cut() -> None:
+    """Safety #17."""
     left, right = D("9" * 20 + "." + "9" * 18), D("1." + "0" * 36 + "1")
     with localcontext() as context:
         context.prec = 200
@@ -185,6 +187,7 @@ def test_rounding_goes_the_way_its_name_says(operation: Callable[[], Decimal], e
 
 
 def test_three_fills_of_a_third_leave_the_residue_to_the_rounding_account() -> None:
+    """Safety #13."""
     third = divide_down(D(1), D(3), 18)
     assert add(add(add(third, third), third), D("1e-18")) == 1
 

@@ -215,6 +215,7 @@ ROWS: dict[str, tuple[Callable[[], object], str, dict[str, str]]] = {
 
 @pytest.mark.parametrize("case", ROWS)
 def test_a_wrong_step_is_refused_by_code_with_its_data(case: str) -> None:
+    """Safety #18 for signs, #45 for entries of one side."""
     step, code, data = ROWS[case]
 
     with pytest.raises(DomainError) as refusal:

@@ -250,7 +250,7 @@ def test_a_backup_is_for_its_owner_only(house: House, tmp_path: Path) -> None:
 def test_a_backup_under_load_verifies_at_its_checkpoint(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Safety §4 row 22: what is appended meanwhile is in it whole or not at all, and nobody waits for it."""
+    """Safety #41, §4 row 22: what is appended meanwhile is in it whole or not at all; nobody waits for it."""
     monkeypatch.setattr(sealing, "EVERY_S", 0.05)
     monkeypatch.setattr(copying, "_PAGES_A_STEP", 8)  # many steps, with commits between them
     settings = load_settings(database_url=house.url, pg_bin=os.environ.get("EVENKEEL_PG_BIN"))
@@ -586,7 +586,7 @@ def test_a_backup_of_one_engine_is_not_restored_to_the_other(house: House, tmp_p
 def test_yesterdays_backup_under_todays_checkpoints_opens_for_reading_only(
     house: House, tmp_path: Path
 ) -> None:
-    """Safety §4 row 19: the checkpoint file is not restored, and the restore says what will come."""
+    """Safety #41, §4 row 19: the checkpoint file is not restored, and the restore says what will come."""
     house.backup(tmp_path / "b")
     assert house.run("users", "create", "bob@example.org").code == 0
     assert house.run("log", "seal").code == 0

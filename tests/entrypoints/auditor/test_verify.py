@@ -730,6 +730,36 @@ def test_bytes_that_are_no_point_are_no_key() -> None:
         assert not verifies_in_python(public, signature, b"")
 
 
+def test_a_point_has_one_encoding() -> None:
+    """What equals it modulo the prime, or has a sign where x is zero, is refused (RFC 8032 §5.1.3)."""
+    prime, sign = auditor.P, 1 << 255
+    assert auditor.point_of((1).to_bytes(32, "little")) == (0, 1, 1, 0)
+    assert auditor.point_of((0).to_bytes(32, "little")) is not None
+    for encoding in (prime, prime + 1, 1 | sign, (prime - 1) | sign, 2, prime + 3):
+        assert auditor.point_of(encoding.to_bytes(32, "little")) is None
+
+
+def multiple_of_the_base(factor: int) -> bytes:
+    """Encoded, by adding and doubling."""
+    assert auditor.BASE is not None
+    total, power = (0, 1, 1, 0), auditor.BASE
+    while factor:
+        if factor & 1:
+            total = auditor.sum_of(total, power)
+        factor, power = factor >> 1, auditor.sum_of(power, power)
+    inverse = pow(total[2], -1, auditor.P)
+    x, y = total[0] * inverse % auditor.P, total[1] * inverse % auditor.P
+    return (y | (x & 1) << 255).to_bytes(32, "little")
+
+
+def test_a_signatures_number_is_below_the_order_and_may_be_as_large() -> None:
+    """With the neutral point for a key, R = [s]B is a signature of everything: so s can be chosen."""
+    neutral = (1).to_bytes(32, "little")
+    for s, holds in ((auditor.ORDER - 1, True), (2**252 + 1, True), (auditor.ORDER, False)):
+        signature = multiple_of_the_base(s) + s.to_bytes(32, "little")
+        assert verifies_in_python(neutral, signature, b"anything") is holds
+
+
 # -- As a program --------------------------------------------------------------------------------------------
 
 
