@@ -24,6 +24,7 @@ from application.ports.clock import Clock
 from application.ports.commands import Fence
 from application.ports.event_log import StoreUnavailable
 from application.ports.leases import Leases
+from application.queries.reconciliations import alarms
 from domain.errors import InvalidValue
 from entrypoints.composition import Container
 from entrypoints.failpoints import arm_failpoints
@@ -203,6 +204,8 @@ def metrics_served(container: Container, settings: Settings) -> Iterator[int]:
     """Scrapes are answered on the metrics port, which is yielded. Raises InvalidValue where it is taken."""
     metrics = container.metrics()
     metrics.watch_projections(container.maintenance().lags)
+    views, clock = container.views(), container.clock()
+    metrics.watch_reconciliation(lambda: alarms(views, clock.now()))
     try:
         server = MetricsServer(metrics, host=settings.metrics_host, port=settings.metrics_port)
     except OSError as problem:
