@@ -17,7 +17,7 @@ from application.ports.exchange import VenueOrderNotFound, VenueOutcomeUnknown, 
 from application.ports.maintenance import Progress
 from application.ports.statements import StatementSource
 from application.reconciliation.cases import RecordBreaks, RecordReconciliation
-from application.reconciliation.our_books import OurBooks, Totals, VenueAccount, venue_accounts
+from application.reconciliation.our_books import OurBooks, Totals, VenueAccount, order_symbols, venue_accounts
 from application.streams import cases_stream, reconciliation_stream
 from domain.ledger.postings import DUE, HELD_PREFIX, OWNER_PREFIX, SUSPENSE
 from domain.money import ZERO, add, negate, text
@@ -91,7 +91,7 @@ class Reconcile:
             return self.bus.execute(RecordReconciliation(known), caller)
         run = _Run(source, caller, run_id, self.clock.now())
         accounts = self._accounts(source)
-        books = OurBooks(self.log)
+        books = OurBooks(self.log, order_symbols(self.log))
         for number, account in enumerate(accounts):
             progress(number, len(accounts))
             if look := self._look(source, account, books):

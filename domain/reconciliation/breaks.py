@@ -178,8 +178,11 @@ def was_compared(theirs: AccountStatement, found: Break) -> bool:
     """Whether a comparison with that statement would find this break again, if it still were one."""
     if found.kind == NOT_CLEARED:
         return True
-    if found.kind == BALANCE:
-        return theirs.balances is not None
+    if found.kind == BALANCE:  # balances of an earlier moment say nothing of it
+        known_by = theirs.until_utc is None or (
+            found.occurred_at_utc is not None and found.occurred_at_utc < theirs.until_utc
+        )
+        return theirs.balances is not None and known_by
     return theirs.lines is not None and theirs.covers(found.occurred_at_utc)
 
 

@@ -268,6 +268,7 @@ def a_break(
     here: tuple[Money, ...] = (),
     there: tuple[Money, ...] = (usdt("5"),),
     order: str = "",
+    undated: bool = False,
 ) -> Break:
     return Break(
         key=key,
@@ -278,7 +279,7 @@ def a_break(
         book_id="book-1",
         owner_id="acc-1",
         client_order_id=order,
-        occurred_at_utc=START,
+        occurred_at_utc=None if undated else START,
     )
 
 
@@ -343,6 +344,10 @@ def test_what_a_comparison_would_have_found() -> None:
     assert by(only_balances) == [False, True, False, True]
     assert by(today) == [True, False, False, True]
     assert by(tomorrow) == [False, False, False, True]
+    now = a_break("balance:USDT", BALANCE, undated=True)
+    assert [was_compared(told({}, until=at(end)), balance) for end in (0, 1)] == [False, True]
+    assert not was_compared(told({}, until=at(1)), now)
+    assert was_compared(whole, now)
 
 
 def test_an_accepted_case_stays_closed_until_the_break_is_another_one() -> None:
