@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -38,7 +38,7 @@ class _Look:
     """What one look at both sides of a venue account found."""
 
     account: VenueAccount
-    theirs: AccountStatement | None  # None: the source says nothing of it
+    theirs: AccountStatement | None  # without its lines; None: the source says nothing of it
     matched: int
     breaks: Sequence[Break]
     totals: Totals
@@ -137,7 +137,8 @@ class Reconcile:
 
         comparison = compared(ours.booked, theirs, is_ours=is_ours, known=self._known(theirs))
         breaks = [*comparison.breaks, *ours.not_cleared]
-        return _Look(account, theirs, comparison.matched, breaks, ours.totals, ours.booked.custody)
+        kept = theirs if theirs.lines is None else replace(theirs, lines=())  # or all lines there are pile up
+        return _Look(account, kept, comparison.matched, breaks, ours.totals, ours.booked.custody)
 
     def _known(self, theirs: AccountStatement) -> list[Break]:
         """What is known of lines, where a statement has none."""
