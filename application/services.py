@@ -16,6 +16,7 @@ from application.ports.identities import Identities, Sessions
 from application.ports.paper_accounts import PaperAccounts
 from application.ports.read_models import ReadModels
 from application.ports.seals import Seals
+from application.ports.venue_statements import OpenStatement
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +58,6 @@ class Services:
     paper_accounts: PaperAccountService
     paper_venue: PaperAccounts
     health: Health
+    open_statement: OpenStatement
     live_sources: frozenset[str] = frozenset()  # candle sources that grow while we run: synthetic, venues
     wall_clock_sources: frozenset[str] = frozenset()  # of those: venues, whose time is the wall clock's

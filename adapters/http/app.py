@@ -17,6 +17,7 @@ from adapters.http.candles import CandlesController
 from adapters.http.desk import Desk
 from adapters.http.events import EventsController
 from adapters.http.health import healthz, readyz
+from adapters.http.imports import ImportsController
 from adapters.http.options import HttpOptions
 from adapters.http.outer import Outer, RequestContext, no_request_context
 from adapters.http.paper_accounts import PaperAccountsController
@@ -34,6 +35,7 @@ CONTROLLERS = (
     PaperAccountsController,
     WalletsController,
     BooksController,
+    ImportsController,
     BotsController,
     BotHistoryController,
     OrdersController,

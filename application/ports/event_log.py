@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -94,6 +94,10 @@ class EventLog(Protocol):
 
         Streams: holds a page at a time. Without `until` it ends at what was the head when it got there.
         """
+        ...
+
+    def claimed(self, natural_keys: Iterable[str]) -> frozenset[str]:
+        """Those of these external facts that were recorded (Work.claim), reversed ones included."""
         ...
 
     def head(self) -> Position:

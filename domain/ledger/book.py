@@ -101,6 +101,10 @@ class Book:
     def custody(self) -> str:
         return custody_account(self.venue_account)
 
+    @property
+    def _unless_paper(self) -> str:
+        return "" if self.purse == PAPER else self.purse
+
     # -- commands ------------------------------------------------------------------------------------------
 
     def require_open(self) -> None:
@@ -292,6 +296,7 @@ class Book:
                 raise InsufficientFunds(
                     required=Money(posting.amount, posting.asset),
                     available=self.owed(posting.account, posting.asset),
+                    purse=self._unless_paper,
                 )
         return [
             EntryPosted(
@@ -356,7 +361,7 @@ class Book:
     ) -> Sequence[BookEvent]:
         available = self.owed(source, amount.asset)
         if amount > available:
-            raise InsufficientFunds(required=amount, available=available)
+            raise InsufficientFunds(required=amount, available=available, purse=self._unless_paper)
         return self.post(
             entry_id=entry_id,
             kind=kind,
