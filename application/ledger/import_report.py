@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import reduce
 from typing import Any
 
-from application.ledger.stated_entries import Judged, StatedEntry, owner_change
+from application.ledger.stated_entries import Judged, StatedEntry, owner_change, stated_change
 from application.ports.venue_statements import RowProblem
 from application.queries.moments import iso_utc
 from domain.ledger.book import Book
@@ -52,7 +52,7 @@ class Report:
     before: dict[str, Decimal] = field(default_factory=dict)
     after: dict[str, Decimal] = field(default_factory=dict)
     low: dict[str, Decimal] = field(default_factory=dict)
-    _free: dict[str, Decimal] = field(default_factory=dict)
+    standing: dict[str, Decimal] = field(default_factory=dict)
 
     def take(self, file: str, found: Judged) -> None:
         self.rows += found.already + found.nothing
@@ -84,17 +84,19 @@ class Report:
             for kind, change in by_kind.items():
                 of_asset[kind] = add(of_asset.get(kind, ZERO), change)
 
-    def follow(self, free: Mapping[str, Decimal], changes: Iterable[tuple[str, Decimal]]) -> None:
-        """How low each balance would go, were every row posted, from what is free before."""
-        for asset, change in changes:
-            standing = self._free.get(asset, free.get(asset, ZERO))
-            self._free[asset] = add(standing, change)
+    def follow(self, free: Mapping[str, Decimal], found: Judged) -> None:
+        """How low each balance would go from what is `free` before, were there enough for every row.
 
-    def note_low(self) -> None:
-        """After a moment is over: within one, the order of rows means nothing."""
-        for asset, standing in self._free.items():
-            if standing < self.low.get(asset, ZERO):
-                self.low[asset] = standing
+        Looked at after each moment: within one, the order of rows means nothing.
+        """
+        changes = [owner_change(entry) for entry in found.entries]
+        changes += [stated_change(said) for said in found.short]
+        for change in changes:
+            for asset, amount in change.items():
+                self.standing[asset] = add(self.standing.get(asset, free.get(asset, ZERO)), amount)
+        for asset, amount in self.standing.items():
+            if amount < self.low.get(asset, ZERO):
+                self.low[asset] = amount
 
     def opening_needed(self) -> dict[str, str]:
         return {asset: text(subtract(ZERO, low)) for asset, low in sorted(self.low.items())}

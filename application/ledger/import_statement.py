@@ -20,7 +20,6 @@ from application.ledger.stated_entries import (
     StatedEntry,
     judged,
     keyed,
-    stated_change,
 )
 from application.ports.clock import Clock
 from application.ports.commands import Caller, CommandBus, FactClaimed, Result
@@ -139,13 +138,11 @@ class ImportStatement:
         for statement, batch in _batches(statements):
             moments, known = self._looked_up(statement, batch, target, report)
             for rows in moments:
-                fresh = [one.said for one in rows if one.fact not in known]
                 found, book = judged(
                     rows, book, known, ids.setdefault(statement.format, Ids()), self.clock.now()
                 )
                 report.take(statement.name, found)
-                report.follow(free, (pair for said in fresh for pair in stated_change(said).items()))
-                report.note_low()
+                report.follow(free, found)
                 for entry in found.entries:
                     told(entry)
             progress(report.rows, total)

@@ -104,6 +104,7 @@ class Judged:
     problems: list[RowProblem] = field(default_factory=list)
     already: int = 0  # rows
     nothing: int = 0  # rows that cancel each other out
+    short: list[StatedRow] = field(default_factory=list)  # understood, but for more than there is
 
 
 def judged(
@@ -136,6 +137,8 @@ def judged(
         if len(left) == len(waiting):
             for fresh, refusal in zip(left, refusals, strict=True):
                 result.problems += [_refused(one.said, refusal) for one in fresh]
+                if isinstance(refusal, InsufficientFunds):
+                    result.short += [one.said for one in fresh]
                 for one in fresh:
                     ids.met.pop(one.fact, None)
             break
