@@ -10,12 +10,12 @@ import pytest
 
 from adapters.persistence import event_log
 from adapters.persistence.event_log import EventStore
-from application.ports.commands import Command
+from application.ports.commands import Command, Result
 from application.ports.event_log import Position
 from application.streams import empty_state
-from application.work import Versioned
+from application.work import Versioned, Work
 from domain.ledger.events import BookOpened
-from tests.builders import START, Allocate, OpenBook, StopTrading, caller, usdt
+from tests.builders import START, Allocate, Decide, OpenBook, StopTrading, caller, usdt
 from tests.log_stores import ENGINES, Engine, engine
 
 
@@ -143,3 +143,15 @@ def test_loading_folds_the_whole_stream(store: EventStore) -> None:
 
     assert loaded.version == 4
     assert loaded.state.owed("owner:bot:bot-1", "USDT") == usdt("2")
+
+
+def test_facts_that_were_claimed_are_known(store: EventStore) -> None:
+    def decide(work: Work) -> Result:
+        work.claim("statement:1")
+        work.claim("statement:2")
+        return {}
+
+    store.bus.execute(Decide(decide), caller("facts"))
+    assert store.log.claimed(["statement:2", "statement:3", "facts"]) == {"statement:2"}
+    assert store.log.claimed(["statement:1"]) == {"statement:1"}
+    assert store.log.claimed([]) == set()

@@ -51,6 +51,7 @@ def owned(importer: Importer) -> dict[str, Decimal]:
 
 @given(statements)
 def test_a_repeat_changes_nothing(rows: list[str]) -> None:
+    """safety §3 #10: what makes a row itself is never random."""
     importer = Importer(with_account())
     first = importer(PLENTY, binance(*rows))
     head = importer.store.log.head()

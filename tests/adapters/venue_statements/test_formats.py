@@ -114,6 +114,7 @@ def test_coinbase_wallet() -> None:
 
 
 def test_coinbase_pro() -> None:
+    """safety §3 #15: a rebate is a fee below zero."""
     assert told(said("coinbase-pro.csv")) == [
         "2 deposit: 1 BTC",
         "3 trade: 20 ETH",
@@ -174,6 +175,7 @@ def test_opening_balances() -> None:
     ],
 )
 def test_what_is_wrong_is_named_by_field_and_never_guessed(row: str, field: str, words: str) -> None:
+    """safety §3 #17, #18."""
     found = problem(BINANCE + row + "\n")
     assert (found.row, found.field) == (2, field)
     assert words in found.problem

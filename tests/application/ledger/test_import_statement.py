@@ -77,6 +77,7 @@ def test_totals_are_told_and_every_difference_is_explained(importer: Importer) -
 
 
 def test_the_same_again_posts_nothing(importer: Importer) -> None:
+    """safety §3 #10, #23."""
     importer(BNB, binance(DEPOSIT, *TRADE))
     head = importer.store.log.head()
     assert counts(importer(BNB, binance(DEPOSIT, *TRADE))) == (0, 6, 0, 0)
