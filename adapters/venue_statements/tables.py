@@ -1,4 +1,4 @@
-"""A statement that is a table: its rows in order of time, at sixteen bytes a row."""
+"""A statement that is a table: its rows in order of time; what stays in memory is where each begins."""
 
 from __future__ import annotations
 

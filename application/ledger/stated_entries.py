@@ -31,7 +31,7 @@ from domain.ledger.postings import OWNER_PREFIX, Posting, custody_account
 from domain.money import ZERO, Money, add, negate, subtract
 
 _OPENING_NEEDED = (
-    "give the balance that stood there before with --opening FILE; `opening_needed` says how much"
+    "give what stood there before as opening balances (--opening FILE); `opening_needed` says how much"
 )
 
 

@@ -44,7 +44,7 @@ _TRADES = frozenset(
 )
 _FEES = frozenset({"Fee", "Transaction Fee"})
 _INTO = {"Deposit": DEPOSIT, "Fiat Deposit": DEPOSIT, "Buy Crypto": DEPOSIT}
-_OUT_OF = {"Withdraw": WITHDRAWAL, "Fiat Withdraw": WITHDRAWAL}
+_OUT_OF = {"Withdraw": WITHDRAWAL}
 _REWARDS = frozenset(
     {
         "BNB Vault Rewards",
