@@ -107,6 +107,17 @@ def moment(raw: str, field: str, zone: tzinfo | None) -> datetime:
         raise Unclear(field, raw, "is no time that there is") from None
 
 
+def stated_time(raw: str, field: str) -> str:
+    """What a time that can be read says of itself: in UTC where it has a zone, else as it stands.
+
+    So a row stays the same, whatever zone it is read in.
+    """
+    found = _TIME.fullmatch(raw.strip())
+    if found and found["zone"]:
+        return plain(moment(raw, field, None))
+    return plain(moment(raw, field, UTC).replace(tzinfo=None))
+
+
 def plain(value: datetime) -> str:
     return value.isoformat()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.venue_statements.cells import Options, Unclear, moment, money, plain
+from adapters.venue_statements.cells import Options, Unclear, moment, money, stated_time
 from adapters.venue_statements.formats.base import UNKNOWN_KIND, Cells, TableFormat, content, place
 from application.ports.venue_statements import (
     DEPOSIT,
@@ -52,7 +52,7 @@ def _read(row: int, cells: Cells, options: Options) -> StatedRow:
         kind=kind,
         moves=moves,
         fee=fee,
-        content=content(said, plain(at), cells["Wallet"], *told),
+        content=content(said, stated_time(cells["Timestamp"], "Timestamp"), cells["Wallet"], *told),
     )
 
 

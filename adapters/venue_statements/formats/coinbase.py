@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from adapters.venue_statements.cells import Options, Unclear, asset, decorated, moment, number, plain
+from adapters.venue_statements.cells import Options, Unclear, asset, decorated, moment, number, stated_time
 from adapters.venue_statements.formats.base import (
     FIAT,
     UNKNOWN_KIND,
@@ -25,7 +25,7 @@ from application.ports.venue_statements import (
     Move,
     StatedRow,
 )
-from domain.money import Money
+from domain.money import Money, text
 
 _QUANTITY, _TYPE, _NOTES = "Quantity Transacted", "Transaction Type", "Notes"
 _TOTAL, _FEES = "Total (inclusive of fees and/or spread)", "Fees and/or Spread"
@@ -67,14 +67,15 @@ def _read(row: int, cells: Cells, options: Options) -> StatedRow:
     else:
         raise Unclear(_TYPE, cells[_TYPE], "is no type that we know", UNKNOWN_KIND)
     venue_id = cells.get("ID", "").strip()
-    priced = (cells[_TOTAL], cells[_FEES], cells[_NOTES]) if kind == TRADE else ()
+    told = [f"{text(abs(move.money.amount))} {move.money.asset}" for move in moves[1:]]
+    when = stated_time(cells["Timestamp"], "Timestamp")
     return StatedRow(
         row=row,
         at=at,
         kind=kind,
         moves=moves,
         fee=fee,
-        content=content(plain(at), said, code, stated, *priced),
+        content=content(when, said, code, stated, *told, str(fee) if fee else ""),
         group=CONVERSION if kind == CONVERSION else "",
         venue_id=venue_id,
         reference=venue_id,

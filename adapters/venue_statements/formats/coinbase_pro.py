@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.venue_statements.cells import Options, Unclear, moment, money, plain
+from adapters.venue_statements.cells import Options, Unclear, moment, money, stated_time
 from adapters.venue_statements.formats.base import (
     UNKNOWN_KIND,
     Cells,
@@ -45,7 +45,8 @@ def _read(row: int, cells: Cells, options: Options) -> StatedRow:
         signed(change.amount, "Amount", raw, wants=1 if kind == DEPOSIT else -1, of=kind)
     else:
         raise Unclear("Type", cells["Type"], "is no type that we know", UNKNOWN_KIND)
-    parts = (portfolio, said, plain(at), change.amount, change.asset, transfer, trade, cells["Order id"])
+    when = stated_time(cells["Timestamp"], "Timestamp")
+    parts = (portfolio, said, when, change.amount, change.asset, transfer, trade, cells["Order id"])
     return StatedRow(
         row=row,
         at=at,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from adapters.venue_statements.cells import Options, Unclear, moment, money, number, plain
+from adapters.venue_statements.cells import Options, Unclear, moment, money, number, stated_time
 from adapters.venue_statements.formats.base import (
     FROM_OUTSIDE,
     WALLET,
@@ -38,7 +38,7 @@ def _read(row: int, cells: Cells, options: Options) -> StatedRow:
         if cells[_TOTAL].strip():
             kind, fee = TRADE, _fee(cells)
             moves = (*moves, *_price(-1 if change.amount > 0 else 1, cells, options))
-    parts: list[str | Decimal] = [plain(at)]
+    parts: list[str | Decimal] = [stated_time(cells["Timestamp"], "Timestamp")]
     for name in ("Balance", "Amount", _TOTAL, "Transfer Fee"):
         parts.append(number(cells[name], name) if cells[name].strip() else "")
     parts += [cells[name] for name in ("Currency", "To", _CURRENCY, "Transfer ID")]

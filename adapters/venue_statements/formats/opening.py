@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.venue_statements.cells import Options, Unclear, moment, money, plain
+from adapters.venue_statements.cells import Options, Unclear, moment, money, stated_time
 from adapters.venue_statements.formats.base import Cells, TableFormat, content
 from application.ports.venue_statements import (
     CUSTODY,
@@ -32,7 +32,7 @@ def _read(row: int, cells: Cells, options: Options) -> StatedRow:
         at=at,
         kind=OPENING_BALANCE,
         moves=tuple(sides[side] for side in _SIDES[account]),
-        content=content(plain(at), stood.asset, stood.amount, account),
+        content=content(stated_time(cells["timestamp"], "timestamp"), stood.asset, stood.amount, account),
     )
 
 

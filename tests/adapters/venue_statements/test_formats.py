@@ -327,6 +327,22 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None
             list(statement.rows())
 
 
+def contents(text: str, **options: str) -> set[str]:
+    rows = list(open_statement(text=text, **options).rows())
+    return {row.content for row in rows if isinstance(row, StatedRow)}
+
+
+def test_what_a_row_is_depends_on_no_option() -> None:
+    """Else the same file, imported with another one, would be posted twice."""
+    opening = "asset,amount,timestamp\nBTC,1,2024-01-01 12:00:00\n"
+    assert contents(opening, zone="UTC") == contents(opening, zone="+02:00") != set()
+    coinbase = (SAMPLES / "coinbase.csv").read_text()
+    assert contents(coinbase, fiat="wallet") == contents(coinbase, fiat="outside")
+    assert contents(coinbase.replace("€", "\ufffd"), fiat="wallet") == contents(coinbase, fiat="wallet")
+    bittytax = (SAMPLES / "bittytax.csv").read_text().replace(" UTC", "")
+    assert contents(bittytax, zone="UTC") == contents(bittytax, zone="-05:00") != set()
+
+
 def test_how_a_row_was_saved_does_not_change_what_it_is() -> None:
     saved = [
         "7,2024-03-01 10:00:00,Spot,Deposit,BTC,0.10,",
