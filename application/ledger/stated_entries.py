@@ -139,9 +139,7 @@ def judged(
                 result.problems += [_refused(one.said, refusal) for one in fresh]
                 if isinstance(refusal, InsufficientFunds):
                     result.short += [one.said for one in fresh]
-                for one in fresh:
-                    ids.met.pop(one.fact, None)
-            break
+                    break
         waiting = left
     return result, book
 
@@ -185,16 +183,18 @@ def _fresh(
             already += 1
         else:
             fresh.append(one)
+            if one.content:
+                ids.met[one.fact] = one.content
     if fresh and not problems and (said := _one_sided(group)) is not None:
         problem = "is one side of a trade whose other side is not in the file"
         problems = [_problem(said, "kind", said.kind, problem, "export the whole of that moment again")]
     if problems:
+        _forget(fresh, ids)
         bad, also = {found.row for found in problems}, "belongs to a row that was not understood"
         way_out = f"see row {problems[0].row}"
         left = (one.said for one in fresh if one.said.row not in bad)
         problems += [_problem(said, problems[0].field, "", also, way_out) for said in left]
         return problems, [], already
-    ids.met.update({one.fact: one.content for one in fresh if one.content})
     return [], fresh, already
 
 
@@ -225,10 +225,11 @@ def _one_sided(group: Sequence[Keyed]) -> StatedRow | None:
 def _entries(fresh: Sequence[Keyed], venue_account: str) -> list[StatedEntry]:
     """One entry; fees in a second asset have one of their own, since an entry names one fee."""
     main = [one for one in fresh if one.said.kind != FEE]
-    assets = list(dict.fromkeys(one.said.fee.asset for one in fresh if one.said.fee is not None))
-    first = assets[0] if assets else ""
-    apart = [one for one in fresh if one.said.kind == FEE and _fee_asset(one) not in ("", first)]
-    together = [one for one in fresh if one not in apart]
+    first = min((_fee_asset(one) for one in fresh if one.said.fee is not None), default="")
+    apart, together = list[Keyed](), list[Keyed]()
+    for one in fresh:
+        alone = one.said.kind == FEE and _fee_asset(one) not in ("", first)
+        (apart if alone else together).append(one)
     made = [_entry(together, main[0].said.kind if main else FEE, venue_account)]
     ordered = sorted(apart, key=_fee_asset)
     made += [_entry(list(rows), FEE, venue_account) for _, rows in groupby(ordered, key=_fee_asset)]

@@ -205,6 +205,13 @@ def test_a_row_with_an_id_is_known_by_it() -> None:
     assert counts(importer(COINBASE + received("d", "1") + received("d", "1"))) == (1, 1, 0, 0)
 
 
+def test_an_id_twice_among_rows_that_are_one_entry_is_one_row() -> None:
+    importer = Importer(with_account(), "coinbase")
+    row = "z,2024-03-01 10:00:00 UTC,Retail Staking Transfer,BTC,1,EUR,,,,\n"
+    assert counts(importer(COINBASE + row + row)) == (1, 1, 0, 0)
+    assert importer.has("BTC") == "1 BTC"
+
+
 @pytest.mark.parametrize("hour", [10, 11])
 def test_an_id_with_other_content_is_a_contradiction_not_a_repeat(hour: int) -> None:
     importer = Importer(with_account(), "coinbase")
