@@ -15,6 +15,7 @@ from entrypoints.control import OperatorDoor, ServerAddress, address_file, opera
 from entrypoints.demo_account import DemoAccount, ensure_demo
 from entrypoints.running import (
     Stop,
+    holds_expiring,
     listening,
     metrics_served,
     observed,
@@ -68,7 +69,7 @@ def run(settings: Settings, *, demo: bool, candles: Path | None, banner: Banner)
 
 @contextmanager
 def _writing_parts(container: Container, settings: Settings) -> Iterator[None]:
-    """Bots and the sealer; neither where the log must not be written, which is then only shown."""
+    """Bots, the end of holds, the sealer; none where the log must not be written: it is only shown."""
     if shut := container.store().shut:
         log.critical("the log is open for reading only: %s", shut)
         container.health().shut = shut
@@ -76,6 +77,7 @@ def _writing_parts(container: Container, settings: Settings) -> Iterator[None]:
         return
     with (
         sealer_running(container, settings) as sealing,
+        holds_expiring(container),
         worker_running(container, settings, worker_id=worker_name()) as worker,
     ):
         container.health().sealing = sealing

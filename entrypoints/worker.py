@@ -5,6 +5,7 @@ from __future__ import annotations
 from entrypoints.composition import Plan, opened, require_live_venues
 from entrypoints.running import (
     Stop,
+    holds_expiring,
     metrics_served,
     observed,
     outbox_running,
@@ -15,7 +16,7 @@ from entrypoints.settings import Settings
 
 
 def run(settings: Settings) -> None:
-    """`evenkeel worker`: runs bots and delivers messages until SIGTERM or SIGINT; any number may run."""
+    """`evenkeel worker`: runs bots, delivers messages, ends holds until SIGTERM or SIGINT; start any number."""
     require_live_venues(settings)
     stop = Stop()
     with (
@@ -24,6 +25,7 @@ def run(settings: Settings) -> None:
         opened(settings, Plan()) as container,
         metrics_served(container, settings),
         outbox_running(container),
+        holds_expiring(container),
         worker_running(container, settings, worker_id=worker_name()),
     ):
         stop.event.wait()

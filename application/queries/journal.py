@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from application.ports.event_log import EventLog, Position
@@ -29,6 +29,9 @@ class JournalEntry:
     kind: str
     reference: str
     venue_fee: Money | None
+    reverses: str
+    reason: str
+    metadata: Mapping[str, str]
     postings: tuple[Posting, ...]
 
 
@@ -55,5 +58,8 @@ def journal(log: EventLog, *, until: Position, book_id: str | None = None) -> It
                 kind=event.kind,
                 reference=event.reference,
                 venue_fee=event.venue_fee,
+                reverses=event.reverses,
+                reason=event.reason,
+                metadata=event.metadata,
                 postings=event.postings,
             )

@@ -13,6 +13,10 @@ DUE = "owner:due"
 OWNER_PREFIX = "owner:"
 HELD_PREFIX = "owner:held:"
 BOT_PREFIX = "owner:bot:"
+CUSTODY_PREFIX = "custody:"
+IN_TRANSIT_PREFIX = "in_transit:"
+EQUITY_ADJUSTMENT = "equity:adjustment"
+SUSPENSE = "suspense"
 
 
 def bot_account(bot_id: str) -> str:
@@ -21,13 +25,13 @@ def bot_account(bot_id: str) -> str:
 
 
 def held_account(hold_id: str) -> str:
-    """What is set aside for one open order or withdrawal."""
+    """What is set aside for one open order, or by a hold of its own."""
     return HELD_PREFIX + hold_id
 
 
 def custody_account(venue_account: str) -> str:
     """What one venue account holds for us."""
-    return f"custody:{venue_account}"
+    return CUSTODY_PREFIX + venue_account
 
 
 def revenue_account(kind: str) -> str:

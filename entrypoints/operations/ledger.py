@@ -1,18 +1,106 @@
-"""The books: corrected."""
+"""The books: corrected, adjusted, and money in them held."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from application.ledger.batch_requests import parse_batch_id, parse_entries, parse_reason
+from application.ledger.holds import PlaceHold, ReleaseHold, SettleHold
+from application.ledger.post_batch import PostBatch
 from application.ledger.reverse_entry import ReverseEntry, posted_entry
-from application.queries.asset_codes import shown_entries
-from entrypoints.operations.desk import Arguments, Operation, OperatorDesk
+from application.ports.commands import Command, derived_id
+from application.queries.asset_codes import shown_entries, shown_money
+from application.queries.moments import parse_time
+from application.rehearsal import rehearse
+from application.services import Services
+from domain.errors import InvalidValue
+from domain.ledger.metadata import parse_metadata
+from entrypoints.operations.desk import Arguments, Operation, OperatorDesk, money
+
+Make = Callable[[Services, Arguments, str], Command]
+"""The command that an operation's arguments come to; the last is the operation's id."""
 
 
-def reverse(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
+def _reversal(services: Services, arguments: Arguments, _id: str) -> Command:
     book_id = str(arguments["book_id"])
-    entry = posted_entry(desk.services.log, book_id, str(arguments["entry"]))
-    return shown_entries(desk.run(ReverseEntry(book_id, entry, str(arguments["reason"]))))
+    entry = posted_entry(services.log, book_id, str(arguments["entry"]))
+    return ReverseEntry(book_id, entry, str(arguments["reason"]))
 
 
-OPERATIONS: dict[str, Operation] = {"ledger.reverse": reverse}
+def _batch(_services: Services, arguments: Arguments, _id: str) -> Command:
+    batch_id = parse_batch_id(arguments["batch_id"], "batch-id")
+    return PostBatch(batch_id=batch_id, entries=parse_entries(arguments["entries"]))
+
+
+def _hold(_services: Services, arguments: Arguments, operation_id: str) -> Command:
+    expires_at = arguments.get("expires_at")
+    return PlaceHold(
+        hold_id=derived_id("hold", operation_id),
+        book_id=str(arguments["book_id"]),
+        amount=money(str(arguments["amount"]), "amount"),
+        reason=parse_reason(str(arguments["reason"])),
+        expires_at=parse_time(expires_at, "expires-at") if expires_at else None,
+        metadata=_metadata(arguments),
+    )
+
+
+def _settlement(_services: Services, arguments: Arguments, _id: str) -> Command:
+    amount = arguments.get("amount")
+    return SettleHold(
+        hold_id=str(arguments["hold_id"]),
+        book_id=str(arguments["book_id"]),
+        to=str(arguments["to"]),
+        reason=parse_reason(str(arguments["reason"])),
+        amount=money(amount, "amount") if amount else None,
+        metadata=_metadata(arguments),
+    )
+
+
+def _release(_services: Services, arguments: Arguments, _id: str) -> Command:
+    return ReleaseHold(
+        hold_id=str(arguments["hold_id"]),
+        book_id=str(arguments["book_id"]),
+        reason=parse_reason(str(arguments["reason"])),
+    )
+
+
+def _metadata(arguments: Arguments) -> Mapping[str, str]:
+    """Of KEY=VALUE words."""
+    words: Sequence[str] = arguments.get("metadata") or ()
+    pairs = dict(word.partition("=")[::2] for word in words)
+    if len(pairs) < len(words):
+        raise InvalidValue("metadata", "names a key twice")
+    return parse_metadata(pairs)
+
+
+COMMANDS: Mapping[str, Make] = {
+    "ledger.reverse": _reversal,
+    "ledger.post": _batch,
+    "ledger.hold.place": _hold,
+    "ledger.hold.settle": _settlement,
+    "ledger.hold.release": _release,
+}
+
+
+def rehearsed(name: str, services: Services, arguments: Arguments) -> dict[str, Any]:
+    """What the operation would answer now; nothing is appended."""
+    return _shown(rehearse(services.log, services.clock, COMMANDS[name](services, arguments, "dry-run")))
+
+
+def _operation(make: Make) -> Operation:
+    def operation(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
+        return _shown(desk.run(make(desk.services, arguments, desk.operation_id)))
+
+    return operation
+
+
+def _shown(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """As people see it in the purse that it is about."""
+    shown = shown_entries(answer)
+    if "left" in shown:
+        shown["left"] = shown_money(shown["left"], shown["purse"])
+    return shown
+
+
+OPERATIONS: dict[str, Operation] = {name: _operation(make) for name, make in COMMANDS.items()}
