@@ -29,7 +29,7 @@ class BatchFile:
 
 
 def read_batch(path: Path) -> BatchFile:
-    """Raises InvalidValue for a file that is neither; a value in it that is wrong is told when it is posted."""
+    """Raises InvalidValue for a file that is neither; what is wrong in its values is told by the posting."""
     raw = path.read_bytes()
     if len(raw) > MOST_BYTES:
         raise InvalidValue("file", f"{path.name} has over {MOST_BYTES} bytes; make it several")

@@ -16,7 +16,7 @@ from entrypoints.settings import Settings
 
 
 def run(settings: Settings) -> None:
-    """`evenkeel worker`: runs bots, delivers messages, ends holds until SIGTERM or SIGINT; start any number."""
+    """`evenkeel worker`: runs bots, delivers messages, ends holds until SIGTERM or SIGINT; any number."""
     require_live_venues(settings)
     stop = Stop()
     with (

@@ -109,7 +109,8 @@ class Desk:
         """
         if dry_run:
             services = self.services
-            return Response(body(await self.read(rehearse, services.log, services.clock, command)))
+            told = await self.read(rehearse, services.log, services.clock, command)
+            return Response(body(told), status_code=200)
         return answer(await self.submit(command, caller), caller, status=201, body=body, headers=headers)
 
     async def answered(self, waiting: Awaitable[Outcome], caller: Caller) -> Outcome:

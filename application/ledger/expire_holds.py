@@ -28,10 +28,10 @@ class ExpireHolds:
     clock: Clock
 
     def __call__(self) -> int:
-        """How many holds were released; those that are refused are logged and tried again at the next look."""
+        """How many holds were released; a refused one is logged and tried again at the next look."""
         now, released = self.clock.now(), 0
         for row in self._over(now):
-            # without a fingerprint an id is taken by what appended: a look that came too early may come again
+            # without a fingerprint only what appends takes the id: a look that is too early may come again
             name = f"expire:{row.hold_id}"
             caller = Caller(actor=ACTOR, command_id=name, correlation_id=name, scope=ACTOR)
             try:
