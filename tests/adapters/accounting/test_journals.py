@@ -101,6 +101,9 @@ def posted(
         book_id=book,
         purse=purse,
         venue_fee=words.pop("venue_fee", None),
+        reverses=words.pop("reverses", ""),
+        reason=words.pop("reason", ""),
+        metadata=words.pop("metadata", {}),
         postings=tuple(Posting(account, asset, Decimal(amount)) for account, asset, amount in legs),
         **words,
     )
@@ -143,6 +146,9 @@ def nasty_entries() -> list[JournalEntry]:
                 kind=name,
                 reference=name,
                 venue_fee=Money(Decimal("-0.5"), asset),
+                reverses=name,
+                reason=name,
+                metadata={"a_key-1": name or "nothing"},
             )
         )
         entries.append(
@@ -179,6 +185,8 @@ def told(entry: JournalEntry) -> dict[str, str]:
         "effective": entry.effective_at_utc.isoformat().replace("+00:00", "Z"),
         "recorded": entry.recorded_at_utc.isoformat().replace("+00:00", "Z"),
     }
+    said |= {"reverses": entry.reverses, "reason": entry.reason}
+    said |= {f"meta-{key}": value for key, value in entry.metadata.items()}
     if entry.venue_fee:
         said["venuefee"] = text(entry.venue_fee.amount)
     return {name: value for name, value in said.items() if value}
@@ -346,7 +354,13 @@ def test_a_table_is_read_back_equal(
     monkeypatch.setattr("adapters.accounting.parquet_table._ROWS", 7)
     entries = [*ListedLog(a_history().log).entries(), *nasty_entries()]
     found = rows(written(writer, tmp_path / "books", entries))
-    assert [tuple(row)[:-2] for row in found] == rows_expected(entries)
+    assert [tuple(row)[:-5] for row in found] == rows_expected(entries)
+    expected = [
+        (entry.reverses, entry.reason, json.dumps(dict(entry.metadata), ensure_ascii=False))
+        for entry in entries
+        for _ in entry.postings
+    ]
+    assert [(row.reverses, row.reason, row.metadata or "{}") for row in found] == expected
     names = {(row.book, row.account): row.journal_account for row in found}
     assert names["ann", "owner:available"] == "Liabilities:Paper:Ann:Available"
 

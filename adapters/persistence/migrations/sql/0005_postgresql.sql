@@ -35,7 +35,7 @@ CREATE TABLE holds (
 );
 CREATE INDEX holds_book_id ON holds (book_id, position);
 CREATE INDEX holds_owner_id ON holds (owner_id, position);
-CREATE INDEX holds_open_until ON holds (expires_at_utc) WHERE status = 'open';
+CREATE INDEX holds_status ON holds (status, expires_at_utc);
 
 -- Entries are folded again, for what was taken back before: the projector begins at the log's start.
 DELETE FROM books;
