@@ -36,6 +36,7 @@ from domain.orders.events import (
 from domain.platform.events import (
     KillSwitchEngaged,
     KillSwitchReleased,
+    LiabilitiesPublished,
     LossAccepted,
     SigningKeyRotated,
 )
@@ -104,6 +105,7 @@ REGISTRY = (
     EventType("platform.kill_switch_released", KillSwitchReleased),
     EventType("platform.loss_accepted", LossAccepted),
     EventType("platform.signing_key_rotated", SigningKeyRotated),
+    EventType("platform.liabilities_published", LiabilitiesPublished),
 )
 """One line an event."""
 
