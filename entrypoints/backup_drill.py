@@ -34,7 +34,7 @@ from entrypoints.backups import (
     require_whole,
     restore_backup,
 )
-from entrypoints.checkpoints import key_file, sinks_of
+from entrypoints.checkpoints import files_of, key_file
 from entrypoints.composition import Plan, opened
 from entrypoints.log_export import EVENTS, VERIFIER, export_log
 from entrypoints.problems import problem_of
@@ -224,7 +224,7 @@ class Drill:
     def _kept(self) -> list[str]:
         """The newest checkpoints outside, those that an older backup reaches up to."""
         kept = []
-        for sink in sinks_of(self.settings):
+        for sink in files_of(self.settings):
             try:
                 note = sink.newest()
                 if note and Checkpoint.parse(SignedNote.parse(note.encode()).text).size <= self.report.events:

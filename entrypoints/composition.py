@@ -34,6 +34,7 @@ from adapters.secrets.passwords import Argon2Passwords
 from adapters.secrets.tokens import SystemTokens
 from application.accounts.sign_in import Authenticate, Registration, SignIn
 from application.bots.bot_worker import followers
+from application.liabilities.publications import Publications
 from application.market_data.download_candles import DownloadCandles
 from application.market_data.import_candles import ImportCandles
 from application.paper.accounts import PaperAccountService
@@ -45,7 +46,7 @@ from application.ports.clock import Clock
 from application.ports.commands import CommandBus
 from application.services import Services
 from domain.errors import DomainError
-from entrypoints.checkpoints import contradiction
+from entrypoints.checkpoints import contradiction, salts_of
 from entrypoints.clock import SystemClock
 from entrypoints.health import PlatformHealth
 from entrypoints.maintenance import DatabaseMaintenance
@@ -123,6 +124,7 @@ def _health(
         maintenance,
         most_lag_events=settings.ready_lag_events,
         oldest_heartbeat_s=settings.ready_heartbeat_s,
+        oldest_seal_s=settings.ready_seal_age_s,
         bot_ages_s=metrics.bot_ages_seconds,
         followers=lambda: followers(leases),
     )
@@ -226,6 +228,8 @@ class Container(containers.DeclarativeContainer):
     live_sources = providers.Singleton(_live_sources, settings)
     wall_clock_sources = providers.Singleton(_wall_clock_sources, settings)
 
+    liabilities = providers.Singleton(Publications, log, seals, providers.Singleton(salts_of, settings))
+
     services = providers.Singleton(
         Services,
         clock=clock,
@@ -233,6 +237,7 @@ class Container(containers.DeclarativeContainer):
         bus=bus,
         views=views,
         seals=seals,
+        liabilities=liabilities,
         candles=candles,
         identities=identities,
         sessions=sessions,

@@ -12,6 +12,7 @@ from typing import Literal, Protocol, assert_never
 from application.ports.event_log import EventLog, Position
 from application.queries.journal import JournalEntry, journal
 from domain.errors import DomainError, InvalidValue
+from entrypoints.private_files import private
 
 Format = Literal["hledger", "beancount", "csv", "parquet"]
 _TOLD_EVERY = 1_000
@@ -66,6 +67,9 @@ def export_books(
     entries = postings = 0
     partial = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
+        private(
+            partial, "wb"
+        ).close()  # the writers keep its mode: whose money it is, is nobody else's business
         with closing(_writer(file_format, partial, str(until))) as writer:
             for entry in journal(log, until=until, book_id=book_id):
                 writer.add(entry)

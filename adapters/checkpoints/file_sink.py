@@ -61,6 +61,9 @@ class CheckpointFile(CheckpointSink):
             raise SinkUnavailable(f"{self._path}: it holds no checkpoint that can be read; move it away")
         return None
 
+    def close(self, timeout_s: float) -> None:
+        """What was published is on the disk."""
+
     def _mend(self) -> str:
         """What ends a note that was cut off, if the file ends with one."""
         if self._path.stat().st_size == 0:

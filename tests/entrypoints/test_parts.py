@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from litestar.testing import TestClient
@@ -35,6 +36,7 @@ from entrypoints.composition import Container, Plan, opened
 from entrypoints.demo_account import ALLOCATION, ensure_demo
 from entrypoints.outbox_relay import OutboxRelay
 from entrypoints.private_files import read_private, write_private
+from entrypoints.seal_status import SealingStatus
 from entrypoints.settings import load_settings
 from entrypoints.synthetic_feed import HISTORY_CANDLES, SyntheticFeed
 
@@ -232,6 +234,51 @@ def eventually(condition: Callable[[], bool]) -> bool:
             return True
         time.sleep(0.01)
     return False
+
+
+def sealing_check(container: Container, **status: Any) -> tuple[str, str]:
+    health = container.health()
+    health.sealing = SealingStatus(**status)
+    health.sealing.sinks_are(status.get("sinks_behind", {}))
+    (check,) = [check for check in health.ready() if check.name == "sealing"]
+    return check.status, check.detail
+
+
+def test_health_shows_how_old_the_newest_seal_is_and_fails_where_sealing_lags(container: Container) -> None:
+    now = time.monotonic()
+    limit = container.health().oldest_seal_s
+    well: dict[str, Any] = {"size": 1234, "is_running": True, "sealed_at": now - 0.5}
+    assert sealing_check(container, **well)[0] == "ok"
+    assert (
+        "1234 events under the newest checkpoint, last sealed to its end 0.5 s"
+        in sealing_check(container, **well)[1]
+    )
+    trouble = sealing_check(container, **well, problem="the store does not answer")
+    assert (trouble[0], "the store does not answer" in trouble[1]) == ("degraded", True)
+    behind = sealing_check(container, **well, sinks=("far",), sinks_behind={"far": "refused"})
+    assert (behind[0], "no checkpoint reaches far for 0 s: refused" in behind[1]) == ("degraded", True)
+
+    for last in ({"sealed_at": now - limit - 1}, {"sealed_at": None, "_started_at": now - limit - 1}):
+        for problem in ("", "the disk is full"):
+            found = sealing_check(container, **well | last, problem=problem)
+            assert (found[0], f"the limit is {limit:g} s" in found[1]) == ("failed", True)
+            assert (problem or "does not say why") in found[1]
+    without_key = sealing_check(container, problem="the key is missing", _started_at=now - limit - 1)
+    assert (without_key[0], "never sealed so far: the key is missing" in without_key[1]) == ("degraded", True)
+
+
+def test_how_long_a_sink_has_been_behind_counts_from_when_it_fell_behind() -> None:
+    status = SealingStatus(sinks=("a", "b"))
+    status.sinks_are({"b": "refused"})
+    first = status.lags_s()["b"]
+    status.sinks_are({"b": "timed out"})
+    second = status.lags_s()["b"]
+    assert first is not None
+    assert second is not None
+    assert 0 <= first <= second
+    assert status.lags_s()["a"] is None
+    status.sinks_are({})
+    assert status.lags_s() == {"a": None, "b": None}
 
 
 def test_a_crash_of_a_handler_is_logged_and_counted_and_shows_no_secret(

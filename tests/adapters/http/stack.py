@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -32,6 +33,7 @@ from adapters.persistence.sessions import MemorySessions, SqlSessions
 from adapters.secrets.tokens import SystemTokens
 from application.accounts.commands import GrantRole
 from application.accounts.sign_in import Authenticate, Registration, SignIn
+from application.liabilities.publications import Publications
 from application.paper.accounts import PaperAccountService
 from application.ports.candle_store import CandleStore
 from application.ports.clock import ManualClock
@@ -64,6 +66,13 @@ class PlainPasswords:
 
     def needs_rehash(self, password_hash: str) -> bool:
         return False
+
+
+class PlainSalts:
+    """The same in every run."""
+
+    def salt(self, context: str) -> bytes:
+        return hashlib.sha256(context.encode()).digest()
 
 
 @dataclass
@@ -281,6 +290,7 @@ async def _serving(
         bus=store.bus,
         views=parts.views,
         seals=parts.seals,
+        liabilities=Publications(store.log, parts.seals, PlainSalts()),
         candles=parts.candles,
         identities=identities,
         sessions=sessions,

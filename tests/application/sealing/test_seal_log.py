@@ -118,6 +118,8 @@ class Broken(CheckpointSink):
             raise SinkUnavailable("no route")
         return self.got[-1] if self.got else None
 
+    def close(self, timeout_s: float) -> None: ...
+
 
 def test_a_place_that_could_not_be_reached_gets_the_newest_later(sealing: Sealing) -> None:
     broken = Broken()
