@@ -39,7 +39,7 @@ def files_of(settings: Settings) -> list[CheckpointSink]:
 
 def salts_of(settings: Settings) -> FileSalts:
     """What hides owners from each other in proofs of liabilities."""
-    return FileSalts(settings.liability_secret_file or _beside(settings, ".salts"))
+    return FileSalts(settings.liability_salts_file or _beside(settings, ".salts"))
 
 
 def _beside(settings: Settings, suffix: str) -> Path:

@@ -41,6 +41,7 @@ class PlatformHealth:
     bot_ages_s: Callable[[], Mapping[str, float]] = dict
     shut: str = ""  # why nothing is written to the log
     sealing: SealingStatus | None = None  # where the sealer runs in this process
+    seal_lag: Callable[[], tuple[int, float]] | None = None  # where it runs in another
     started: float = field(default_factory=monotonic)
 
     def ready(self) -> Sequence[Check]:
@@ -49,6 +50,8 @@ class PlatformHealth:
             return [*checks, Check("log", FAILED, f"open for reading only: {self.shut}")]
         if self.sealing is not None:
             checks.append(_sealed(self.sealing, self.oldest_seal_s))
+        elif self.seal_lag is not None:
+            checks.append(self._sealed_elsewhere(self.seal_lag))
         return [*checks, self._worker()]
 
     def details(self) -> Mapping[str, Any]:
@@ -100,6 +103,18 @@ class PlatformHealth:
         if worst > self.most_lag_events:
             return Check("projections", FAILED, f"{worst} events behind, the limit is {self.most_lag_events}")
         return Check("projections", OK, f"{worst} events behind")
+
+    def _sealed_elsewhere(self, seal_lag: Callable[[], tuple[int, float]]) -> Check:
+        """Never failed: a sealer that is away must not take every API with it."""
+        try:
+            size, age = seal_lag()
+        except Exception as problem:  # noqa: BLE001
+            return Check("sealing", DEGRADED, type(problem).__name__)
+        sealed = f"{size} events under the newest checkpoint"
+        if age > self.oldest_seal_s:
+            limit = f"the limit is {self.oldest_seal_s:g} s: see to the sealer"
+            return Check("sealing", DEGRADED, f"{sealed}, the next one waits for {age:.0f} s, {limit}")
+        return Check("sealing", OK, f"{sealed}, the oldest one that is not waits for {age:.1f} s")
 
     def _worker(self) -> Check:
         try:

@@ -82,7 +82,7 @@ class Settings(BaseSettings):
         "",
         description="comma-separated http(s) addresses that signed checkpoints are pushed to, by POST",
     )
-    liability_secret_file: Path | None = Field(
+    liability_salts_file: Path | None = Field(
         None,
         description="the secret that hides owners in proofs of liabilities; default: beside the database, "
         "made when they are first published",

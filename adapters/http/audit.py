@@ -165,7 +165,7 @@ class AuditController(Controller):
         "/liabilities/{publication_id:str}/proof",
         guards=[signed_in],
         summary="Proof of what one is owed oneself: for `verify.py --liability`, as it stands",
-        refuses=["liabilities_not_published", "no_liability", "liability_salts_unusable"],
+        refuses=["liabilities_not_published", "no_liability", "liability_salts_unusable", "proof_being_made"],
     )
     async def liability_proof(
         self, request: AnyRequest, publication_id: FromPath[str], desk: NamedDependency[Desk]

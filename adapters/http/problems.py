@@ -100,6 +100,7 @@ STATUS: Mapping[str, int] = {
     "database_unreachable": 503,
     "lease_lost": 503,
     "liability_salts_unusable": 503,
+    "proof_being_made": 503,
     "log_contradicts_checkpoint": 503,
     "read_models_behind": 503,
     "read_only": 503,
@@ -119,6 +120,7 @@ RETRY_AFTER_S: Mapping[str, int] = {
     "busy": 1,
     "lease_lost": 1,
     "not_sealed": 1,
+    "proof_being_made": 5,
     "read_models_behind": 1,
     "store_unavailable": 1,
 }

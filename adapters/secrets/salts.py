@@ -36,7 +36,7 @@ class FileSalts(Salts):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as e:
-            raise SaltsUnusable(problem=f"{self._path}: {e.strerror or e}") from e
+            raise _unusable(f"it cannot be made ({e.strerror or e})") from e
         with os.fdopen(handle, "w") as file:
             file.write(f"LIABILITY+SECRET+{secrets.token_hex(32)}\n")
             file.flush()
@@ -47,18 +47,19 @@ class FileSalts(Salts):
 def _read(path: Path) -> bytes:
     try:
         text, others = path.read_text().strip(), path.stat().st_mode & 0o077
-    except FileNotFoundError:
-        problem = (
-            f"{path}: there is no secret for the salts of proofs; it is where liabilities were published"
-        )
-        raise SaltsUnusable(problem=problem) from None
     except OSError as e:
-        raise SaltsUnusable(problem=f"{path}: {e.strerror or e}") from e
+        raise _unusable(f"it cannot be read ({e.strerror or e}); put it back") from e
     except UnicodeDecodeError:
-        raise SaltsUnusable(problem=f"{path}: it is no secret for salts") from None
+        raise _unusable("the file holds something else") from None
     found = _FILE.fullmatch(text)
     if found is None:
-        raise SaltsUnusable(problem=f"{path}: it is no secret for salts")
+        raise _unusable("the file holds something else")
     if others:
-        raise SaltsUnusable(problem=f"{path}: others may read it; `chmod 600` it")
+        raise _unusable("others may read it; `chmod 600` it")
     return bytes.fromhex(found[1])
+
+
+def _unusable(problem: str) -> SaltsUnusable:
+    """Without the path: owners who ask for a proof are told, too."""
+    name = "the secret of the salts (EVENKEEL_LIABILITY_SALTS_FILE; by default the database's .salts file)"
+    return SaltsUnusable(problem=f"{name} is not usable: {problem}")

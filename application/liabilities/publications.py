@@ -44,6 +44,13 @@ class NoLiability(DomainError, code="no_liability"):
         self.id = id
 
 
+class ProofBeingMade(DomainError, code="proof_being_made"):
+    """The tree that proofs are taken from is being built; ask again shortly."""
+
+    def __init__(self) -> None:
+        super().__init__("the tree that proofs are taken from is being built; ask again shortly")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
     """One statement, as it was signed. Its id is the size of the log that it is of."""
@@ -92,6 +99,7 @@ class Publications:
     log: EventLog
     seals: Seals
     salts: Salts
+    patience_s: float = 1.0  # longest wait for a tree that is being built for somebody else
     _built: tuple[int, SumTree] | None = None
     _building: threading.Lock = field(default_factory=threading.Lock)
 
@@ -108,7 +116,7 @@ class Publications:
         raise LiabilitiesNotPublished(id=id)
 
     def proof(self, publication: Publication, owner_id: str) -> LiabilityProof:
-        """Raises NoLiability; SaltsUnusable where the tree does not come out as it was published."""
+        """Raises NoLiability, ProofBeingMade; SaltsUnusable where the tree is not the one published."""
         tree = self._tree(publication)
         index = tree.indices.get(owner_id)
         if index is None:
@@ -135,8 +143,11 @@ class Publications:
         return self.seals.position_of(log_size - 1)
 
     def _tree(self, publication: Publication) -> SumTree:
-        """Built once, however many ask at once."""
-        with self._building:
+        """Built once, however many ask at once. While it is, nobody waits for long: all reading shares a few
+        threads."""
+        if not self._building.acquire(timeout=self.patience_s):
+            raise ProofBeingMade
+        try:
             if self._built is not None and self._built[0] == publication.id:
                 return self._built[1]
             statement = publication.statement
@@ -148,6 +159,8 @@ class Publications:
                 )
             self._built = publication.id, tree
             return tree
+        finally:
+            self._building.release()
 
     def _salt(self, statement: Statement, owner_id: str) -> bytes:
         return self._derived(statement.log_size, statement.log_root, owner_id)

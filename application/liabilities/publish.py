@@ -49,7 +49,8 @@ class PublishLiabilities:
 
     def __call__(self, caller: Caller) -> Publication:
         """Raises NotSealedYet, ImpossibleSum, AmountOutOfRange, SaltsUnusable, LogContradictsCheckpoint,
-        LiabilitiesPublishedSince, and what the bus raises; nothing is published then."""
+        LiabilitiesPublishedSince, MalformedNote for an asset without a code, and what the bus raises; nothing
+        is published then."""
         note, checkpoint = newest_checkpoint(self.seals)
         root = self.seals.root(checkpoint.size)
         if root != checkpoint.root:
@@ -68,6 +69,7 @@ class PublishLiabilities:
             owed=tree.root.sums,
             due=due,
         )
+        Statement.parse(statement.text)  # what cannot be read again is not published
         said = str(signed(statement.text, (self.signer.key, self.signer.sign)))
         command = RecordLiabilities(checkpoint.size, note, said, caller.actor)
         self.bus.execute(command, caller).unwrap()

@@ -267,6 +267,29 @@ def test_health_shows_how_old_the_newest_seal_is_and_fails_where_sealing_lags(co
     assert (without_key[0], "never sealed so far: the key is missing" in without_key[1]) == ("degraded", True)
 
 
+def test_where_another_process_seals_health_shows_how_long_events_wait(container: Container) -> None:
+    health = container.health()
+
+    def check() -> tuple[str, str]:
+        (found,) = [check for check in health.ready() if check.name == "sealing"]
+        return found.status, found.detail
+
+    health.seal_lag = lambda: (7, 0.25)
+    assert check() == (
+        "ok",
+        "7 events under the newest checkpoint, the oldest one that is not waits for 0.2 s",
+    )
+    health.seal_lag = lambda: (7, 41.0)
+    assert check()[0] == "degraded"
+    assert "the next one waits for 41 s, the limit is 30 s" in check()[1]
+
+    def away() -> tuple[int, float]:
+        raise StoreUnavailable("away")
+
+    health.seal_lag = away
+    assert check() == ("degraded", "StoreUnavailable")
+
+
 def test_how_long_a_sink_has_been_behind_counts_from_when_it_fell_behind() -> None:
     status = SealingStatus(sinks=("a", "b"))
     status.sinks_are({"b": "refused"})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from adapters.secrets.signing_key import FileSigner, create_key, verify
 from application.liabilities.publications import (
     LiabilitiesNotPublished,
     NoLiability,
+    ProofBeingMade,
     Publication,
     Publications,
     as_json,
@@ -33,7 +36,7 @@ from domain.ledger.events import EntryPosted
 from domain.liabilities.sum_tree import ImpossibleSum, parent, sum_tree
 from domain.money import text
 from domain.platform.events import LiabilitiesPublished
-from domain.sealing.notes import SignedNote
+from domain.sealing.notes import MalformedNote, SignedNote
 from tests.builders import Allocate, Decide, OpenBook, StopTrading, btc, caller, posted, usdt
 from tests.log_stores import ENGINES, Engine, engine
 
@@ -243,6 +246,39 @@ def test_before_anything_was_sealed_or_published_it_is_said(desk: Desk) -> None:
     for id in ("", "5"):
         with pytest.raises(LiabilitiesNotPublished):
             desk.publications.find(id)
+
+
+def test_while_the_tree_is_built_for_one_the_others_are_told_to_come_back(desk: Desk) -> None:
+    """They would fill the threads that all reading shares."""
+    desk.run(live("a", "acc-a", usdt("5")))
+    desk.seal()
+    done = desk.publish()
+    in_it, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        def salt(self, context: str) -> bytes:
+            in_it.set()
+            assert go_on.wait(10)
+            return desk.salts.salt(context)
+
+    shared = Publications(desk.store.log, desk.seals, Slow(), patience_s=0.01)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(shared.proof, done, "acc-a")
+        assert in_it.wait(10)
+        with pytest.raises(ProofBeingMade):
+            shared.proof(done, "acc-a")
+        go_on.set()
+        assert first.result(10) == shared.proof(done, "acc-a")
+
+
+def test_what_could_not_be_read_again_is_not_published(desk: Desk) -> None:
+    desk.run(live("a", "acc-a", usdt("5")))
+    desk.post("a", posted("owner:due 3 us.dt", "custody:paper -3 us.dt", entry_id="odd"))
+    desk.seal()
+
+    with pytest.raises(MalformedNote):
+        desk.publish()
+    assert desk.published() == 0
 
 
 def test_a_secret_that_was_exchanged_makes_no_proofs_of_before(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from adapters.secrets.signing_key import FileSigner, create_key, verify
 from application.ports.seals import CheckpointSink, SinkUnavailable
 from application.sealing.check_log import CheckLog
 from application.sealing.errors import LogContradictsCheckpoint
+from application.sealing.lag import SealLag
 from application.sealing.seal_log import SealLog, parsed
 from domain.sealing.notes import Checkpoint, SignedNote, UnsignedNote, signed
 from tests.builders import OpenBook, caller, usdt
@@ -252,6 +254,23 @@ def test_nothing_is_signed_that_contradicts_what_left_alone(sealing: Sealing, tm
     with pytest.raises(LogContradictsCheckpoint, match="this process"):
         sealing.seal()
     assert (sealing.file.newest(), sealing.seals.newest()) == (before, None)
+
+
+def test_every_process_sees_how_far_the_seal_is_behind(sealing: Sealing) -> None:
+    lag = SealLag(sealing.seals, sealing.store.log, sealing.log.clock)
+    assert lag() == (0, 0.0)
+    sealing.append("a")
+    start = sealing.log.clock.now()
+    sealing.log.clock.move_to(start + timedelta(seconds=40))
+    assert lag() == (0, 40.0), "there is no checkpoint yet"
+
+    sealing.seal()
+    assert lag() == (2, 0.0)
+    sealing.append("b")
+    sealing.log.clock.move_to(start + timedelta(seconds=45))
+    assert lag() == (2, 5.0)
+    sealing.seals.extend(10)  # sealed, and not signed
+    assert lag() == (2, 5.0)
 
 
 def test_a_file_that_came_later_gets_the_newest_without_news(sealing: Sealing, tmp_path: Path) -> None:
