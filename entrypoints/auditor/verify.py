@@ -907,13 +907,13 @@ class Statement(NamedTuple):
     due: Sums
 
     @classmethod
-    def parse(cls, note: str, keys: list[Key], origin: str | None) -> Statement:
+    def parse(cls, note: str, keys: list[Key], origin: str) -> Statement:
         signed = Note.parse(note, "the statement of liabilities")
         signed.require_signature(keys)
         found = STATEMENT.fullmatch(signed.text)
         if found is None:
             raise Fault("the statement of liabilities is not written as one")
-        if origin is not None and found["origin"] != origin:
+        if found["origin"] != origin:
             raise Fault(f"the statement of liabilities is of the log {found['origin']}, not of {origin}")
         owed, due = (stated_sums(found[kind].splitlines()) for kind in ("owed", "due"))
         log_root, root = (bytes.fromhex(found[x]) for x in ("log_root", "root"))
