@@ -1,6 +1,6 @@
 """Publish what the platform owes: root and totals under the newest checkpoint, signed, and put into the log.
 
-In the log it is sealed with everything else, so nobody can be shown another one.
+In the log it is sealed with everything else: one that is shown to somebody alone is found out.
 """
 
 from __future__ import annotations
