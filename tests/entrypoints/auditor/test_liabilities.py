@@ -311,7 +311,7 @@ def with_live_books() -> Log:
     return log
 
 
-def publish(log: Log, *, signer: Signer = SIGNER, under: str = "", **told: Any) -> Statement:
+def publish(log: Log, *, signer: Signer = SIGNER, under: str = "", named: int = 0, **told: Any) -> Statement:
     """Put a statement of the log so far into it, which says what it is told to say."""
     size, tree = len(log.lines), sum_tree(LIVE, salt_of)
     mine = SIGNER.note(log.lines)
@@ -319,7 +319,7 @@ def publish(log: Log, *, signer: Signer = SIGNER, under: str = "", **told: Any) 
     said: dict[str, Any] = {"log_size": size, "log_root": root, "due": {"USDT": Decimal(3)}}
     statement = statement_of(tree, **said | told)
     event = LiabilitiesPublished(
-        log_size=size,
+        log_size=named or size,
         checkpoint=under or mine,
         note=note(statement.text, signer),
         published_by="operator:cli",
@@ -387,6 +387,12 @@ FALSE: list[tuple[str, dict[str, Any], str]] = [
         {"signer": STRANGER},
         "the statement of liabilities is not signed by a trusted",
     ),
+    (
+        "another log, under a checkpoint of that one",
+        {"log_root": bytes(32), "under": checkpoint(26, bytes(32))},
+        "not of the first 26 events",
+    ),
+    ("an event that names another size", {"named": 25}, "not of the first 26 events"),
     ("another checkpoint", {"under": checkpoint(26, bytes(32))}, "not of the first 26 events"),
 ]
 
@@ -402,6 +408,15 @@ def test_a_false_publication_is_found(tmp_path: Path, what: str, told: dict[str,
     assert (found["check"], found["index"]) == ("meaning", index)
     assert why in found["reason"], found["reason"]
     assert checked(export(tmp_path / "log", log.lines, sealed(log.lines)), meaning=False)["ok"]
+
+
+def test_a_checkpoint_of_another_size_is_none_of_the_publication(tmp_path: Path) -> None:
+    log = with_live_books()
+    size = len(log.lines)
+    publish(log, under=checkpoint(size - 1, auditor.Checkpoint.parse(SIGNER.note(log.lines), "").root))
+    found = fault(export(tmp_path / "log", log.lines, sealed(log.lines)))
+    assert (found["check"], found["index"]) == ("meaning", size)
+    assert f"not of the first {size} events" in found["reason"]
 
 
 def test_liabilities_of_one_size_are_published_once(tmp_path: Path) -> None:
@@ -452,8 +467,10 @@ NEW = STRANGER
 THIRD = Signer(Ed25519PrivateKey.from_private_bytes(b"3" * 32))
 
 
-def rotation(old: Signer, new: Signer, *signers: Signer) -> SigningKeyRotated:
-    text = f"evenkeel/key-rotation@v1\n{old.key}\n{new.key}\n"
+def rotation(
+    old: Signer, new: Signer, *signers: Signer, header: str = "evenkeel/key-rotation@v1"
+) -> SigningKeyRotated:
+    text = f"{header}\n{old.key}\n{new.key}\n"
     said = str(signed(text, *((one.key, one.private.sign) for one in signers or (old, new))))
     return SigningKeyRotated(note=said, rotated_by="operator:cli", rotated_at_utc=AT)
 
@@ -515,6 +532,17 @@ def test_a_rotation_from_a_key_that_nobody_trusts_makes_no_key_trusted(tmp_path:
     )
     told = fault(export(tmp_path / "log", log.lines, [NEW.note(log.lines)]))
     assert "not signed by a trusted key" in told["reason"]
+
+
+def test_two_keys_in_a_note_of_another_kind_are_no_rotation(tmp_path: Path) -> None:
+    log = story()
+    log.add("platform:main", rotation(SIGNER, NEW, header="evenkeel/something-else@v1"))
+    told = fault(export(tmp_path / "log", log.lines, sealed(log.lines)))
+    assert (told["check"], told["index"]) == ("meaning", len(log.lines) - 1)
+    assert (
+        "not signed by a trusted key"
+        in fault(export(tmp_path / "log", log.lines, [NEW.note(log.lines)]))["reason"]
+    )
 
 
 @pytest.mark.parametrize("text", ["", "garbage", "evenkeel/key-rotation@v1\nx\ny\n"])
