@@ -10,6 +10,7 @@ from domain.bots.bot import Bot
 from domain.ledger.book import Book
 from domain.orders.order import Order
 from domain.platform.platform import Platform
+from domain.transfers.transfer import Transfer
 
 PLATFORM = "platform:main"
 
@@ -30,12 +31,17 @@ def order_stream(client_order_id: str) -> str:
     return f"order:{client_order_id}"
 
 
+def transfer_stream(transfer_id: str) -> str:
+    return f"transfer:{transfer_id}"
+
+
 _EMPTY: dict[str, Callable[[str], Any]] = {
     "account": lambda id: Account(account_id=id),
     "book": lambda id: Book(book_id=id),
     "bot": lambda id: Bot(bot_id=id),
     "order": lambda id: Order(client_order_id=id),
     "platform": lambda _: Platform(),
+    "transfer": lambda id: Transfer(transfer_id=id),
 }
 
 

@@ -13,6 +13,7 @@ from domain.bots.bot import Bot
 from domain.ledger.book import Book
 from domain.orders.order import Order
 from domain.platform.platform import Platform
+from domain.transfers.transfer import Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,9 @@ class Work:
 
     def order(self, client_order_id: str) -> Order:
         return cast(Order, self.state(streams.order_stream(client_order_id)))
+
+    def transfer(self, transfer_id: str) -> Transfer:
+        return cast(Transfer, self.state(streams.transfer_stream(transfer_id)))
 
     def state(self, stream: str) -> Any:
         """The stream's state, this work's own events folded in."""

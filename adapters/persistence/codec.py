@@ -39,6 +39,7 @@ from domain.platform.events import (
     LossAccepted,
     SigningKeyRotated,
 )
+from domain.transfers.events import TransferCompleted, TransferReturned, TransferSent
 
 _AMOUNTS = Context(prec=60)
 
@@ -104,6 +105,9 @@ REGISTRY = (
     EventType("platform.kill_switch_released", KillSwitchReleased),
     EventType("platform.loss_accepted", LossAccepted),
     EventType("platform.signing_key_rotated", SigningKeyRotated),
+    EventType("transfers.transfer_sent", TransferSent),
+    EventType("transfers.transfer_completed", TransferCompleted),
+    EventType("transfers.transfer_returned", TransferReturned),
 )
 """One line an event."""
 

@@ -13,6 +13,7 @@ DUE = "owner:due"
 OWNER_PREFIX = "owner:"
 HELD_PREFIX = "owner:held:"
 BOT_PREFIX = "owner:bot:"
+IN_TRANSIT_PREFIX = "in_transit:"
 
 
 def bot_account(bot_id: str) -> str:
@@ -28,6 +29,11 @@ def held_account(hold_id: str) -> str:
 def custody_account(venue_account: str) -> str:
     """What one venue account holds for us."""
     return f"custody:{venue_account}"
+
+
+def in_transit_account(transfer_id: str) -> str:
+    """What has left one book and is not in another yet, of one transfer."""
+    return IN_TRANSIT_PREFIX + transfer_id
 
 
 def revenue_account(kind: str) -> str:
