@@ -16,6 +16,7 @@ from application.ports.identities import Identities, Sessions
 from application.ports.paper_accounts import PaperAccounts
 from application.ports.read_models import ReadModels
 from application.ports.seals import Seals
+from application.transfers.send import Transfers
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Services:
     authenticate: Authenticate
     paper_accounts: PaperAccountService
     paper_venue: PaperAccounts
+    transfers: Transfers
     health: Health
     live_sources: frozenset[str] = frozenset()  # candle sources that grow while we run: synthetic, venues
     wall_clock_sources: frozenset[str] = frozenset()  # of those: venues, whose time is the wall clock's

@@ -15,7 +15,7 @@ from adapters.persistence.database import SCHEMA_VERSION, Database
 from application.bots.connectors import CANDLES, DEGRADED, OK, UNKNOWN, Connector
 from application.services import Check
 from entrypoints.maintenance import DatabaseMaintenance
-from entrypoints.seal_status import SealingStatus
+from entrypoints.seal_status import SealingOfShards, SealingStatus
 
 FAILED = "failed"
 _ELSEWHERE = "how it is, is known only to that worker's own process: see its metrics"
@@ -39,7 +39,7 @@ class PlatformHealth:
     followers: Callable[[], Mapping[str, str]] = dict
     bot_ages_s: Callable[[], Mapping[str, float]] = dict
     shut: str = ""  # why nothing is written to the log
-    sealing: SealingStatus | None = None  # where the sealer runs in this process
+    sealing: SealingStatus | SealingOfShards | None = None  # where the sealer runs in this process
     started: float = field(default_factory=monotonic)
 
     def ready(self) -> Sequence[Check]:
@@ -133,7 +133,7 @@ class PlatformHealth:
             return {"problem": type(problem).__name__}
 
 
-def _sealed(sealing: SealingStatus) -> Check:
+def _sealed(sealing: SealingStatus | SealingOfShards) -> Check:
     """A log that is not sealed is still served: degraded, for whoever waits for a seal waits."""
     if sealing.problem:
         return Check("sealing", DEGRADED, sealing.problem)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from adapters.persistence.database import Database
 from adapters.persistence.exported_log import count_events, stored_events
-from application.ports.event_log import SHARD, Position
+from application.ports.event_log import Position
 from application.ports.seals import Seals
 from domain.errors import DomainError
 from domain.sealing.notes import VerifierKey
@@ -62,7 +62,7 @@ def export_log(
     with (folder / EVENTS).open("ab") as bodies, (folder / POSITIONS).open("a") as positions:
         for id, stored in stored_events(db, after):
             bodies.write(stored + b"\n")
-            positions.write(f'{{"index":{events},"position":"{Position(SHARD, id)}"}}\n')
+            positions.write(f'{{"index":{events},"position":"{Position(db.shard.number, id)}"}}\n')
             events += 1
             if events % _TOLD_EVERY == 0:
                 progress(events, max(total, events))

@@ -25,6 +25,7 @@ from adapters.http.problems import HANDLERS
 from adapters.http.schema_pages import openapi_config
 from adapters.http.sessions import SessionsController
 from adapters.http.strict_json import StrictRequest
+from adapters.http.transfers import TransfersController
 from application.ports.http_observer import HttpObserver, SilentHttpObserver
 from application.services import Services
 
@@ -34,6 +35,7 @@ CONTROLLERS = (
     PaperAccountsController,
     WalletsController,
     BooksController,
+    TransfersController,
     BotsController,
     BotHistoryController,
     OrdersController,

@@ -113,7 +113,7 @@ def _inclusion(desk: Desk, at: Position, owner_id: str | None) -> tuple[Proof, b
     """Somebody else's event answers as one that is not there: it is under no checkpoint."""
     seals = desk.services.seals
     if owner_id is not None:
-        entry = desk.services.views.get(EntryRow, at.id)
+        entry = desk.services.views.get(EntryRow, at.number)
         if entry is None or entry.owner_id != owner_id:
             raise NotSealedYet(what=f"position {at}")
     proof = inclusion_proof(seals, at)

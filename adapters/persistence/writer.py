@@ -22,7 +22,7 @@ from adapters.persistence.states import States
 from application.failpoints import failpoint
 from application.ports.clock import Clock
 from application.ports.commands import Caller, Command, LeaseLost, Outcome, QueueFull, Refused
-from application.ports.event_log import StoreUnavailable
+from application.ports.event_log import SHARD, Position, StoreUnavailable
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +56,8 @@ class GroupCommitWriter:
         observer: WriterObserver | None = None,
         queue_bound: int = QUEUE_BOUND,
         max_batch: int = MAX_BATCH,
+        states: States | None = None,
+        shard: int = SHARD,
     ) -> None:
         self._recorder, self._envelopes, self._clock = recorder, envelopes, clock
         self._observer = observer
@@ -66,7 +68,8 @@ class GroupCommitWriter:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._latest: datetime | None = None  # when the newest event was recorded, as far as we know
-        self.states = States(recorder, envelopes)
+        self._first = Position(shard).number
+        self.states = states or States(recorder, envelopes)
         self.listeners: list[Callable[[int], None]] = []
         """Called with the newest id after each commit that appended events, on the writer's thread."""
 
@@ -210,7 +213,7 @@ class GroupCommitWriter:
                 break
             else:
                 self._latest = decided.latest
-                self._tell(decided.committed(ids), ids)
+                self._tell(decided.committed(ids, self._first), ids)
                 return
             try:
                 batch = self._unanswered_by_log([a for a in batch if a.error is None], facts)
@@ -283,7 +286,7 @@ class GroupCommitWriter:
         rest = []
         for asked in waiting:
             if asked.key in found:
-                asked.answer_from(found[asked.key])
+                asked.answer_from(found[asked.key], self._first)
             else:
                 rest.append(asked)
         return rest

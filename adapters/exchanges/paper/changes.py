@@ -10,7 +10,8 @@ from adapters.exchanges.paper.matching import Matched
 from application.ports.exchange import OrderReport, OrderRequest, VenueRefused
 from application.ports.paper_accounts import PaperAccount
 from application.ports.paper_store import OPEN, AccountChange, AccountState, Balance, PaperOrder
-from domain.money import Money, add
+from domain.ledger.errors import InsufficientFunds
+from domain.money import ZERO, Money, add
 from domain.orders.order import Fill
 
 
@@ -44,11 +45,15 @@ def changed(
 
 
 def credited(state: AccountState, deposits: Mapping[str, Money]) -> AccountChange:
-    """The commit of these deposits, by id, to one account."""
+    """The commit of these deposits, by id, to one account. Raises InsufficientFunds."""
     balances = dict(state.balances)
     for amount in deposits.values():
         balance = balances.get(amount.asset, Balance())
         balances[amount.asset] = replace(balance, free=add(balance.free, amount.amount))
+    for amount in deposits.values():
+        if balances[amount.asset].free < ZERO:
+            free = state.balances.get(amount.asset, Balance()).free
+            raise InsufficientFunds(required=-amount, available=Money(free, amount.asset))
     return changed(state, balances, state.orders, deposits=tuple(deposits.items()))
 
 

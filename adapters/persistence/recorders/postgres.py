@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row, tuple_row
 
 from adapters.persistence.database import Database
-from adapters.persistence.log_tables import APPENDS_IN_ORDER, LEASE_LOST, STALE_VERSION
+from adapters.persistence.log_tables import APPENDS_IN_ORDER, LEASE_LOST, STALE_VERSION, of_shard
 from adapters.persistence.recorders.arrays import blobs, numbers, texts
 from adapters.persistence.recorders.base import (
     Append,
@@ -179,6 +179,7 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
         PostgresReader.__init__(self, db)
         with _translated():
             PostgresApplicationRecorder.__init__(self, LogDatastore(db.dsn))
+        self._in_order = of_shard(APPENDS_IN_ORDER, db.shard.number)
         self._prepared: WeakKeyDictionary[Connection[Any], dict[str, bytes]] = WeakKeyDictionary()
 
     def append(self, append: Append) -> Sequence[int]:
@@ -190,7 +191,7 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
             prepared = self._prepared.setdefault(connection, {})
             with Trip(connection, prepared) as trip:
                 trip.say("BEGIN")
-                trip.say(APPENDS_IN_ORDER)
+                trip.say(self._in_order)
                 _check(trip, append)
                 _insert_rows(trip, append)
                 if append.events:
@@ -210,7 +211,7 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
 
         An exception of ours in one of its later hooks would be raised after its commit.
         """
-        curs.execute(APPENDS_IN_ORDER, prepare=True)
+        curs.execute(self._in_order, prepare=True)
 
     def _insert_stored_events(
         self, curs: Cursor[DictRow], stored_events: Sequence[StoredEvent], **_: Any

@@ -42,6 +42,7 @@ from application.ports.paper_store import PaperStore
 from application.ports.read_models import EVERYTHING, Narrowed, Page, ReadModels
 from application.ports.seals import Seals
 from application.services import Check, Services
+from application.transfers.send import Transfers
 from tests.adapters.http.documented import documented
 
 BASE_URL = "https://evenkeel.test"
@@ -275,6 +276,7 @@ async def _serving(
     store, identities, sessions = parts.store, parts.identities, parts.sessions
     venue, health, observer = PaperExchange(parts.paper), Health(), Observer()
     hasher, tokens = PlainPasswords(), SystemTokens()
+    paper_accounts = PaperAccountService(store.bus, store.log, venue)
     services = Services(
         clock=clock,
         log=store.log,
@@ -287,8 +289,9 @@ async def _serving(
         register=Registration(store.bus, identities, hasher, tokens, clock),
         sign_in=SignIn(identities, sessions, hasher, tokens, clock),
         authenticate=Authenticate(sessions, clock),
-        paper_accounts=PaperAccountService(store.bus, store.log, venue),
+        paper_accounts=paper_accounts,
         paper_venue=venue,
+        transfers=Transfers(store.bus, store.log, paper_accounts.make_venue_follow),
         health=health,
         live_sources=frozenset({"synthetic"}),
     )
