@@ -109,8 +109,9 @@ class Commits:
             for asked in batch:
                 asked.error = None
             waiting = _unanswered_by(found, batch)
+            answered = [asked for asked in batch if asked.is_answered]
             flight, later = self._decided(waiting, before, _facts(found))
-            flight.answered = [asked for asked in batch if asked not in set(waiting)]
+            flight.answered = answered
         flight.began = began
         flight.decided_s = time.perf_counter() - began
         return flight, later
@@ -213,10 +214,12 @@ class Commits:
                 case StoreUnavailable() as e:
                     last = e
                     outages += 1
-                case e:  # a value the database does not take, say
-                    last = e or last
+                case Exception() as e:  # a value the database does not take, say
+                    last = e
                     self.states.evict(read)
                     break
+                case None:
+                    return
             try:
                 batch = [asked for asked in batch if asked.error is None]
                 found = self._look_up(batch).found()
@@ -237,8 +240,6 @@ class Commits:
                 return
             if attempt + 1 < tries:
                 flight = self._flown(batch, facts)
-                if flight.problem is None:
-                    return
         if len(batch) == 1:
             batch[0].error = last
             return

@@ -202,7 +202,7 @@ class SteadyLoop:
         for number in range(asked):
             due = began + number / self._rate
             if (ahead := due - time.perf_counter()) > 0:
-                time.sleep(ahead)
+                time.sleep(ahead)  # the load itself: nothing is waited for here but the time
             self._ask(due)
         with self._answered:
             if not self._answered.wait_for(lambda: not self._left, 60):

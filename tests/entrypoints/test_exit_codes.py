@@ -259,14 +259,18 @@ def test_a_database_that_is_none_is_not_available(
 @pytest.mark.parametrize("left", ['{"address": "http://127.0.0.1:1", "token": "x"}', "half", "{}", "[]"])
 def test_a_database_that_is_held_by_nobody_who_answers(house: Cli, data_dir: Path, left: str) -> None:
     code = (
-        "import sys, time; from adapters.persistence.database import open_database\n"
-        "with open_database(sys.argv[1]): print('held', flush=True); time.sleep(60)"
+        "import sys; from adapters.persistence.database import open_database\n"
+        "with open_database(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
     )
     path = data_dir / "evenkeel.db"
     (data_dir / "evenkeel.db.server.json").write_text(left)
     command = [sys.executable, "-c", code, f"sqlite:///{path}"]
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        command,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     ) as holder:
         try:
             assert holder.stdout is not None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -37,6 +36,7 @@ from entrypoints.outbox_relay import OutboxRelay
 from entrypoints.private_files import read_private, write_private
 from entrypoints.settings import load_settings
 from entrypoints.synthetic_feed import HISTORY_CANDLES, SyntheticFeed
+from tests.e2e.processes import until
 
 SERIES = Series("synthetic", "BTC/USDT", "1m")
 NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
@@ -214,24 +214,25 @@ def test_a_worker_gives_signs_of_life_only_while_it_looks_at_its_bots(
 
     monkeypatch.setattr(BotWorker, "tick", tick)
     settings = load_settings(ready_heartbeat_s=0.6)
-    with running.worker_running(container, settings, worker_id="w-1"):
+
+    def is_alive() -> bool:
+        return running.a_worker_is_alive(container)
+
+    with running.worker_running(container, settings, worker_id="w-1") as worker:
+
+        def long_silent_and_never_alive() -> bool:
+            assert not is_alive()
+            assert worker.last_tick_at is not None
+            return datetime.now(UTC) - worker.last_tick_at > timedelta(seconds=1.5)
+
         assert looked.acquire(timeout=10)
-        assert eventually(lambda: running.a_worker_is_alive(container))
+        until(is_alive, "a sign of life")
         stuck.set()
-        assert eventually(lambda: not running.a_worker_is_alive(container))
-        time.sleep(0.5)  # and it stays so
-        assert not running.a_worker_is_alive(container)
+        until(lambda: not is_alive(), "the end of it")
+        until(long_silent_and_never_alive, "silence beyond the limit")
         stuck.clear()
-        assert eventually(lambda: running.a_worker_is_alive(container))
+        until(is_alive, "a sign of life again")
     assert not running.a_worker_is_alive(container)
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    for _ in range(1_000):
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def test_a_crash_of_a_handler_is_logged_and_counted_and_shows_no_secret(

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -323,7 +324,7 @@ def test_money_from_nothing_that_was_forced_into_the_log_is_found_by_anyone(
     store.bus.execute(Decide(force), caller("force"))
 
     amounts = log.query("SELECT amount FROM balances")
-    assert sum(float(amount) for (amount,) in amounts) == -100
+    assert sum(Decimal(amount) for (amount,) in amounts) == -100
     lines = stored(log)
     report = auditor.verify(
         export(tmp_path / "export", lines, sealed(lines, len(lines))),
