@@ -65,3 +65,18 @@ def test_a_release_after_a_correction_has_an_id_of_its_own() -> None:
 
     assert isinstance(release, EntryPosted)
     assert (release.entry_id, release.kind, release.reference) == ("release:again", "release", "o-1")
+
+
+def test_a_book_knows_what_it_has_taken_back() -> None:
+    """Safety #1: asked once more, after other entries too, it is told apart from what the funds do not cover."""
+    other = posted("custody:paper 5 USDT", "owner:available -5 USDT", entry_id="d-2", kind="deposit")
+    book = book_with(DEPOSITED, other)
+    assert not book.has_reversed(DEPOSITED)
+
+    book = folded(book, book.reverse(DEPOSITED, reason="twice", at=START))
+    assert (book.has_reversed(DEPOSITED), book.has_reversed(other)) == (True, False)
+
+    book = folded(book, book.reverse(other, reason="too", at=START))
+    later = posted("custody:paper 1 USDT", "owner:available -1 USDT", entry_id="d-3", kind="deposit")
+    book = folded(book, [later])
+    assert [book.has_reversed(one) for one in (DEPOSITED, other, later)] == [True, True, False]
