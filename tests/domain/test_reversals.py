@@ -68,7 +68,7 @@ def test_a_release_after_a_correction_has_an_id_of_its_own() -> None:
 
 
 def test_a_book_knows_what_it_has_taken_back() -> None:
-    """Safety #1: asked once more, after other entries too, it is told apart from what the funds do not cover."""
+    """Safety #1: also after other entries; so a second one is told apart from one without funds."""
     other = posted("custody:paper 5 USDT", "owner:available -5 USDT", entry_id="d-2", kind="deposit")
     book = book_with(DEPOSITED, other)
     assert not book.has_reversed(DEPOSITED)
