@@ -91,7 +91,8 @@ class Batch:
         self.overlay = Overlay(states, below)
         self.append = Append()
         self._states, self._envelopes, self._clock = states, envelopes, clock
-        self.facts = set(facts)  # claimed: in the log, or by an earlier command of this batch
+        self.facts = frozenset(facts)  # claimed before: in the log, or by the batch that is under way
+        self.claimed: set[str] = set()  # by commands of this one
         self._decided: list[_Decided] = []
         self.size = 0  # bytes of events
         self.latest = latest  # when the newest event was recorded: times in the log never go back
@@ -104,26 +105,31 @@ class Batch:
         now = self._clock.now()
         self.latest = max(self.latest, now)
         work = Work(self.overlay.load, now)
-        refusal = None
         try:
-            result = asked.command.decide(work)
-            asked.claims = work.claims
-            for fact in work.claims:
-                if fact in self.facts:
-                    raise FactClaimed(natural_key=fact)
-            outcome = _to_json({"result": result})
-            staged = self._stage(work, asked.caller)
-        except DomainError as e:
-            refusal = Refused.of(e)
-            data = {"code": refusal.code, "message": str(refusal), "data": refusal.data}
-            outcome, staged = _to_json({"refusal": data}), {}
-            work.outbox, work.claims = [], []
+            refusal, outcome, staged = self._outcome(asked, work)
         except StoreUnavailable:
             raise
         except Exception as e:  # noqa: BLE001 - whatever it is, it is this command's own fault
             asked.error = e
             return
         self._take(asked, work, staged, outcome, refusal)
+
+    def _outcome(
+        self, asked: Asked, work: Work
+    ) -> tuple[Refused | None, bytes, dict[str, tuple[Loaded, list[StoredEvent]]]]:
+        """The refusal, if it is one; what is stored with its key; and its events."""
+        try:
+            result = asked.command.decide(work)
+            asked.claims = work.claims
+            for fact in work.claims:
+                if fact in self.facts or fact in self.claimed:
+                    raise FactClaimed(natural_key=fact)
+            return None, _to_json({"result": result}), self._stage(work, asked.caller)
+        except DomainError as e:
+            refusal = Refused.of(e)
+            work.outbox, work.claims = [], []
+            data = {"code": refusal.code, "message": str(refusal), "data": refusal.data}
+            return refusal, _to_json({"refusal": data}), {}
 
     def _stage(self, work: Work, caller: Caller) -> dict[str, tuple[Loaded, list[StoredEvent]]]:
         """The command's events as stored bytes, by stream, and where that leaves each stream."""
@@ -168,7 +174,7 @@ class Batch:
                 )
             )
         for fact in work.claims:
-            self.facts.add(fact)
+            self.claimed.add(fact)
             append.keys.append(KeyRow(FACTS, fact, "", "{}", nth))
         if caller.fingerprint or staged or work.outbox or work.claims:
             append.keys.append(KeyRow(*asked.key, caller.fingerprint, outcome.decode(), nth))

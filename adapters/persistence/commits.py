@@ -102,16 +102,18 @@ class Commits:
                 flight, later = self._decided(batch, before, ())
             finally:
                 found = lookup.found()
+            if found:
+                for asked in batch:
+                    asked.error = None
+                waiting = _unanswered_by(found, batch)
+                answered = [asked for asked in batch if asked.is_answered]
+                flight, later = self._decided(waiting, before, _facts(found))
+                flight.answered = answered
         except Exception as e:  # noqa: BLE001 - an outage, as a rule
-            _fail(batch, e)
-            return Flight(self._batch((), before), began, answered=list(batch)), []
-        if found:
             for asked in batch:
-                asked.error = None
-            waiting = _unanswered_by(found, batch)
-            answered = [asked for asked in batch if asked.is_answered]
-            flight, later = self._decided(waiting, before, _facts(found))
-            flight.answered = answered
+                if asked.outcome is None:
+                    asked.error = e
+            return Flight(self._batch((), before), began, answered=list(batch)), []
         flight.began = began
         flight.decided_s = time.perf_counter() - began
         return flight, later
@@ -120,8 +122,8 @@ class Commits:
         """Send what was decided. What it was decided on top of has landed."""
         began = time.perf_counter()
         if flight.asked and flight.problem is None:
-            append = flight.decided.seal()
             try:
+                append = flight.decided.seal()
                 if append.writes:
                     failpoint("before_append")
                     flight.sent = self._recorder.send(append)
@@ -149,7 +151,7 @@ class Commits:
         if before is None:
             return Batch(self.states, self._envelopes, self._clock, facts, self._latest or NEVER)
         below = before.decided
-        facts = below.facts.union(facts)
+        facts = below.claimed.union(facts)
         return Batch(self.states, self._envelopes, self._clock, facts, below.latest, below.overlay)
 
     def _decided(
@@ -183,8 +185,10 @@ class Commits:
             flight.problem = e
         flight.waited_s = time.perf_counter() - began
         if flight.problem is not None:
+            flight.undisturbed = False
             return False
-        self._latest = flight.decided.latest
+        if flight.asked:
+            self._latest = flight.decided.latest
         if ids:
             flight.undisturbed = self._last_id in (0, ids[0] - 1)
             self._last_id = ids[-1]
@@ -203,23 +207,25 @@ class Commits:
         last: Exception = StoreUnavailable("other processes keep changing what this command reads")
         tries = 2 if len(batch) > 1 else TRIES_ALONE
         for attempt in range(tries):
-            read = flight.decided.overlay.base
-            match flight.problem:
+            problem, read = flight.problem, flight.decided.overlay.base
+            if problem is None:
+                return
+            for asked in batch:  # an error that came of what never committed is nobody's
+                asked.error = None
+            match problem:
                 case StaleVersion() | DuplicateKey():
                     if self._observer is not None:
                         self._observer.conflict()
-                case LeaseLost() as lost:
-                    if not _blamed(batch, lost):
+                case LeaseLost():
+                    if not _blamed(batch, problem):
                         break
-                case StoreUnavailable() as e:
-                    last = e
+                case StoreUnavailable():
+                    last = problem
                     outages += 1
-                case Exception() as e:  # a value the database does not take, say
-                    last = e
+                case _:  # a value the database does not take, say
+                    last = problem
                     self.states.evict(read)
                     break
-                case None:
-                    return
             try:
                 batch = [asked for asked in batch if asked.error is None]
                 found = self._look_up(batch).found()

@@ -57,7 +57,8 @@ class GroupCommitWriter:
         self._deciding = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
-        self._overlap_pays, self._overlapping = overlap_pays, False
+        self._overlap_pays = overlap_pays
+        self.overlapping = False  # whether batches take turns just now
 
     @property
     def states(self) -> States:
@@ -112,7 +113,10 @@ class GroupCommitWriter:
             self._thread.join()
 
     def commit_batch(self, commands: Sequence[tuple[Command, Caller]]) -> list[Outcome | Exception]:
-        """Run these commands in order, in as few commits as they allow: each one's outcome or its error."""
+        """Run these commands in order, in as few commits as they allow: each one's outcome or its error.
+
+        Beside the thread it waits until that has nothing to do.
+        """
         batch = [Asked(command, caller) for command, caller in commands]
         with self._deciding:
             self._commits.answer(batch)
@@ -133,8 +137,8 @@ class GroupCommitWriter:
         try:
             while waiting or before is not None:
                 following = None
-                if before is None or self._overlapping:
-                    waiting += self._queued(len(waiting), halve=before is None and self._overlapping)
+                if before is None or self.overlapping:
+                    waiting += self._queued(len(waiting), halve=before is None and self.overlapping)
                     if waiting:
                         following, waiting = self._commits.prepare(waiting, before)
                 if before is not None and not self._commits.land(before):
@@ -181,7 +185,7 @@ class GroupCommitWriter:
         done = time.perf_counter()
         if flight.sent is not None and self._commits_alone:
             pays = flight.waited_s < self._overlap_pays * flight.decided_s
-            self._overlapping = pays and flight.undisturbed
+            self.overlapping = pays and flight.undisturbed
         settled = [asked for asked in flight.answered + flight.asked if asked.is_answered]
         for asked in settled:
             _resolve(asked)

@@ -13,7 +13,7 @@ from adapters.persistence.envelope import Envelopes
 from adapters.persistence.event_log import EventStore
 from adapters.persistence.writer import MAX_BATCH, GroupCommitWriter
 from application.ports.clock import ManualClock
-from application.ports.commands import Command, Outcome, Result
+from application.ports.commands import Command, CommandBus, Outcome, Result
 from application.work import Work
 from tests.builders import START, OpenBook, caller, usdt
 
@@ -76,7 +76,7 @@ class Meanwhile:
 
 
 def fly(
-    bus: GroupCommitWriter, first: Command, meanwhile: Callable[[], Any], *following: Command
+    bus: CommandBus, first: Command, meanwhile: Callable[[], Any], *following: Command
 ) -> list[Outcome | BaseException]:
     """The first command commits while the others are decided; `meanwhile` happens after it was decided."""
     bus.execute(OpenBook(f"warm-{next(_runs)}", usdt("1")), caller(f"warm-{next(_runs)}")).unwrap()
