@@ -16,6 +16,7 @@ from application.ports.identities import Identities, Sessions
 from application.ports.paper_accounts import PaperAccounts
 from application.ports.read_models import ReadModels
 from application.ports.seals import Seals
+from application.ports.statements import Reconciler, StatementSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Services:
     authenticate: Authenticate
     paper_accounts: PaperAccountService
     paper_venue: PaperAccounts
+    reconcile: Reconciler
+    venue_statements: StatementSource  # of the venue that the books are held against when none is named
     health: Health
     live_sources: frozenset[str] = frozenset()  # candle sources that grow while we run: synthetic, venues
     wall_clock_sources: frozenset[str] = frozenset()  # of those: venues, whose time is the wall clock's

@@ -10,6 +10,8 @@ from domain.bots.bot import Bot
 from domain.ledger.book import Book
 from domain.orders.order import Order
 from domain.platform.platform import Platform
+from domain.reconciliation.cases import Cases
+from domain.reconciliation.run import Reconciliation
 
 PLATFORM = "platform:main"
 
@@ -30,12 +32,22 @@ def order_stream(client_order_id: str) -> str:
     return f"order:{client_order_id}"
 
 
+def cases_stream(venue_account: str) -> str:
+    return f"cases:{venue_account}"
+
+
+def reconciliation_stream(run_id: str) -> str:
+    return f"reconciliation:{run_id}"
+
+
 _EMPTY: dict[str, Callable[[str], Any]] = {
     "account": lambda id: Account(account_id=id),
     "book": lambda id: Book(book_id=id),
     "bot": lambda id: Bot(bot_id=id),
     "order": lambda id: Order(client_order_id=id),
     "platform": lambda _: Platform(),
+    "cases": lambda id: Cases(venue_account=id),
+    "reconciliation": lambda id: Reconciliation(run_id=id),
 }
 
 

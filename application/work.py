@@ -13,6 +13,8 @@ from domain.bots.bot import Bot
 from domain.ledger.book import Book
 from domain.orders.order import Order
 from domain.platform.platform import Platform
+from domain.reconciliation.cases import Cases
+from domain.reconciliation.run import Reconciliation
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,12 @@ class Work:
 
     def order(self, client_order_id: str) -> Order:
         return cast(Order, self.state(streams.order_stream(client_order_id)))
+
+    def cases(self, venue_account: str) -> Cases:
+        return cast(Cases, self.state(streams.cases_stream(venue_account)))
+
+    def reconciliation(self, run_id: str) -> Reconciliation:
+        return cast(Reconciliation, self.state(streams.reconciliation_stream(run_id)))
 
     def state(self, stream: str) -> Any:
         """The stream's state, this work's own events folded in."""

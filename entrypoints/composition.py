@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, Literal
 
 from dependency_injector import containers, providers
@@ -43,6 +43,8 @@ from application.ports.candle_source import CandleSource
 from application.ports.candle_store import CandleStore, Series
 from application.ports.clock import Clock
 from application.ports.commands import CommandBus
+from application.reconciliation.reconcile import Reconcile
+from application.reconciliation.sources import VenueStatements
 from application.services import Services
 from domain.errors import DomainError
 from entrypoints.backup_age import backup_watch
@@ -185,6 +187,10 @@ def require_live_venues(settings: Settings) -> None:
             raise InvalidSettings(f"{PREFIX}LIVE_VENUES: {problem}") from None
 
 
+def _venue_statements(exchange: PaperExchange) -> VenueStatements:
+    return VenueStatements(exchange, lambda: [account.venue_account for account in exchange.accounts()])
+
+
 class Container(containers.DeclarativeContainer):
     """Everything a process is made of. Resources are opened in order and closed in reverse.
 
@@ -223,6 +229,8 @@ class Container(containers.DeclarativeContainer):
     health = providers.Singleton(_health, settings, database, maintenance, metrics, leases)
 
     paper_accounts = providers.Singleton(PaperAccountService, bus, log, exchange)
+    reconcile = providers.Singleton(Reconcile, log, bus, clock, providers.Object(sleep))
+    venue_statements = providers.Singleton(_venue_statements, exchange)
     import_candles = providers.Singleton(ImportCandles, candles, providers.Object(_read_candles), monotonic)
     download_candles = providers.Singleton(_downloader, candles, clock)
     live_sources = providers.Singleton(_live_sources, settings)
@@ -243,6 +251,8 @@ class Container(containers.DeclarativeContainer):
         authenticate=providers.Singleton(Authenticate, sessions, clock),
         paper_accounts=paper_accounts,
         paper_venue=exchange,
+        reconcile=reconcile,
+        venue_statements=venue_statements,
         health=health,
         live_sources=live_sources,
         wall_clock_sources=wall_clock_sources,

@@ -24,6 +24,7 @@ from application.ports.clock import Clock
 from application.ports.commands import Fence
 from application.ports.event_log import StoreUnavailable
 from application.ports.leases import Leases
+from application.queries.reconciliations import alarms
 from domain.errors import InvalidValue
 from entrypoints.backup_age import backup_watch
 from entrypoints.composition import Container
@@ -206,6 +207,8 @@ def metrics_served(container: Container, settings: Settings) -> Iterator[int]:
     metrics.watch_projections(container.maintenance().lags)
     if (backups := backup_watch(settings)) is not None:
         metrics.watch_backups(backups.age_s)
+    views, clock = container.views(), container.clock()
+    metrics.watch_reconciliation(lambda: alarms(views, clock.now()))
     try:
         server = MetricsServer(metrics, host=settings.metrics_host, port=settings.metrics_port)
     except OSError as problem:

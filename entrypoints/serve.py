@@ -13,6 +13,7 @@ from entrypoints.api import Asgi, serve_api
 from entrypoints.composition import Container, Plan, opened, require_live_venues
 from entrypoints.control import OperatorDoor, ServerAddress, address_file, operator_desk
 from entrypoints.demo_account import DemoAccount, ensure_demo
+from entrypoints.reconciling import reconciler_running
 from entrypoints.running import (
     Stop,
     listening,
@@ -68,7 +69,7 @@ def run(settings: Settings, *, demo: bool, candles: Path | None, banner: Banner)
 
 @contextmanager
 def _writing_parts(container: Container, settings: Settings) -> Iterator[None]:
-    """Bots and the sealer; neither where the log must not be written, which is then only shown."""
+    """Bots, sealer, reconciler; none of them where the log must not be written, which is then only shown."""
     if shut := container.store().shut:
         log.critical("the log is open for reading only: %s", shut)
         container.health().shut = shut
@@ -77,6 +78,7 @@ def _writing_parts(container: Container, settings: Settings) -> Iterator[None]:
     with (
         sealer_running(container, settings) as sealing,
         worker_running(container, settings, worker_id=worker_name()) as worker,
+        reconciler_running(container, settings, holder=worker_name()),
     ):
         container.health().sealing = sealing
         _watch(container, worker)

@@ -100,6 +100,9 @@ class Settings(BaseSettings):
         "max", description="of bots on imported candles: max, x60 (candle time) or 10/s (candles a second)"
     )
     synthetic_candles_per_s: float = Field(2.0, gt=0, le=1_000, description="speed of generated candles")
+    reconcile_every_minutes: float = Field(
+        5.0, ge=0, le=10_080, description="how often the worker holds the books against the venue; 0: never"
+    )
     ready_lag_events: int = Field(5_000, ge=1, description="projection lag beyond which /readyz says no")
     ready_heartbeat_s: float = Field(30.0, gt=0, description="worker silence beyond which /readyz says no")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from entrypoints.composition import Plan, opened, require_live_venues
+from entrypoints.reconciling import reconciler_running
 from entrypoints.running import (
     Stop,
     metrics_served,
@@ -15,7 +16,10 @@ from entrypoints.settings import Settings
 
 
 def run(settings: Settings) -> None:
-    """`evenkeel worker`: runs bots and delivers messages until SIGTERM or SIGINT; any number may run."""
+    """`evenkeel worker`: runs bots, delivers messages and reconciles until SIGTERM or SIGINT.
+
+    Any number may run.
+    """
     require_live_venues(settings)
     stop = Stop()
     with (
@@ -25,5 +29,6 @@ def run(settings: Settings) -> None:
         metrics_served(container, settings),
         outbox_running(container),
         worker_running(container, settings, worker_id=worker_name()),
+        reconciler_running(container, settings, holder=worker_name()),
     ):
         stop.event.wait()

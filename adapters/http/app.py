@@ -22,6 +22,7 @@ from adapters.http.outer import Outer, RequestContext, no_request_context
 from adapters.http.paper_accounts import PaperAccountsController
 from adapters.http.platform import LogController, PlatformController
 from adapters.http.problems import HANDLERS
+from adapters.http.reconciliations import ReconciliationsController
 from adapters.http.schema_pages import openapi_config
 from adapters.http.sessions import SessionsController
 from adapters.http.strict_json import StrictRequest
@@ -43,6 +44,7 @@ CONTROLLERS = (
     PlatformController,
     LogController,
     AuditController,
+    ReconciliationsController,
 )
 
 

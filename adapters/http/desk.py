@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from litestar import Request, Response
@@ -33,6 +34,9 @@ AnyRequest = Request[Any, Any, Any]
 _OUTAGES = (Busy, StoreUnavailable, VenueOutcomeUnknown)
 """Failures that say nothing about what was asked for."""
 
+MOST_RECONCILIATIONS = 8
+"""That wait while one is under way."""
+
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 _HOW_TO_KEY = (
@@ -58,12 +62,14 @@ class Desk:
         self.streams = StreamHub(services.log, self.readers, options)
         self._venue = Workers("evenkeel-venue", threads=1, backlog=options.read_backlog)
         self._venue_follows = Together(self._make_venue_follow, outages=_OUTAGES)
+        self._reconciler = Workers("evenkeel-reconcile", threads=1, backlog=MOST_RECONCILIATIONS)
 
     async def aclose(self) -> None:
         """End the streams, then the threads; work that has begun is finished."""
         await self.streams.aclose()
         await asyncio.to_thread(self.readers.close)
         await asyncio.to_thread(self._venue.close)
+        await asyncio.to_thread(self._reconciler.close)
         await asyncio.to_thread(self.passwords.close)
 
     async def read(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -76,6 +82,12 @@ class Desk:
 
     async def _make_venue_follow(self, book_ids: list[str]) -> None:
         await self._venue.run(self.services.paper_accounts.make_venue_follow, *book_ids)  # no read in front
+
+    async def reconcile(self, run_id: str, caller: Caller) -> Outcome:
+        """Hold the books against the venue, one after the other. A client that goes away does not end it."""
+        services = self.services
+        run = partial(services.reconcile, services.venue_statements, run_id=run_id, caller=caller)
+        return await self.answered(asyncio.shield(self._reconciler.run(run)), caller)
 
     async def moment(self, at: str | None) -> Moment | None:
         """`at` of a query; None is now. Raises InvalidValue, also for what has not happened yet."""

@@ -55,8 +55,10 @@ UNKNOWN = {
     "account_id": "unknown_account",
     "book_id": "unknown_book",
     "bot_id": "unknown_bot",
+    "case_id": "unknown_case",
     "client_order_id": "unknown_order",
     "paper_account_id": "unknown_paper_account",
+    "run_id": "unknown_reconciliation",
     "session_id": "unknown_session",
     "source": "unknown_series",
 }

@@ -15,6 +15,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from application.bots.connectors import DEGRADED, Connector
+from application.queries.reconciliations import Alarms
 from domain.orders.order import ENDED
 
 _REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -27,6 +28,9 @@ Lags = Callable[[], Mapping[str, int]]
 Connectors = Callable[[], Sequence[Connector]]
 """What this process's worker follows and trades at; asked at every scrape."""
 
+
+Reconciled = Callable[[], Alarms]
+"""Open cases, suspense and the last reconciliation, of the whole platform; asked at every scrape."""
 
 Sealing = Callable[[], tuple[int, float | None, int]]
 """Events sealed, seconds since the last good round, sinks that are behind; asked at every scrape."""
@@ -193,6 +197,10 @@ class Metrics(RequestMetrics, CommandMetrics, BotMetrics):
             "evenkeel_backup_age_seconds", "Since the newest whole backup was begun", registry=self.registry
         ).set_function(age_s)
 
+    def watch_reconciliation(self, reconciled: Reconciled) -> None:
+        """Show what is not reconciled; where it cannot be asked, the scrape goes on without it."""
+        self.registry.register(_Reconciliation(reconciled))
+
     def watch_connectors(self, connectors: Connectors) -> None:
         """Show how each series and venue of this process's worker is."""
         self.registry.register(_Connectors(connectors))
@@ -260,6 +268,44 @@ class _Sealing:
         yield GaugeMetricFamily(
             "evenkeel_checkpoint_sinks_behind", "Sinks that have not got the newest checkpoint", behind
         )
+
+
+class _Reconciliation:
+    def __init__(self, reconciled: Reconciled) -> None:
+        self._reconciled = reconciled
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            alarms = self._reconciled()
+        except Exception:  # noqa: BLE001  # a database that is away must not take the other metrics with it
+            return
+        cases = GaugeMetricFamily(
+            "evenkeel_reconciliation_open_cases",
+            "Breaks between our books and what others report",
+            labels=["kind"],
+        )
+        for kind, number in alarms.open_cases.items():
+            cases.add_metric([kind], number)
+        yield cases
+        yield GaugeMetricFamily(
+            "evenkeel_reconciliation_oldest_case_age_seconds",
+            "Since the oldest open case was opened; 0 where there is none",
+            alarms.oldest_age_s,
+        )
+        suspense = GaugeMetricFamily(
+            "evenkeel_suspense_amount",
+            "What stands on suspense, debit positive; an asset that is at zero is not there",
+            labels=["purse", "asset"],
+        )
+        for (purse, asset), amount in sorted(alarms.suspense.items()):
+            suspense.add_metric([purse, asset], float(amount))
+        yield suspense
+        if alarms.last_ended_at is not None:
+            yield GaugeMetricFamily(
+                "evenkeel_reconciliation_last_run_timestamp_seconds",
+                "When the last reconciliation ended, in Unix time",
+                alarms.last_ended_at.timestamp(),
+            )
 
 
 class _Connectors:

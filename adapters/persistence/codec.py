@@ -39,6 +39,7 @@ from domain.platform.events import (
     LossAccepted,
     SigningKeyRotated,
 )
+from domain.reconciliation.events import CaseChanged, CaseClosed, CaseOpened, ReconciliationRecorded
 
 _AMOUNTS = Context(prec=60)
 
@@ -104,6 +105,10 @@ REGISTRY = (
     EventType("platform.kill_switch_released", KillSwitchReleased),
     EventType("platform.loss_accepted", LossAccepted),
     EventType("platform.signing_key_rotated", SigningKeyRotated),
+    EventType("reconciliation.case_opened", CaseOpened),
+    EventType("reconciliation.case_changed", CaseChanged),
+    EventType("reconciliation.case_closed", CaseClosed),
+    EventType("reconciliation.recorded", ReconciliationRecorded),
 )
 """One line an event."""
 

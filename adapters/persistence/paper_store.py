@@ -40,6 +40,7 @@ from application.ports.event_log import StoreUnavailable
 from application.ports.paper_accounts import PaperTerms
 from application.ports.paper_store import (
     AccountChange,
+    AccountHistory,
     AccountState,
     Balance,
     OrderIdTaken,
@@ -148,6 +149,16 @@ _SOME = (
 )
 """Accounts, balances, open orders and their fills: of every account, of some."""
 
+_VERSION = select(paper_accounts.c.version).where(paper_accounts.c.venue_account == _ACCOUNT)
+_HISTORY = (
+    select(paper_balances).where(paper_balances.c.venue_account == _ACCOUNT),
+    select(paper_deposits).where(paper_deposits.c.venue_account == _ACCOUNT),
+    select(paper_orders).where(paper_orders.c.venue_account == _ACCOUNT).order_by(paper_orders.c.number),
+    select(paper_fills).where(paper_fills.c.venue_account == _ACCOUNT).order_by(paper_fills.c.number),
+)
+"""Of one account: balances, deposits, all orders, all fills."""
+_MOST_LOOKS = 100
+
 
 class SqlPaperStore(PaperStore):
     """Keeps the promises of PaperStore with the database's own transactions.
@@ -204,6 +215,15 @@ class SqlPaperStore(PaperStore):
                 for row in connection.execute(_DEPOSITS, names):
                     found[row.venue_account, row.deposit_id] = Money(Decimal(row.amount), row.asset)
         return {key: found[key] for key in keys if key in found}
+
+    def history(self, venue_account: str) -> AccountHistory | None:
+        """Errors: PaperStoreUnavailable, also where the account never stands still long enough."""
+        for _ in range(_MOST_LOOKS):
+            with _translated(), self._database.reading() as connection:
+                found = _history(connection, venue_account)
+                if found is None or found.version == _version(connection, venue_account):
+                    return found
+        raise PaperStoreUnavailable(f"account {venue_account} changes faster than it can be read")
 
     def accounts_with_open_orders(self, symbol: str) -> Sequence[str]:
         with _translated(), self._database.reading() as connection:
@@ -279,9 +299,7 @@ def _states(connection: Connection, of: Sequence[str] | None) -> Iterator[Accoun
     }
     for row in connection.execute(balances, wanted).mappings():
         if row["venue_account"] in of_account:
-            of_account[row["venue_account"]][0][row["asset"]] = Balance(
-                Decimal(row["free"]), Decimal(row["locked"]), Decimal(row["fees"])
-            )
+            of_account[row["venue_account"]][0][row["asset"]] = _balance_of(row)
     open_orders = connection.execute(orders, wanted).mappings().all()
     of_order: dict[tuple[str, str], list[Fill]] = {}
     if any(row["filled_base"] != "0" for row in open_orders):  # a resting or just sent order has no fills
@@ -300,6 +318,34 @@ def _states(connection: Connection, of: Sequence[str] | None) -> Iterator[Accoun
             balances=its_balances,
             orders=its_orders,
         )
+
+
+def _version(connection: Connection, venue_account: str) -> int | None:
+    found: int | None = connection.execute(_VERSION, {"account": venue_account}).scalar()
+    return found
+
+
+def _history(connection: Connection, venue_account: str) -> AccountHistory | None:
+    """Of that version only where that still stands afterwards: each statement may see something newer."""
+    version = _version(connection, venue_account)
+    if version is None:
+        return None
+    balances, deposits, orders, fills = (
+        connection.execute(statement, {"account": venue_account}).mappings().all() for statement in _HISTORY
+    )
+    of_order: dict[str, list[Fill]] = {}
+    for row in fills:
+        of_order.setdefault(row["client_order_id"], []).append(_fill(row))
+    return AccountHistory(
+        version=version,
+        balances={row["asset"]: _balance_of(row) for row in balances},
+        deposits={row["deposit_id"]: Money(Decimal(row["amount"]), row["asset"]) for row in deposits},
+        orders=[_order(row, of_order.get(row["client_order_id"], [])) for row in orders],
+    )
+
+
+def _balance_of(row: RowMapping) -> Balance:
+    return Balance(Decimal(row["free"]), Decimal(row["locked"]), Decimal(row["fees"]))
 
 
 def _order(row: RowMapping, fills: Sequence[Fill]) -> PaperOrder:

@@ -11,6 +11,7 @@ from typing import Protocol
 from domain.market import Candle, Market
 from domain.orders.events import OrderTerms
 from domain.orders.order import Fill
+from domain.reconciliation.statement import AccountStatement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,14 @@ class Exchange(Protocol):
 
     def open_orders(self, venue_account: str) -> Sequence[OrderReport]:
         """Every order the venue still works on, oldest first."""
+        ...
+
+    def statement(self, venue_account: str) -> AccountStatement:
+        """Balances with every trade and transfer that led to them, oldest first, as of one moment.
+
+        A trade names its client order id, if it was an order with one. Errors: VenueRefused where there is no
+        such account, VenueOutcomeUnknown.
+        """
         ...
 
 

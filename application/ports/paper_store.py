@@ -95,6 +95,16 @@ class AccountChange:
     deposits: tuple[tuple[str, Money], ...] = ()  # id, amount
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountHistory:
+    """Everything that ever happened to an account, and where that left it. `version` counts its commits."""
+
+    version: int
+    balances: Mapping[str, Balance]
+    deposits: Mapping[str, Money]  # by id
+    orders: Sequence[PaperOrder]  # with their fills, ended ones too, in the order they came
+
+
 class StaleAccount(Exception):
     """Another process committed to the account after it was loaded: load it again and decide again."""
 
@@ -140,6 +150,10 @@ class PaperStore(Protocol):
 
     def deposits(self, wanted: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Money]:
         """The amounts of those deposits, by account and id, that were made."""
+        ...
+
+    def history(self, venue_account: str) -> AccountHistory | None:
+        """The account with all that happened to it, as of one of its versions."""
         ...
 
     def accounts_with_open_orders(self, symbol: str) -> Sequence[str]:

@@ -212,6 +212,57 @@ class PositionRow:
     updated_at_utc: datetime
 
 
+@record
+class CaseRow:
+    """One break between our books and what others report, open or closed; as it was opened last."""
+
+    KEY: ClassVar = ("case_id",)
+
+    case_id: str
+    position: int  # of its opening
+    venue_account: str
+    purse: str
+    book_id: str
+    owner_id: str
+    subject: str  # what it is about
+    kind: str
+    here: str  # "100 USDT, -0.1 BTC"
+    there: str
+    difference: str
+    entry_id: str
+    client_order_id: str
+    status: str  # open or closed
+    outcome: str  # of a closed one: agrees, accepted or posted
+    reason: str
+    closed_by: str
+    run_id: str
+    occurred_at_utc: datetime | None
+    opened_at_utc: datetime
+    closed_at_utc: datetime | None
+
+
+@record
+class ReconciliationRow:
+    """One run over all venue accounts of a source."""
+
+    KEY: ClassVar = ("run_id",)
+
+    run_id: str
+    position: int
+    source: str
+    run_by: str
+    accounts: int
+    unanswered: int
+    lines_matched: int
+    fills_booked: int
+    open_cases: int
+    cases_opened: int
+    cases_closed: int
+    is_clean: int  # 1 or 0
+    started_at_utc: datetime
+    ended_at_utc: datetime
+
+
 ROWS = (
     BalanceRow,
     AccountRow,
@@ -224,4 +275,6 @@ ROWS = (
     OrderRow,
     FillRow,
     PositionRow,
+    CaseRow,
+    ReconciliationRow,
 )

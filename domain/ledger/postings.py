@@ -13,6 +13,8 @@ DUE = "owner:due"
 OWNER_PREFIX = "owner:"
 HELD_PREFIX = "owner:held:"
 BOT_PREFIX = "owner:bot:"
+CUSTODY_PREFIX = "custody:"
+SUSPENSE = "suspense"
 
 
 def bot_account(bot_id: str) -> str:
@@ -27,7 +29,7 @@ def held_account(hold_id: str) -> str:
 
 def custody_account(venue_account: str) -> str:
     """What one venue account holds for us."""
-    return f"custody:{venue_account}"
+    return CUSTODY_PREFIX + venue_account
 
 
 def revenue_account(kind: str) -> str:

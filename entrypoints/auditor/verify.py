@@ -486,6 +486,7 @@ WITHOUT_MONEY = re.compile(
     r"accounts\.(account_(registered|frozen|unfrozen)|role_granted)|ledger\.book_closed"
     r"|bots\.(bot_(created|started|paused|resumed|stopped)|signal_raised|guardrail_tripped)"
     r"|orders\.cancel_intended|platform\.kill_switch_(engaged|released)"
+    r"|reconciliation\.(recorded|case_(opened|changed|closed))"
 )
 
 ENDS = {"orders.order_filled", "orders.order_canceled", "orders.order_refused"}

@@ -24,12 +24,15 @@ from domain.ledger.book import Book
 from domain.money import ZERO, add, text
 from entrypoints.cli import options
 from entrypoints.cli.app import group
+from entrypoints.cli.ledger_reconciliation import cases, reconcile
 from entrypoints.cli.output import Output, plain
 from entrypoints.cli.session import Core, account_of, reading, writing
 from entrypoints.ledger_export import Format, export_books
 from entrypoints.problems import CheckFailed
 
 ledger = group("The books: balances now and at any past moment, trial balance, journal entries.")
+ledger.add_typer(cases, name="cases")
+ledger.command()(reconcile)
 
 Account = Annotated[
     str | None, typer.Option(metavar="NAME", help="Only with a leg on this account, such as owner:available.")

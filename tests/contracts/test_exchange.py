@@ -19,7 +19,9 @@ from adapters.exchanges.paper.venue import PaperExchange
 from application.ports.exchange import Exchange, OrderRequest, VenueOrderNotFound, VenueRefused
 from application.ports.paper_accounts import PaperTerms
 from application.ports.paper_store import PaperStore
+from domain.money import text
 from domain.orders.events import OrderTerms
+from domain.reconciliation.statement import TRADE, TRANSFER, AccountLine
 from tests.adapters.exchanges.paper import venues
 
 
@@ -219,3 +221,59 @@ def test_open_orders_and_fills_outlive_our_side(bench: Bench) -> None:
     assert bench.exchange.report(bench.account, "o-1") == before
     assert [o.client_order_id for o in bench.exchange.open_orders(bench.account)] == ["o-2"]
     assert bench.exchange.submit(bench.request(BUY)) == before
+
+
+def moved(line: AccountLine) -> dict[str, str]:
+    return {asset: text(amount) for asset, amount in sorted(line.moved.items())}
+
+
+def test_a_statement_has_every_deposit_and_every_fill_and_the_balances_they_come_to(bench: Bench) -> None:
+    """Safety O4: what is reconciled against."""
+    bench.exchange.submit(bench.request(BUY))
+    bench.trade_at("100")
+    bench.exchange.submit(bench.request(SELL, "o-2"))
+    bench.trade_at("110")
+
+    statement = bench.exchange.statement(bench.account)
+
+    assert statement.venue_account == bench.account
+    assert statement.lines is not None
+    transfers = [moved(line) for line in statement.lines if line.kind == TRANSFER]
+    assert sorted(transfers, key=str) == [{"BTC": "2"}, {"USDT": "1000"}]
+    trades = [line for line in statement.lines if line.kind == TRADE]
+    assert [(line.symbol, line.client_order_id) for line in trades] == [
+        (bench.symbol, "o-1"),
+        (bench.symbol, "o-2"),
+    ]
+    for line in trades:
+        (fill,) = bench.exchange.report(bench.account, line.client_order_id).fills
+        assert (line.line_id, line.at_utc) == (fill.venue_trade_id, fill.traded_at_utc)
+    sums: dict[str, Decimal] = {}
+    for line in statement.lines:
+        for asset, amount in line.moved.items():
+            sums[asset] = sums.get(asset, Decimal(0)) + amount
+    assert statement.balances == sums
+
+
+def test_what_is_locked_in_an_order_is_in_the_balance(bench: Bench) -> None:
+    bench.exchange.submit(bench.request(RESTING))
+
+    statement = bench.exchange.statement(bench.account)
+
+    assert statement.balances == {"USDT": Decimal(1000), "BTC": Decimal(2)}
+    assert [line.kind for line in statement.lines or ()] == [TRANSFER, TRANSFER]
+
+
+def test_a_statement_outlives_our_side(bench: Bench) -> None:
+    bench.exchange.submit(bench.request(BUY))
+    bench.trade_at("100")
+    before = bench.exchange.statement(bench.account)
+
+    bench.reopen()
+
+    assert bench.exchange.statement(bench.account) == before
+
+
+def test_there_is_no_statement_of_an_account_that_there_is_not(bench: Bench) -> None:
+    with pytest.raises(VenueRefused):
+        bench.exchange.statement("nobody's")

@@ -14,6 +14,7 @@ from application.ports.paper_accounts import CLOSE, PaperTerms
 from application.ports.paper_store import (
     CANCELED,
     FILLED,
+    AccountHistory,
     AccountState,
     Balance,
     OrderIdTaken,
@@ -201,3 +202,38 @@ def test_one_stale_account_keeps_the_others_from_being_saved(store: PaperStore) 
         )
 
     assert loaded(store, "b") == other
+
+
+def test_a_history_has_all_that_happened_to_an_account_and_nothing_of_others(store: PaperStore) -> None:
+    state = with_open_order(store)
+    store.create("b", TERMS)
+    other = replace(ORDER, client_order_id="o-2", number=2)
+    deposit = ("d-1", Money(Decimal(1000), "USDT"))
+    store.save(changed(loaded(store, "b"), {}, {}, new_orders=(other,), deposits=(("d-b", deposit[1]),)))
+    ended = replace(ORDER, status=FILLED, locked=Decimal(0), fills=(FILL,), filled_base=FILL.base_quantity)
+    store.save(
+        changed(
+            state,
+            state.balances,
+            {"o-2": other},
+            updated_orders=(ended,),
+            new_orders=(other,),
+            new_fills=(("o-1", 1, FILL),),
+            deposits=(deposit,),
+        )
+    )
+
+    history = store.history("a")
+
+    assert history is not None
+    assert history.version == 3
+    assert history.balances == state.balances
+    assert dict(history.deposits) == dict((deposit,))
+    assert list(history.orders) == [ended, other]
+    assert store.history("c") is None
+
+
+def test_a_new_account_has_a_history_without_anything_in_it(store: PaperStore) -> None:
+    store.create("a", TERMS)
+
+    assert store.history("a") == AccountHistory(version=1, balances={}, deposits={}, orders=[])

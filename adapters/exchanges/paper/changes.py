@@ -5,13 +5,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from adapters.exchanges.paper.matching import Matched
 from application.ports.exchange import OrderReport, OrderRequest, VenueRefused
 from application.ports.paper_accounts import PaperAccount
-from application.ports.paper_store import OPEN, AccountChange, AccountState, Balance, PaperOrder
-from domain.money import Money, add
-from domain.orders.order import Fill
+from application.ports.paper_store import (
+    OPEN,
+    AccountChange,
+    AccountHistory,
+    AccountState,
+    Balance,
+    PaperOrder,
+)
+from domain.money import ZERO, Money, add, negate, subtract
+from domain.orders.events import OrderTerms
+from domain.orders.order import BUY, Fill
+from domain.reconciliation.statement import TRADE, TRANSFER, AccountLine, AccountStatement
 
 
 def changed(
@@ -93,6 +103,43 @@ def shown_account(state: AccountState) -> PaperAccount:
         free={asset: balance.free for asset, balance in sorted(state.balances.items())},
         locked={asset: balance.locked for asset, balance in sorted(state.balances.items())},
     )
+
+
+def stated(venue_account: str, history: AccountHistory) -> AccountStatement:
+    """An account with every deposit and every fill, as a venue's statement has them."""
+    lines = [
+        AccountLine(kind=TRANSFER, line_id=deposit_id, moved={amount.asset: amount.amount})
+        for deposit_id, amount in history.deposits.items()
+    ]
+    fills = [(order, fill) for order in history.orders for fill in order.fills]
+    for order, fill in sorted(fills, key=lambda one: one[1].traded_at_utc):
+        lines.append(
+            AccountLine(
+                kind=TRADE,
+                line_id=fill.venue_trade_id,
+                symbol=order.terms.symbol,
+                client_order_id=order.client_order_id,
+                moved=_moved_by(fill, order.terms),
+                at_utc=fill.traded_at_utc,
+            )
+        )
+    totals = {asset: add(balance.free, balance.locked) for asset, balance in history.balances.items()}
+    return AccountStatement(
+        venue_account=venue_account,
+        balances={asset: total for asset, total in sorted(totals.items()) if total},
+        lines=lines,
+    )
+
+
+def _moved_by(fill: Fill, terms: OrderTerms) -> dict[str, Decimal]:
+    base, _, quote = terms.symbol.partition("/")
+    bought = terms.side == BUY
+    moved = {
+        base: fill.base_quantity if bought else negate(fill.base_quantity),
+        quote: negate(fill.quote_amount) if bought else fill.quote_amount,
+    }
+    moved[fill.fee.asset] = subtract(moved.get(fill.fee.asset, ZERO), fill.fee.amount)
+    return {asset: amount for asset, amount in moved.items() if amount}
 
 
 def venue_order_id(request: OrderRequest) -> str:

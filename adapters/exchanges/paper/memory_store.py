@@ -9,6 +9,7 @@ from application.ports.paper_accounts import PaperTerms
 from application.ports.paper_store import (
     OPEN,
     AccountChange,
+    AccountHistory,
     AccountState,
     OrderIdTaken,
     PaperOrder,
@@ -52,6 +53,21 @@ class MemoryPaperStore(PaperStore):
 
     def deposits(self, wanted: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Money]:
         return {key: self._deposits[key] for key in wanted if key in self._deposits}
+
+    def history(self, venue_account: str) -> AccountHistory | None:
+        with self._lock:
+            state = self._states.get(venue_account)
+            if state is None:
+                return None
+            orders = [order for (account, _), order in self._orders.items() if account == venue_account]
+            return AccountHistory(
+                version=state.version,
+                balances=dict(state.balances),
+                deposits={
+                    id: amount for (account, id), amount in self._deposits.items() if account == venue_account
+                },
+                orders=sorted(orders, key=lambda order: order.number),
+            )
 
     def accounts_with_open_orders(self, symbol: str) -> Sequence[str]:
         with self._lock:

@@ -17,6 +17,7 @@ from adapters.exchanges.paper.changes import (
     reported,
     same_or_refused,
     shown_account,
+    stated,
     venue_order_id,
 )
 from adapters.exchanges.paper.matching import (
@@ -59,6 +60,7 @@ from domain.errors import InvalidValue
 from domain.market import Candle, Market, interval_ms
 from domain.money import ZERO, Money, add, parse_asset, subtract
 from domain.orders.order import BUY, Fill
+from domain.reconciliation.statement import AccountStatement
 
 AFTER_VENUE_FILL = "after_venue_fill"
 MOST_ENDED_REMEMBERED = 1_000
@@ -219,6 +221,13 @@ class PaperExchange(Exchange, CandleDriven, PaperAccounts):
     def open_orders(self, venue_account: str) -> Sequence[OrderReport]:
         with self._lock:
             return [reported(order) for order in self._require(venue_account).orders.values()]
+
+    def statement(self, venue_account: str) -> AccountStatement:
+        with _unknown_when_unavailable(f"account {venue_account}"):
+            history = self._store.history(venue_account)
+        if history is None:
+            raise VenueRefused(f"no account {venue_account}")
+        return stated(venue_account, history)
 
     def _opened(self, state: AccountState, request: OrderRequest) -> AccountChange:
         """The order with its lock, and its first fill where the convention gives one at once."""

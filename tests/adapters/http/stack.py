@@ -41,6 +41,8 @@ from application.ports.identities import Identities, Sessions
 from application.ports.paper_store import PaperStore
 from application.ports.read_models import EVERYTHING, Narrowed, Page, ReadModels
 from application.ports.seals import Seals
+from application.reconciliation.reconcile import Reconcile
+from application.reconciliation.sources import VenueStatements
 from application.services import Check, Services
 from tests.adapters.http.documented import documented
 
@@ -289,6 +291,8 @@ async def _serving(
         authenticate=Authenticate(sessions, clock),
         paper_accounts=PaperAccountService(store.bus, store.log, venue),
         paper_venue=venue,
+        reconcile=Reconcile(store.log, store.bus, clock, lambda _seconds: None),
+        venue_statements=VenueStatements(venue, lambda: [one.venue_account for one in venue.accounts()]),
         health=health,
         live_sources=frozenset({"synthetic"}),
     )

@@ -265,7 +265,11 @@ async def test_readiness_follows_the_checks(stack: Stack) -> None:
     assert "db.internal" not in answer.text
 
 
-COMMAND_LINE_ONLY = ("adapters.persistence.backup", "adapters.persistence.pg_tools")
+COMMAND_LINE_ONLY = (
+    "adapters.persistence.backup",
+    "adapters.persistence.pg_tools",
+    "adapters.statements.statement_file",
+)
 
 
 def served_refusals() -> set[type[DomainError]]:

@@ -29,6 +29,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "NewAccount": {"email": "somebody@example.org", "password": PASSWORD},
     "NewBot": BOT,
     "NewPaperAccount": {},
+    "NewSuspensePosting": {"reason": "a test"},
     "NewReversal": {"entry": "0-1", "reason": "a test"},
     "Nothing": {},
     "PaperMoney": {"amount": "1", "asset": "USDT"},

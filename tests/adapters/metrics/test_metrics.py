@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal
 from urllib.request import urlopen
 
 import pytest
@@ -17,6 +19,7 @@ from application.ports.bot_observer import BotObserver
 from application.ports.commands import Caller, Command, Outcome, Refused
 from application.ports.event_log import StoreUnavailable
 from application.ports.http_observer import HttpObserver
+from application.queries.reconciliations import Alarms
 
 
 def scraped(metrics: Metrics) -> str:
@@ -164,3 +167,30 @@ def test_a_taken_port_is_an_error_at_start() -> None:
             MetricsServer(Metrics(), host="127.0.0.1", port=first.port)
     finally:
         first.close()
+
+
+def test_what_is_not_reconciled_is_shown_by_kind_age_and_asset() -> None:
+    """Safety #23: suspense alarms."""
+    metrics = Metrics()
+    ended = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    alarms = Alarms({"external": 2, "balance": 0}, 90.5, {("PAPER", "USDT"): Decimal(-5)}, ended)
+    metrics.watch_reconciliation(lambda: alarms)
+    shown = scraped(metrics)
+    assert 'evenkeel_reconciliation_open_cases{kind="external"} 2.0' in shown
+    assert 'evenkeel_reconciliation_open_cases{kind="balance"} 0.0' in shown
+    assert "evenkeel_reconciliation_oldest_case_age_seconds 90.5" in shown
+    assert 'evenkeel_suspense_amount{asset="USDT",purse="PAPER"} -5.0' in shown
+    assert f"evenkeel_reconciliation_last_run_timestamp_seconds {ended.timestamp():.8e}"[:55] in shown
+
+
+def test_a_platform_that_was_never_reconciled_or_cannot_be_asked_does_not_spoil_the_scrape() -> None:
+    metrics = Metrics()
+    metrics.watch_reconciliation(lambda: Alarms({}, 0, {}, None))
+    assert "last_run_timestamp" not in scraped(metrics)
+    broken = Metrics()
+
+    def fails() -> Alarms:
+        raise StoreUnavailable("away")
+
+    broken.watch_reconciliation(fails)
+    assert "evenkeel_reconciliation" not in scraped(broken)

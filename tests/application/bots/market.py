@@ -21,6 +21,7 @@ from application.ports.candle_store import Series
 from application.ports.commands import Caller, Command, CommandBus, Outcome
 from application.ports.exchange import CandleDriven, Exchange, OrderReport, OrderRequest
 from domain.market import Candle, Market
+from domain.reconciliation.statement import AccountStatement
 from tests.application.harness import Store
 from tests.builders import EPOCH, HOUR_MS, candle
 
@@ -92,6 +93,9 @@ class CrashingVenue:
 
     def open_orders(self, venue_account: str) -> Sequence[OrderReport]:
         return self.venue.open_orders(venue_account)
+
+    def statement(self, venue_account: str) -> AccountStatement:
+        return self.venue.statement(venue_account)
 
     def market(self, venue_account: str, symbol: str) -> Market:
         return self.venue.market(venue_account, symbol)

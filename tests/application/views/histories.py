@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
@@ -17,8 +18,10 @@ from application.streams import (
     account_stream,
     book_stream,
     bot_stream,
+    cases_stream,
     empty_state,
     order_stream,
+    reconciliation_stream,
 )
 from application.views.projections import PROJECTIONS
 from domain.accounts.account import ADMIN, TRADER
@@ -29,6 +32,9 @@ from domain.ledger.postings import AVAILABLE, bot_account
 from domain.money import Money
 from domain.orders.events import OrderTerms
 from domain.orders.order import BUY, MARKET, SELL, Fill
+from domain.reconciliation.breaks import MISSING_HERE, Break
+from domain.reconciliation.cases import Cases
+from domain.reconciliation.events import PurseTotal, ReconciliationRecorded
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 OWNERS = ("ann", "bob")
@@ -57,6 +63,10 @@ NAMES = {
     "OrderRefused": "orders.order_refused",
     "OutcomeUnknown": "orders.outcome_unknown",
     "OutcomeResolved": "orders.outcome_resolved",
+    "CaseOpened": "reconciliation.case_opened",
+    "CaseChanged": "reconciliation.case_changed",
+    "CaseClosed": "reconciliation.case_closed",
+    "ReconciliationRecorded": "reconciliation.recorded",
 }
 
 
@@ -319,6 +329,70 @@ def _give_back(history: History, owner: str, amount: Decimal, n: int) -> None:
         assert history.state(book_stream(owner)).owed(AVAILABLE, "USDT").amount >= 0
 
 
+def _compare(history: History, owner: str, amount: Decimal, n: int) -> None:
+    """One line is missing here, for some amount or not at all."""
+    found = [
+        Break(
+            key=f"transfer:{n % 2}",
+            kind=MISSING_HERE,
+            here=(),
+            there=(Money(amount, "USDT"),),
+            purse=PAPER,
+            book_id=owner,
+            owner_id=owner,
+        )
+    ]
+    history.attempt(
+        cases_stream(f"paper-{owner}"),
+        lambda c: c.compare(
+            found if n % 3 and amount else (),
+            was_compared=lambda _: True,
+            run_id=f"run-{n}",
+            by="root",
+            at=history.now,
+        ),
+    )
+
+
+def _close_case(history: History, owner: str, _amount: Decimal, n: int) -> None:
+    stream = cases_stream(f"paper-{owner}")
+    for case_id in list(history.state(stream).open):
+        step = "accept" if n % 2 else "post"
+        history.attempt(stream, partial(_close_by_hand, step=step, case_id=case_id, at=history.now))
+
+
+def _close_by_hand(cases: Cases, *, step: str, case_id: str, at: datetime) -> Sequence[Any]:
+    closed: Sequence[Any] = getattr(cases, step)(case_id, reason="why", by="root", at=at)
+    return closed
+
+
+def _reconcile(history: History, _owner: str, amount: Decimal, n: int) -> None:
+    outcome = ReconciliationRecorded(
+        run_id=f"run-{n}",
+        source="paper",
+        by="root",
+        accounts=2,
+        not_compared=0,
+        unanswered=n % 2,
+        lines_matched=n,
+        fills_booked=0,
+        breaks={MISSING_HERE: n % 3},
+        cases_opened=1,
+        cases_closed=0,
+        totals=(
+            PurseTotal(
+                purse=PAPER,
+                asset="USDT",
+                **dict.fromkeys(("holds", "due", "revenue", "expense", "clearing", "other"), Decimal(0)),
+                **dict.fromkeys(("wallets", "custody", "compared", "reported"), amount),
+            ),
+        ),
+        started_at_utc=history.now,
+        ended_at_utc=history.now,
+    )
+    history.attempt(reconciliation_stream(f"run-{n}"), lambda r: r.record(outcome))
+
+
 Step = Callable[[History, str, Decimal, int], None]
 
 STEPS: tuple[Step, ...] = (
@@ -337,6 +411,9 @@ STEPS: tuple[Step, ...] = (
     _fill,
     _fill,
     _give_back,
+    _compare,
+    _close_case,
+    _reconcile,
 )
 BEGIN: tuple[Step, ...] = (_register, _open, _deposit, _create_bot, _allocate, _lead_bot)
 

@@ -9,7 +9,14 @@ from hypothesis import given
 
 from adapters.persistence.codec import REGISTRY
 from adapters.persistence.read_models import MemoryReadModels
-from application.streams import account_stream, book_stream, bot_stream, order_stream
+from application.streams import (
+    account_stream,
+    book_stream,
+    bot_stream,
+    cases_stream,
+    order_stream,
+    reconciliation_stream,
+)
 from application.views.missing import MissingRow
 from application.views.projections import PROJECTIONS
 from application.views.rows import (
@@ -18,11 +25,13 @@ from application.views.rows import (
     BalanceRow,
     BookRow,
     BotRow,
+    CaseRow,
     EntryRow,
     FillRow,
     OrderRow,
     PositionRow,
     PostingRow,
+    ReconciliationRow,
     SignalRow,
     TotalRow,
 )
@@ -113,6 +122,32 @@ def test_bots_stand_where_the_bots_stand(history: History) -> None:
         state = history.state(account_stream(account.account_id))
         assert account.roles == ",".join(state.roles)
         assert (account.status == "frozen") == bool(state.frozen_reason)
+
+
+@given(histories())
+def test_cases_stand_where_the_cases_stand(history: History) -> None:
+    rows = folded(history)
+    for owner in OWNERS:
+        cases = history.state(cases_stream(f"paper-{owner}"))
+        open_rows = {row.case_id: row for row in rows.where(CaseRow, owner_id=owner, status="open")}
+        assert open_rows.keys() == cases.open.keys()
+        for id, row in open_rows.items():
+            found = cases.open[id].found
+            assert (row.subject, row.kind, row.opened_at_utc, row.run_id) == (
+                found.key,
+                found.kind,
+                cases.open[id].opened_at_utc,
+                cases.open[id].run_id,
+            )
+            assert row.there == ", ".join(map(str, found.there))
+            assert row.difference == ", ".join(map(str, found.difference))
+        assert all(row.closed_at_utc for row in rows.where(CaseRow, owner_id=owner, status="closed"))
+    for run in rows.where(ReconciliationRow):
+        recorded = history.state(reconciliation_stream(run.run_id)).recorded
+        assert (run.open_cases, bool(run.is_clean)) == (
+            sum(recorded.breaks.values()),
+            not recorded.unanswered and not sum(recorded.breaks.values()),
+        )
 
 
 @given(histories())

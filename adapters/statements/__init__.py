@@ -1,0 +1,1 @@
+"""Files that say what a venue or a chain reports of our accounts."""

@@ -1,0 +1,1 @@
+"""Our books held against what a venue or a file reports."""

@@ -1,0 +1,89 @@
+"""What a venue, a chain or a file says of one account, and what our books say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+TRADE, TRANSFER = "trade", "transfer"
+KINDS = (TRADE, TRANSFER)
+
+Amounts = Mapping[str, Decimal]
+"""By asset; an asset of which there is nothing is left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountLine:
+    """One thing that changed an account's balances, as its venue reports it."""
+
+    kind: str  # trade, or transfer: a deposit, a withdrawal, anything else that came or went
+    line_id: str  # the venue's: a trade id is unique per symbol, any other id per account
+    symbol: str = ""  # of a trade
+    client_order_id: str = ""  # of a trade, where the venue tells
+    moved: Amounts  # what it did to the balances, fees included: positive came in
+    at_utc: datetime | None = None  # the venue's time, where it tells
+
+    @property
+    def key(self) -> str:
+        return line_key(self.kind, self.symbol, self.line_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountStatement:
+    """Balances and lines of one account at one moment: no line is in the balances and missing here.
+
+    `since_utc` <= time < `until_utc` is the period that the lines are complete for; None: from the account's
+    beginning, until that moment. Balances are total, what is locked in orders included, and are those of
+    `until_utc` where that is given.
+    """
+
+    venue_account: str
+    balances: Amounts | None  # None: not told
+    lines: Sequence[AccountLine] | None  # None: not told
+    since_utc: datetime | None = None
+    until_utc: datetime | None = None
+
+    def covers(self, at: datetime | None) -> bool:
+        """Whether a line of that time would stand here; of a time that is not known: for sure."""
+        if at is None:
+            return self.since_utc is None and self.until_utc is None
+        return (self.since_utc is None or self.since_utc <= at) and self.is_before_end(at)
+
+    def is_before_end(self, at: datetime | None) -> bool:
+        """Whether what happened then is in the balances."""
+        return self.until_utc is None or at is None or at < self.until_utc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookedLine:
+    """What our books say of one such thing: one entry, with whatever corrected it since."""
+
+    moved: Amounts  # on custody
+    book_id: str
+    owner_id: str
+    entry_id: str
+    client_order_id: str = ""
+    at_utc: datetime  # when it took effect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookedAccount:
+    """Our side of one venue account: every line on `custody:{venue_account}` by key, and what they come to.
+
+    `in_suspense` is what an operator posted against suspense, by the case that it was posted for.
+    """
+
+    venue_account: str
+    purse: str
+    lines: Mapping[str, BookedLine]
+    custody: Amounts
+    in_suspense: Mapping[str, Amounts] = field(default_factory=dict)
+    book_id: str = ""  # the one book of the account; "" where there are several, or none
+    owner_id: str = ""
+
+
+def line_key(kind: str, symbol: str, line_id: str) -> str:
+    """What makes a line the same on both sides."""
+    return f"{kind}:{symbol}:{line_id}" if kind == TRADE else f"{kind}:{line_id}"
