@@ -7,6 +7,7 @@ from typing import Any
 
 from domain.accounts.account import Account
 from domain.bots.bot import Bot
+from domain.holds.hold import Hold
 from domain.ledger.book import Book
 from domain.orders.order import Order
 from domain.platform.platform import Platform
@@ -40,10 +41,15 @@ def reconciliation_stream(run_id: str) -> str:
     return f"reconciliation:{run_id}"
 
 
+def hold_stream(hold_id: str) -> str:
+    return f"hold:{hold_id}"
+
+
 _EMPTY: dict[str, Callable[[str], Any]] = {
     "account": lambda id: Account(account_id=id),
     "book": lambda id: Book(book_id=id),
     "bot": lambda id: Bot(bot_id=id),
+    "hold": lambda id: Hold(hold_id=id),
     "order": lambda id: Order(client_order_id=id),
     "platform": lambda _: Platform(),
     "cases": lambda id: Cases(venue_account=id),

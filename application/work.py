@@ -10,6 +10,7 @@ from typing import Any, cast
 from application import streams
 from domain.accounts.account import Account
 from domain.bots.bot import Bot
+from domain.holds.hold import Hold
 from domain.ledger.book import Book
 from domain.orders.order import Order
 from domain.platform.platform import Platform
@@ -65,6 +66,9 @@ class Work:
 
     def bot(self, bot_id: str) -> Bot:
         return cast(Bot, self.state(streams.bot_stream(bot_id)))
+
+    def hold(self, hold_id: str) -> Hold:
+        return cast(Hold, self.state(streams.hold_stream(hold_id)))
 
     def order(self, client_order_id: str) -> Order:
         return cast(Order, self.state(streams.order_stream(client_order_id)))

@@ -20,6 +20,7 @@ from adapters.observability.error_reports import start_error_reports, stop_error
 from adapters.observability.logs import configure_logging, log_what_nobody_caught
 from adapters.persistence.writer import GroupCommitWriter
 from application.bots.bot_worker import BotWorker
+from application.ledger.expire_holds import ExpireHolds
 from application.ports.clock import Clock
 from application.ports.commands import Fence
 from application.ports.event_log import StoreUnavailable
@@ -113,6 +114,29 @@ def outbox_running(container: Container) -> Iterator[None]:
         yield
     finally:
         relay.stop()
+
+
+@contextmanager
+def holds_expiring(container: Container) -> Iterator[None]:
+    """Holds whose time is over are released, within a second or two; any number of processes may do it."""
+    services, stopping = container.services(), threading.Event()
+    look = ExpireHolds(services.views, services.bus, services.clock)
+    thread = threading.Thread(target=_expire_holds, args=(look, stopping), name="holds", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join(timeout=10)
+
+
+def _expire_holds(look: ExpireHolds, stopping: threading.Event) -> None:
+    while not stopping.is_set():
+        try:
+            look()
+        except Exception:  # the thread must outlive whatever it was
+            log.exception("holds could not be looked at; they are at the next look")
+        stopping.wait(_RETRY_S)
 
 
 WORKER_LEASE, WORKER_LEASE_LASTS = "worker", timedelta(seconds=15)

@@ -16,6 +16,7 @@ from entrypoints.demo_account import DemoAccount, ensure_demo
 from entrypoints.reconciling import reconciler_running
 from entrypoints.running import (
     Stop,
+    holds_expiring,
     listening,
     metrics_served,
     observed,
@@ -69,7 +70,7 @@ def run(settings: Settings, *, demo: bool, candles: Path | None, banner: Banner)
 
 @contextmanager
 def _writing_parts(container: Container, settings: Settings) -> Iterator[None]:
-    """Bots, sealer, reconciler; none of them where the log must not be written, which is then only shown."""
+    """Bots, holds' ends, sealer, reconciler; none where the log must not be written: it is only shown."""
     if shut := container.store().shut:
         log.critical("the log is open for reading only: %s", shut)
         container.health().shut = shut
@@ -77,6 +78,7 @@ def _writing_parts(container: Container, settings: Settings) -> Iterator[None]:
         return
     with (
         sealer_running(container, settings) as sealing,
+        holds_expiring(container),
         worker_running(container, settings, worker_id=worker_name()) as worker,
         reconciler_running(container, settings, holder=worker_name()),
     ):

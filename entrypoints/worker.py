@@ -6,6 +6,7 @@ from entrypoints.composition import Plan, opened, require_live_venues
 from entrypoints.reconciling import reconciler_running
 from entrypoints.running import (
     Stop,
+    holds_expiring,
     metrics_served,
     observed,
     outbox_running,
@@ -16,7 +17,7 @@ from entrypoints.settings import Settings
 
 
 def run(settings: Settings) -> None:
-    """`evenkeel worker`: runs bots, delivers messages and reconciles until SIGTERM or SIGINT.
+    """`evenkeel worker`: runs bots, delivers messages, ends holds and reconciles until SIGTERM or SIGINT.
 
     Any number may run.
     """
@@ -28,6 +29,7 @@ def run(settings: Settings) -> None:
         opened(settings, Plan()) as container,
         metrics_served(container, settings),
         outbox_running(container),
+        holds_expiring(container),
         worker_running(container, settings, worker_id=worker_name()),
         reconciler_running(container, settings, holder=worker_name()),
     ):

@@ -79,12 +79,15 @@ def details(entry: JournalEntry) -> Iterator[tuple[str, str]]:
     yield "entry", value_of(entry.entry_id)
     if entry.reference:
         yield "reference", value_of(entry.reference)
-    if entry.reverses:
-        yield "reverses", value_of(entry.reverses)
-        yield "reason", value_of(entry.reason)
     yield "book", value_of(entry.book_id)
     yield "owner", value_of(entry.owner_id)
     yield "purse", value_of(entry.purse)
+    if entry.reverses:
+        yield "reverses", value_of(entry.reverses)
+    if entry.reason:
+        yield "reason", value_of(entry.reason)
+    for name, value in entry.metadata.items():
+        yield f"meta-{name}", value_of(value)
 
 
 def fee(entry: JournalEntry, chart: Chart) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from domain.money import text
 
 
 class Row(NamedTuple):
-    """One leg of an entry, with the entry. Names are ours, the last two as in the journals."""
+    """One leg of an entry, with the entry. Names are ours but `journal_account` and `commodity`."""
 
     position: str
     leg: int  # from 1
@@ -34,6 +35,7 @@ class Row(NamedTuple):
     amount: str
     journal_account: str
     commodity: str
+    metadata: str  # a JSON object, keys in order; none where there is nothing
 
 
 def rows_of(entry: JournalEntry, chart: Chart) -> Iterator[Row]:
@@ -60,4 +62,5 @@ def rows_of(entry: JournalEntry, chart: Chart) -> Iterator[Row]:
             text(leg.amount),
             chart.account(entry.purse, entry.book_id, leg.account).name,
             chart.commodity(entry.purse, leg.asset),
+            json.dumps(dict(entry.metadata), ensure_ascii=False) if entry.metadata else "",
         )

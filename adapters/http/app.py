@@ -14,12 +14,15 @@ from adapters.http.books import BooksController, WalletsController
 from adapters.http.bot_history import BotHistoryController, FillsController, OrdersController
 from adapters.http.bots import BotsController
 from adapters.http.candles import CandlesController
-from adapters.http.desk import Desk
+from adapters.http.desk import AnyRequest, Desk
 from adapters.http.events import EventsController
 from adapters.http.health import healthz, readyz
+from adapters.http.holds import HoldsController
+from adapters.http.ledger import BatchesController, TotalsController
 from adapters.http.options import HttpOptions
 from adapters.http.outer import Outer, RequestContext, no_request_context
 from adapters.http.paper_accounts import PaperAccountsController
+from adapters.http.parameters import Known, known_parameters, refuse_unknown
 from adapters.http.platform import LogController, PlatformController
 from adapters.http.problems import HANDLERS
 from adapters.http.reconciliations import ReconciliationsController
@@ -35,6 +38,9 @@ CONTROLLERS = (
     PaperAccountsController,
     WalletsController,
     BooksController,
+    HoldsController,
+    BatchesController,
+    TotalsController,
     BotsController,
     BotHistoryController,
     OrdersController,
@@ -66,9 +72,15 @@ def create_app(
     async def stop() -> None:
         await desk.aclose()
 
+    known: Known
+
+    async def refuse_unknown_parameters(request: AnyRequest) -> None:  # once the routes are there
+        refuse_unknown(request, known)
+
     app = Litestar(
         [*CONTROLLERS, healthz, readyz],
         dependencies={"desk": Provide(lambda: desk, sync_to_thread=False)},
+        before_request=refuse_unknown_parameters,
         exception_handlers=HANDLERS,
         request_class=StrictRequest,
         request_max_body_size=options.max_body_bytes,
@@ -77,6 +89,7 @@ def create_app(
         on_shutdown=[stop],
         debug=False,
     )
+    known = known_parameters(app.routes)
     app.state.desk = desk
     cookie = cookie_name(insecure=options.insecure_cookies)
     app.state.gate = Gate(services, desk.readers, cookie, desk.seen)

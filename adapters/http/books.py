@@ -9,16 +9,17 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import Controller, Response, get, post
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody, QueryParameter
 from pydantic import Field
 
-from adapters.http.access import principal_of, roles, security_log, signed_in
-from adapters.http.desk import AnyRequest, Desk, answer
+from adapters.http.access import principal_of, roles, signed_in
+from adapters.http.desk import AnyRequest, Desk
 from adapters.http.edge import (
     Account,
     At,
     Cursor,
+    DryRun,
     Edge,
     EffectiveAt,
     IdempotencyKey,
@@ -28,33 +29,17 @@ from adapters.http.edge import (
     Reason,
     parse_cursor,
 )
+from adapters.http.posted import PostedView, entry_filter, note_correction, posted_views
 from application.ledger.reverse_entry import ReverseEntry, posted_entry
-from application.queries.asset_codes import shown_entries
-from application.queries.books import (
-    BookBalances,
-    EntryView,
-    PostingView,
-    WalletView,
-    balances_of,
-    entry_views,
-    owned_book,
-    wallets_of,
-)
+from application.queries.books import BookBalances, WalletView, balances_of, owned_book, wallets_of
 from application.queries.entries import EntryFilter, entries_page, parse_account
+from application.queries.entry_views import EntryView, entry_views
 from application.queries.moments import parse_time
 from application.queries.statements import RECORDED, Period, StatedEntry, StatementLine, statement_of
 from domain.accounts.account import ADMIN, OPERATOR
 from domain.errors import InvalidValue
 from domain.ledger.book import REVERSAL
 
-From = Annotated[str | None, QueryParameter(description="At or after: an RFC 3339 time", required=False)]
-Before = Annotated[str | None, QueryParameter(description="Before: an RFC 3339 time", required=False)]
-AssetOfLeg = Annotated[str | None, QueryParameter(description="With a leg in this asset", required=False)]
-KindOfEntry = Annotated[str | None, QueryParameter(description="deposit, fill, hold, …", required=False)]
-Reference = Annotated[
-    str | None, QueryParameter(description="The order or bot it belongs to", required=False)
-]
-BotOfEntry = Annotated[str | None, QueryParameter(description="With a leg of this bot's", required=False)]
 StatementCursor = Annotated[
     str | None,
     QueryParameter(
@@ -89,14 +74,6 @@ class NewReversal(Edge):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PostedView:
-    entry_id: str
-    kind: str
-    reference: str
-    postings: Sequence[PostingView]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Reversed:
     """The reversal; after it, of a fill whose order has ended, the release of what went back on hold."""
 
@@ -104,6 +81,7 @@ class Reversed:
     reverses: str
     reason: str
     entries: Sequence[PostedView]
+    dry_run: bool  # nothing was posted
 
 
 class WalletsController(Controller):
@@ -154,47 +132,33 @@ class BooksController(Controller):
     ) -> BookBalances:
         return await _balances(request, desk, book_id, at, effective_at)
 
-    @get("/{book_id:str}/entries", guards=[signed_in], summary="Journal entries, newest first")
+    @get(
+        "/{book_id:str}/entries",
+        guards=[signed_in],
+        dependencies={"wanted": Provide(entry_filter, sync_to_thread=False)},
+        summary="Journal entries, newest first",
+    )
     async def entries(
         self,
         request: AnyRequest,
         book_id: FromPath[str],
         desk: NamedDependency[Desk],
-        account: Account = None,
-        asset: AssetOfLeg = None,
-        kind: KindOfEntry = None,
-        reference: Reference = None,
-        bot: BotOfEntry = None,
-        effective_from: From = None,
-        effective_to: Before = None,
-        recorded_from: From = None,
-        recorded_to: Before = None,
+        wanted: NamedDependency[EntryFilter],
         cursor: Cursor = None,
         limit: Limit = 50,
         min_position: MinPosition = None,
     ) -> PageOf[EntryView]:
-        wanted = EntryFilter.parse(
-            account=account,
-            asset=asset,
-            kind=kind,
-            reference=reference,
-            bot=bot,
-            effective_from=effective_from,
-            effective_to=effective_to,
-            recorded_from=recorded_from,
-            recorded_to=recorded_to,
-        )
         owner_id, services = principal_of(request).account_id, desk.services
         before = parse_cursor(cursor)
         await desk.fresh(min_position)
 
         def look() -> PageOf[EntryView]:
-            book = owned_book(services.log, book_id, owner_id)
+            owned_book(services.log, book_id, owner_id)
             page = entries_page(
                 services.views, wanted, book_id=book_id, owner_id=owner_id, before=before, limit=limit
             )
             next_cursor = str(page.next_cursor) if page.next_cursor else None
-            return PageOf(entry_views(services.log, services.views, page.rows, book.purse), next_cursor)
+            return PageOf(entry_views(services.log, services.views, page.rows), next_cursor)
 
         return await desk.read(look)
 
@@ -211,15 +175,15 @@ class BooksController(Controller):
         data: JSONBody[NewReversal],
         desk: NamedDependency[Desk],
         idempotency_key: IdempotencyKey = None,
+        dry_run: DryRun = False,
     ) -> Response[Reversed]:
-        caller = desk.caller(request, data, idempotency_key)
+        caller = desk.caller(request, data, idempotency_key, dry_run=dry_run)
         entry = await desk.read(posted_entry, desk.services.log, book_id, data.entry)
-        outcome = await desk.submit(ReverseEntry(book_id, entry, data.reason, caller.actor), caller)
-        security_log.warning(
-            "entry reversed" if outcome.refusal is None else "entry not reversed",
-            extra={"account_id": caller.actor, "book_id": book_id, "entry_id": entry.entry_id},
-        )
-        return answer(outcome, caller, status=201, body=_reversed, headers=_reversals_of)
+        command = ReverseEntry(book_id, entry, data.reason, caller.actor)
+        done = await desk.carry_out(command, caller, body=_reversed, headers=_reversals_of, dry_run=dry_run)
+        if not dry_run:
+            note_correction(caller.actor, "reversal", done, book_id=book_id, entry_id=entry.entry_id)
+        return done
 
     @get("/{book_id:str}/statement", guards=[signed_in], summary="A period: balances, entries, fees")
     async def statement(
@@ -263,12 +227,12 @@ class BooksController(Controller):
 
 
 def _reversed(result: Mapping[str, Any]) -> Reversed:
-    entries = [
-        PostedView(**{**entry, "postings": [PostingView(**leg) for leg in entry["postings"]]})
-        for entry in shown_entries(result)["entries"]
-    ]
     return Reversed(
-        book_id=result["book_id"], reverses=result["reverses"], reason=result["reason"], entries=entries
+        book_id=result["book_id"],
+        reverses=result["reverses"],
+        reason=result["reason"],
+        entries=posted_views(result),
+        dry_run=result.get("dry_run", False),  # answers from before there were dry runs have none
     )
 
 

@@ -25,6 +25,7 @@ from application.ports.exchange import VenueOutcomeUnknown
 from application.queries.asset_codes import shown_refusal
 from application.queries.bot_warnings import BotWarnings
 from application.queries.moments import Moment, parse_moment
+from application.rehearsal import rehearse
 from application.services import Services
 
 P = ParamSpec("P")
@@ -109,6 +110,25 @@ class Desk:
         future = asyncio.wrap_future(self.services.bus.submit(command, caller))
         return await self.answered(asyncio.shield(future), caller)
 
+    async def carry_out(
+        self,
+        command: Command,
+        caller: Caller,
+        *,
+        body: Callable[[Mapping[str, Any]], Any],
+        headers: Callable[[Mapping[str, Any]], Mapping[str, str]],
+        dry_run: bool,
+    ) -> Response[Any]:
+        """The answer to a command that makes something (201), or to a dry run of it (200).
+
+        A dry run's refusal is raised: it is the request's, there is no command.
+        """
+        if dry_run:
+            services = self.services
+            told = await self.read(rehearse, services.log, services.clock, command)
+            return Response(body(told), status_code=200)
+        return answer(await self.submit(command, caller), caller, status=201, body=body, headers=headers)
+
     async def answered(self, waiting: Awaitable[Outcome], caller: Caller) -> Outcome:
         """The outcome of a command that goes on by itself; StillRunning after `command_wait_s`."""
         limit = asyncio.timeout(self.options.command_wait_s)
@@ -120,10 +140,13 @@ class Desk:
                 raise
             raise StillRunning(command_id=caller.command_id) from None
 
-    def caller(self, request: AnyRequest, data: BaseModel | None, raw_key: str | None) -> Caller:
-        """Who asks, under the request's idempotency key (safety §1): scope is account and route."""
+    def caller(
+        self, request: AnyRequest, data: BaseModel | None, raw_key: str | None, *, dry_run: bool = False
+    ) -> Caller:
+        """Who asks, under the request's idempotency key (safety §1): scope is account and route. A dry run
+        takes none; where one is given, what is derived from it is as it will be."""
         principal = principal_of(request)
-        key = require_key(raw_key)
+        key = request_id_of(request) if dry_run and not raw_key else require_key(raw_key)
         body = {} if data is None else data.model_dump(mode="json")
         canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return Caller(

@@ -13,6 +13,7 @@ from application.ports.event_log import Position
 from application.ports.read_models import Page
 from application.queries.asset_codes import parse_paper_asset
 from domain.errors import InvalidValue
+from domain.ledger.metadata import parse_metadata
 from domain.money import parse_amount, parse_positive_amount
 
 T = TypeVar("T")
@@ -54,6 +55,15 @@ def checked(parse: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _check_metadata(raw: dict[str, str]) -> dict[str, str]:
+    try:
+        return dict(parse_metadata(raw))
+    except InvalidValue as e:
+        raise ValueError(str(e)) from None
+
+
+checked_metadata = AfterValidator(_check_metadata)
+
 PositiveAmount = Annotated[
     str,
     checked(parse_positive_amount),
@@ -71,6 +81,13 @@ PaperAsset = Annotated[
 ]
 Reason = Annotated[
     str, Field(description="Why; owners and auditors will read it", min_length=1, max_length=500)
+]
+
+
+Metadata = Annotated[
+    dict[str, str],
+    checked_metadata,
+    Field(description="At most 16 short texts by key; no personal data", examples=[{"ticket": "OPS-7"}]),
 ]
 
 
@@ -114,6 +131,12 @@ IdempotencyKey = Annotated[
         format="uuid",
         description="Required: a new UUID for each new request, the same one to repeat a request",
         required=True,
+    ),
+]
+DryRun = Annotated[
+    bool,
+    QueryParameter(
+        description="Answer as if it were done, refusals included; do nothing and take no Idempotency-Key"
     ),
 ]
 IfMatch = Annotated[

@@ -32,6 +32,7 @@ STATUS: Mapping[str, int] = {
     "unknown_account": 404,
     "unknown_book": 404,
     "unknown_entry": 404,
+    "unknown_hold": 404,
     "unknown_bot": 404,
     "unknown_case": 404,
     "unknown_order": 404,
@@ -53,6 +54,8 @@ STATUS: Mapping[str, int] = {
     "entry_not_reversible": 409,
     "fact_already_recorded": 409,
     "hold_conflict": 409,
+    "hold_expired": 409,
+    "hold_not_open": 409,
     "insufficient_funds": 409,
     "kill_switch_engaged": 409,
     "nothing_allocated": 409,
@@ -66,6 +69,7 @@ STATUS: Mapping[str, int] = {
     "version_mismatch": 412,
     "body_too_large": 413,
     "unsupported_media_type": 415,
+    "adjustment_not_allowed": 422,
     "amount_out_of_range": 422,
     "asset_mismatch": 422,
     "book_not_named": 422,
@@ -82,10 +86,13 @@ STATUS: Mapping[str, int] = {
     "no_candles": 422,
     "order_too_small": 422,
     "proof_failed": 422,
+    "purses_mixed": 422,
     "refused": 422,
     "stale_data": 422,
+    "transfer_unfinished": 422,
     "unbalanced_entry": 422,
     "unknown_exchange": 422,
+    "unknown_parameter": 422,
     "unknown_strategy": 422,
     "unknown_symbol": 422,
     "unsigned_note": 422,
@@ -106,6 +113,7 @@ STATUS: Mapping[str, int] = {
     "schema_out_of_date": 503,
     "schema_too_new": 503,
     "store_unavailable": 503,
+    "totals_moved": 503,
     "unusable_signing_key": 503,
 }
 """Refusal code → HTTP status; docs/api.md says what each means. 409 is a matter of state: the same request
@@ -120,6 +128,7 @@ RETRY_AFTER_S: Mapping[str, int] = {
     "not_sealed": 1,
     "read_models_behind": 1,
     "store_unavailable": 1,
+    "totals_moved": 1,
 }
 
 _BY_STATUS = {

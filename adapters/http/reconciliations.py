@@ -18,7 +18,7 @@ from adapters.http.desk import AnyRequest, Desk, answer
 from adapters.http.edge import Cursor, Edge, IdempotencyKey, Limit, MinPosition, PageOf, Reason, parse_cursor
 from application.ports.commands import derived_id
 from application.queries.asset_codes import shown_entries
-from application.queries.books import PostingView
+from application.queries.entry_views import PostingView
 from application.queries.reconciliations import (
     CaseView,
     RunLine,

@@ -57,6 +57,7 @@ UNKNOWN = {
     "bot_id": "unknown_bot",
     "case_id": "unknown_case",
     "client_order_id": "unknown_order",
+    "hold_id": "unknown_hold",
     "paper_account_id": "unknown_paper_account",
     "run_id": "unknown_reconciliation",
     "session_id": "unknown_session",
@@ -105,6 +106,11 @@ class _Operation:
             parameter["schema"] = _without_null(parameter["schema"])
         answers = {int(status): answer for status, answer in self._operation["responses"].items()}
         answers.pop(400, None)  # the framework's
+        if "dry_run" in self._parameters["query"] and 201 in answers:
+            answers[200] = {
+                **answers[201],
+                "description": "A dry run: what would be answered; nothing is done",
+            }
         if "If-None-Match" in self._parameters["header"]:
             answers[304] = {"description": "It is as that ETag says"}
         for status, codes in refusals.items():
@@ -121,7 +127,7 @@ class _Operation:
 
     def _refusals(self) -> Iterator[str]:
         """The codes that what the route declares may lead to."""
-        yield from ("malformed_request", "unexpected_error")
+        yield from ("malformed_request", "unexpected_error", "unknown_parameter")
         guarded = {code for guard in self._handler.resolve_guards() for code in refused_by(guard)}
         yield from guarded - ({"cross_site_request"} if self._is_safe else set())
         yield from self._handler.opt.get("refuses", ())

@@ -21,6 +21,7 @@ from domain.bots.events import (
     GuardrailTripped,
     SignalRaised,
 )
+from domain.holds.events import HoldPlaced, HoldReleased, HoldSettled
 from domain.ledger.events import BookClosed, BookOpened, EntryPosted
 from domain.orders.events import (
     CancelIntended,
@@ -53,6 +54,11 @@ def _with_quote_amount(fill: dict[str, Any]) -> dict[str, Any]:
 def _reverses_nothing(entry: dict[str, Any]) -> dict[str, Any]:
     """Before there were reversals, no entry took another back."""
     return {**entry, "reverses": "", "reason": ""}
+
+
+def _says_nothing_more(entry: dict[str, Any]) -> dict[str, Any]:
+    """Before entries had metadata, none had any."""
+    return {**entry, "metadata": {}}
 
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
@@ -89,8 +95,11 @@ REGISTRY = (
     EventType("bots.bot_stopped", BotStopped),
     EventType("bots.signal_raised", SignalRaised),
     EventType("bots.guardrail_tripped", GuardrailTripped),
+    EventType("holds.hold_placed", HoldPlaced),
+    EventType("holds.hold_settled", HoldSettled),
+    EventType("holds.hold_released", HoldReleased),
     EventType("ledger.book_opened", BookOpened),
-    EventType("ledger.entry_posted", EntryPosted, 2, {1: _reverses_nothing}),
+    EventType("ledger.entry_posted", EntryPosted, 3, {1: _reverses_nothing, 2: _says_nothing_more}),
     EventType("ledger.book_closed", BookClosed),
     EventType("orders.order_intended", OrderIntended),
     EventType("orders.order_accepted", OrderAccepted),

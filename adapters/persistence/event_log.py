@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from datetime import datetime
 from adapters.persistence.commits import WriterObserver
 from adapters.persistence.database import Database
 from adapters.persistence.envelope import Envelopes, recorded_at
-from adapters.persistence.recorders.base import Reader, Recorder, Row
+from adapters.persistence.recorders.base import FACTS, Reader, Recorder, Row
 from adapters.persistence.recorders.memory import MemoryRecorder
 from adapters.persistence.recorders.postgres import PostgresReader, PostgresRecorder
 from adapters.persistence.recorders.sqlite import SqliteReader, SqliteRecorder
@@ -64,6 +65,10 @@ class StoredEventLog(EventLog):
             for row in self._reader.page(last, window, self._page, names):
                 yield recorded(row)
             last = window
+
+    def claimed(self, natural_keys: Iterable[str]) -> AbstractSet[str]:
+        facts = {(FACTS, key) for key in natural_keys}
+        return {key for _, key in self._reader.find_keys(facts)} if facts else frozenset()
 
     def head(self) -> Position:
         newest = self._reader.newest()

@@ -177,9 +177,9 @@ class MemoryReadModels:
 
     def _narrow(self, rows: list[R], narrowed: Narrowed) -> list[R]:
         for name, since in narrowed.since.items():
-            rows = [row for row in rows if getattr(row, name) >= since]
+            rows = [row for row in rows if (value := getattr(row, name)) is not None and value >= since]
         for name, before in narrowed.before.items():
-            rows = [row for row in rows if getattr(row, name) < before]
+            rows = [row for row in rows if (value := getattr(row, name)) is not None and value < before]
         for kind, equal in narrowed.beside:
             others: Sequence[Any] = self.where(kind, **equal)
             positions = {_position(other) for other in others}

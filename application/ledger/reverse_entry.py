@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
-from application.ports.clock import Clock
+from application.ledger.answers import told
 from application.ports.commands import FactClaimed, Result
 from application.ports.event_log import EventLog, Position
 from application.queries.books import UnknownBook
@@ -14,10 +13,9 @@ from application.queries.entries import book_events
 from application.streams import book_stream
 from application.work import Work
 from domain.errors import DomainError, InvalidValue
-from domain.ledger.book import Book, reversal_id
+from domain.ledger.book import SETTLEMENT, Book, reversal_id
 from domain.ledger.events import BookEvent, EntryPosted
-from domain.ledger.postings import bot_account
-from domain.money import text
+from domain.ledger.postings import AVAILABLE, bot_account
 
 _POSITION = re.compile(r"[0-9]{1,4}-[0-9]{1,18}", re.ASCII)
 
@@ -34,7 +32,8 @@ class UnknownEntry(DomainError, code="unknown_entry"):
 class ReverseEntry:
     """Post an entry's legs the other way round, with a link to it.
 
-    What a reversed fill puts back on the hold of an order that has ended is released to its bot at once.
+    What a reversed fill puts back on the hold of an order that has ended is released to its bot at once, and
+    what a reversed settlement puts back on a hold that has ended to its owner.
     Refusals, in order: account_frozen (of an account that asks), unknown_book, book_not_open, invalid_value
     (no reason given), entry_not_reversible, fact_already_recorded (reversed before), insufficient_funds.
     """
@@ -67,17 +66,26 @@ class ReverseEntry:
             "purse": book.purse,
             "reverses": self.entry.entry_id,
             "reason": self.reason,
-            "entries": [_told(event) for event in (*reversal, *released) if isinstance(event, EntryPosted)],
+            "entries": told((*reversal, *released)),
+            "dry_run": False,
         }
 
     def _release(self, work: Work) -> list[BookEvent]:
-        """Nothing stays held for an order that has ended."""
-        order_id = self.entry.reference
-        if self.entry.kind != "fill" or not (order := work.order(order_id)).has_ended:
+        """Nothing stays held for what has ended."""
+        to = self._whose(work)
+        if to is None:
             return []
         book: Book = work.book(self.book_id)
         entry_id = f"release:{reversal_id(self.entry)}"
-        return list(book.release_hold(order_id, to=bot_account(order.bot_id), at=work.now, entry_id=entry_id))
+        return list(book.release_hold(self.entry.reference, to=to, at=work.now, entry_id=entry_id))
+
+    def _whose(self, work: Work) -> str | None:
+        """The account that gets what the reversal puts back on hold; None where it may stay there."""
+        if self.entry.kind == "fill" and (order := work.order(self.entry.reference)).has_ended:
+            return bot_account(order.bot_id)
+        if self.entry.kind == SETTLEMENT and work.hold(self.entry.reference).has_ended:
+            return AVAILABLE
+        return None
 
 
 def posted_entry(log: EventLog, book_id: str, named: str) -> EntryPosted:
@@ -104,19 +112,3 @@ def posted_entry(log: EventLog, book_id: str, named: str) -> EntryPosted:
     if len(found) > 1:
         raise InvalidValue("entry", f"{len(found)} entries are called {named}; name one by its log position")
     return found[0]
-
-
-def preview(log: EventLog, clock: Clock, command: ReverseEntry) -> Result:
-    """What the command would answer now, with its refusals, and nothing appended."""
-    return command.decide(Work(load=log.load, now=clock.now()))
-
-
-def _told(entry: EntryPosted) -> dict[str, Any]:
-    return {
-        "entry_id": entry.entry_id,
-        "kind": entry.kind,
-        "reference": entry.reference,
-        "postings": [
-            {"account": leg.account, "asset": leg.asset, "amount": text(leg.amount)} for leg in entry.postings
-        ],
-    }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -94,6 +95,10 @@ class EventLog(Protocol):
 
         Streams: holds a page at a time. Without `until` it ends at what was the head when it got there.
         """
+        ...
+
+    def claimed(self, natural_keys: Iterable[str]) -> AbstractSet[str]:
+        """Which of these external facts were recorded before (Work.claim)."""
         ...
 
     def head(self) -> Position:

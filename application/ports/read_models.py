@@ -25,6 +25,8 @@ class Page(Generic[R]):
 class Narrowed:
     """What the rows of a page must be besides equal: times from and before, and what stands beside them.
 
+    A time that a row does not have is neither.
+
     `beside`: there is a row of that kind at the same position whose columns equal these values.
     """
 

@@ -32,6 +32,7 @@ MONEY_IN_REFUSALS = {
     "hold_conflict": ("held", "requested"),
     "order_too_small": ("notional", "least"),
     "paper_deposit_differs": ("made", "requested"),
+    "transfer_unfinished": ("left_over",),
     "unbalanced_entry": ("left_over",),
 }
 """Refusal code → which of its data are amounts of money; a test holds it complete."""
@@ -50,6 +51,11 @@ def shown_refusal(code: str, message: str, data: Mapping[str, str]) -> tuple[str
 def shown_paper(amount: str) -> str:
     """ "100 USDT" of a command's answer, on paper money alone, as people see it: "100 USDT.PAPER"."""
     return amount + PAPER_SUFFIX
+
+
+def shown_money(amount: str, purse: str) -> str:
+    """ "100 USDT" of a command's answer, as people see it in that purse."""
+    return shown_paper(amount) if purse == PAPER else amount
 
 
 def shown_entries(answer: Mapping[str, Any]) -> dict[str, Any]:

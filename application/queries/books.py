@@ -10,14 +10,14 @@ from decimal import Decimal
 from functools import reduce
 
 from application.paper.accounts import UnknownPaperAccount
-from application.ports.event_log import EventLog, Position
+from application.ports.event_log import EventLog
 from application.ports.read_models import ReadModels
 from application.queries.asset_codes import shown_asset
 from application.queries.moments import Moment, events_until, state_at
 from application.streams import book_stream, empty_state
-from application.views.rows import BookRow, BotRow, EntryRow, PostingRow
+from application.views.rows import BookRow, BotRow
 from domain.errors import DomainError
-from domain.ledger.book import PAPER, REVERSAL, Book
+from domain.ledger.book import PAPER, Book
 from domain.ledger.events import BookClosed, EntryPosted
 from domain.ledger.postings import AVAILABLE, BOT_PREFIX, DUE, HELD_PREFIX, OWNER_PREFIX
 from domain.money import ZERO, add, subtract, text
@@ -63,31 +63,6 @@ class BookBalances:
     balances: Sequence[LedgerLine]
     sums: Mapping[str, str]
     balanced: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostingView:
-    account: str
-    asset: str
-    amount: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryView:
-    """One journal entry, all its legs."""
-
-    position: str
-    book_id: str
-    entry_id: str
-    kind: str
-    reference: str
-    venue_fee: str
-    venue_fee_asset: str
-    reverses: str  # of a reversal: the id of the entry that it takes back
-    reason: str
-    effective_at: datetime
-    recorded_at: datetime
-    postings: Sequence[PostingView]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,41 +200,6 @@ def newest_open_paper_book(views: ReadModels, owner_id: str) -> str | None:
     """The paper account a new bot gets when none is named."""
     rows = [row for row in views.where(BookRow, owner_id=owner_id, purse=PAPER) if row.status == "open"]
     return max(rows, key=lambda row: row.position).book_id if rows else None
-
-
-def entry_views(log: EventLog, views: ReadModels, rows: Sequence[EntryRow], purse: str) -> list[EntryView]:
-    """Journal entries with their legs; what a reversal takes back, and why, is read from the log."""
-    shown = []
-    for row in rows:
-        reversal = _posted_at(log, row.position) if row.kind == REVERSAL else None
-        shown.append(
-            EntryView(
-                position=f"0-{row.position}",
-                book_id=row.book_id,
-                entry_id=row.entry_id,
-                kind=row.kind,
-                reference=row.reference,
-                venue_fee=text(row.fee_amount),
-                venue_fee_asset=shown_asset(row.fee_asset, purse) if row.fee_asset else "",
-                reverses=reversal.reverses if reversal else "",
-                reason=reversal.reason if reversal else "",
-                effective_at=row.effective_at_utc,
-                recorded_at=row.recorded_at_utc,
-                postings=[
-                    PostingView(
-                        account=leg.account, asset=shown_asset(leg.asset, purse), amount=text(leg.amount)
-                    )
-                    for leg in views.where(PostingRow, position=row.position)
-                ],
-            )
-        )
-    return shown
-
-
-def _posted_at(log: EventLog, id: int) -> EntryPosted:
-    (recorded,) = log.read(after=Position(id=id - 1), until=Position(id=id))
-    posted: EntryPosted = recorded.event
-    return posted
 
 
 def _column(account: str) -> str:

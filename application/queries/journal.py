@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from application.ports.event_log import EventLog, Position
@@ -31,6 +31,7 @@ class JournalEntry:
     venue_fee: Money | None
     reverses: str  # of a reversal: the id of the entry that it takes back
     reason: str
+    metadata: Mapping[str, str]
     postings: tuple[Posting, ...]
 
 
@@ -59,5 +60,6 @@ def journal(log: EventLog, *, until: Position, book_id: str | None = None) -> It
                 venue_fee=event.venue_fee,
                 reverses=event.reverses,
                 reason=event.reason,
+                metadata=event.metadata,
                 postings=event.postings,
             )

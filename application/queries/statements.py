@@ -12,6 +12,7 @@ from application.ports.event_log import EventLog, RecordedEvent
 from application.queries.asset_codes import shown_asset
 from application.queries.books import UnknownBook
 from application.queries.entries import book_events
+from application.queries.entry_views import EntryFacts, entry_facts
 from application.streams import book_stream, empty_state
 from domain.errors import InvalidValue
 from domain.ledger.book import Book
@@ -65,19 +66,9 @@ class StatedLeg:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatedEntry:
+class StatedEntry(EntryFacts):
     """One journal entry with all its legs, whichever account was asked for."""
 
-    position: str
-    entry_id: str
-    kind: str
-    reference: str
-    venue_fee: str
-    venue_fee_asset: str
-    reverses: str  # of a reversal: the id of the entry that it takes back
-    reason: str
-    effective_at: datetime
-    recorded_at: datetime
     legs: Sequence[StatedLeg]
 
 
@@ -94,6 +85,7 @@ class Statement:
     adds_up: bool  # on every account, opening and movements come to what the book's own fold closes with
     _opening: Standing
     _moves: Sequence[RecordedEvent]
+    _reversed: Mapping[tuple[str, str], str]  # id and reference of what was taken back: by which entry
 
     def entries(self, offset: int = 0, limit: int | None = None) -> Iterator[StatedEntry]:
         """Oldest first, by the period's axis; of one time in the order of the log."""
@@ -117,20 +109,13 @@ class Statement:
                 )
             if not _touches(entry, self.account):
                 continue
-            fee = entry.venue_fee
-            yield StatedEntry(
-                position=str(recorded.position),
-                entry_id=entry.entry_id,
-                kind=entry.kind,
-                reference=entry.reference,
-                venue_fee=text(fee.amount) if fee else "0",
-                venue_fee_asset=shown_asset(fee.asset, self.purse) if fee else "",
-                reverses=entry.reverses,
-                reason=entry.reason,
-                effective_at=entry.effective_at_utc,
-                recorded_at=recorded.metadata.recorded_at_utc,
-                legs=legs,
+            facts = entry_facts(
+                recorded,
+                self.purse,
+                book_id=self.book_id,
+                reversed_by=self._reversed.get((entry.entry_id, entry.reference), ""),
             )
+            yield StatedEntry(**facts, legs=legs)
 
 
 def statement_of(
@@ -149,12 +134,16 @@ def statement_of(
     book: Book = empty_state(book_stream(book_id))
     opening: dict[tuple[str, str], Decimal] = {}
     within: list[RecordedEvent] = []
+    taken_back: dict[tuple[str, str], str] = {}
     at_version = 0
     for recorded in book_events(log, book_id, version):
         at_version = recorded.version
         if not isinstance(recorded.event, EntryPosted):
             book = book.evolve(recorded.event)
             continue
+        entry: EntryPosted = recorded.event
+        if entry.reverses:
+            taken_back[entry.reverses, entry.reference] = entry.entry_id
         then = period.time_of(recorded)
         if then >= period.end:
             continue
@@ -200,6 +189,7 @@ def statement_of(
         ),
         _opening=opening,
         _moves=within,
+        _reversed=taken_back,
     )
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from application.ledger.answers import told
 from application.ports.commands import Result
 from application.queries.books import UnknownBook
 from application.queries.reconciliations import run_as_told
 from application.streams import book_stream, cases_stream, reconciliation_stream
 from application.work import Work
 from domain.errors import InvalidValue
-from domain.ledger.events import EntryPosted
 from domain.ledger.postings import SUSPENSE
-from domain.money import text
 from domain.reconciliation.breaks import Break, was_compared
 from domain.reconciliation.cases import suspense_postings
 from domain.reconciliation.errors import BookNotNamed
@@ -123,22 +122,11 @@ class PostToSuspense:
         )
         work.record(book_stream(book_id), posted)
         work.record(cases_stream(self.venue_account), closed)
-        (entry,) = (event for event in posted if isinstance(event, EntryPosted))
         return {
             "case_id": self.case_id,
             "outcome": "posted",
             "reason": self.reason,
             "book_id": book_id,
             "purse": book.purse,
-            "entries": [
-                {
-                    "entry_id": entry.entry_id,
-                    "kind": entry.kind,
-                    "reference": entry.reference,
-                    "postings": [
-                        {"account": leg.account, "asset": leg.asset, "amount": text(leg.amount)}
-                        for leg in entry.postings
-                    ],
-                }
-            ],
+            "entries": told(posted),
         }

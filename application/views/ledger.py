@@ -1,15 +1,24 @@
-"""Books with their journal entries, and the totals over all books."""
+"""Books with their journal entries and holds, and the totals over all books."""
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Any, assert_never
 
 from application.ports.event_log import RecordedEvent
 from application.ports.read_models import Rows
+from application.views import holds
 from application.views.balances import BOOK_STREAM
 from application.views.changed import changed
 from application.views.missing import the
-from application.views.rows import BookRow, EntryRow, PostingRow, TotalRow
+from application.views.rows import (
+    BookRow,
+    EntryRow,
+    EntryTagRow,
+    HoldRow,
+    PostingRow,
+    ReversalRow,
+    TotalRow,
+)
 from application.views.totals import add_to_totals
 from domain.ledger.events import BookClosed, BookEvent, BookOpened, EntryPosted
 from domain.money import ZERO
@@ -18,13 +27,22 @@ OPEN, CLOSED = "open", "closed"
 
 
 class Ledger:
-    """One row a book, an entry, a posting and a total."""
+    """One row a book, an entry, a posting, a pair of metadata, a reversal, a hold and a total."""
 
     name = "ledger"
-    rows: tuple[type, ...] = (BookRow, EntryRow, PostingRow, TotalRow)
-    names: tuple[str, ...] = ("ledger.book_opened", "ledger.entry_posted", "ledger.book_closed")
+    rows: tuple[type, ...] = (BookRow, EntryRow, PostingRow, EntryTagRow, ReversalRow, HoldRow, TotalRow)
+    names: tuple[str, ...] = (
+        "ledger.book_opened",
+        "ledger.entry_posted",
+        "ledger.book_closed",
+        *holds.NAMES,
+    )
 
     def fold(self, rows: Rows, recorded: RecordedEvent) -> None:
+        if recorded.name in _HOLD_EVENTS:
+            fact: Any = recorded.event
+            holds.fold_hold(rows, recorded, fact)
+            return
         event: BookEvent = recorded.event
         book_id = recorded.stream.removeprefix(BOOK_STREAM)
         match event:
@@ -55,6 +73,9 @@ class Ledger:
                 assert_never(event)
 
 
+_HOLD_EVENTS = frozenset(holds.NAMES)
+
+
 def _entry(rows: Rows, recorded: RecordedEvent, event: EntryPosted, book: BookRow) -> None:
     fee = event.venue_fee
     position = recorded.position.id
@@ -81,6 +102,18 @@ def _entry(rows: Rows, recorded: RecordedEvent, event: EntryPosted, book: BookRo
                 account=posting.account,
                 asset=posting.asset,
                 amount=posting.amount,
+            )
+        )
+    for name, value in event.metadata.items():
+        rows.add(EntryTagRow(position=position, name=name, book_id=book.book_id, value=value))
+    if event.reverses:
+        rows.put(
+            ReversalRow(
+                book_id=book.book_id,
+                entry_id=event.reverses,
+                reference=event.reference,
+                position=position,
+                reversal_id=event.entry_id,
             )
         )
     add_to_totals(rows, book.purse, event.postings)

@@ -85,6 +85,51 @@ class PostingRow:
 
 
 @record
+class EntryTagRow:
+    """One pair of an entry's metadata, to find the entry by."""
+
+    KEY: ClassVar = ("position", "name")
+
+    position: int  # of the entry
+    name: str
+    book_id: str
+    value: str
+
+
+@record
+class ReversalRow:
+    """That an entry was taken back, under what the reversal names of it."""
+
+    KEY: ClassVar = ("book_id", "entry_id", "reference")
+
+    book_id: str
+    entry_id: str  # of the entry that was taken back
+    reference: str
+    position: int  # of the reversal
+    reversal_id: str  # its entry id
+
+
+@record
+class HoldRow:
+    """One hold of its own; how much is left of it is a balance of its book's."""
+
+    KEY: ClassVar = ("hold_id",)
+
+    hold_id: str
+    position: int
+    version: int
+    owner_id: str
+    book_id: str
+    asset: str
+    amount: Decimal  # as it was placed
+    status: str  # open, settled, released or expired
+    reason: str
+    placed_at_utc: datetime
+    expires_at_utc: datetime | None
+    ended_at_utc: datetime | None
+
+
+@record
 class TotalRow:
     """The sum over all books of a purse, by class of account: owner:held for every owner:held:{id}, …"""
 
@@ -269,6 +314,9 @@ ROWS = (
     BookRow,
     EntryRow,
     PostingRow,
+    EntryTagRow,
+    ReversalRow,
+    HoldRow,
     TotalRow,
     BotRow,
     SignalRow,

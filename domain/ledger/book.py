@@ -9,7 +9,9 @@ from decimal import Decimal
 from typing import assert_never
 
 from domain.errors import InvalidValue
+from domain.ledger.adjustments import ADJUSTMENT, may_be_paid, require_allowed
 from domain.ledger.errors import (
+    AdjustmentNotAllowed,
     BookAlreadyOpen,
     BookNotOpen,
     EntryNotReversible,
@@ -39,8 +41,8 @@ from domain.money import ZERO, Money, add, fits, negate, parse_asset, subtract
 
 PAPER, LIVE, CONNECTED = "PAPER", "LIVE", "CONNECTED"
 PURSES = (PAPER, LIVE, CONNECTED)
-REVERSAL = "reversal"
-_ENDS_WITH_ITS_ORDER = ("hold", "release")
+REVERSAL, SETTLEMENT = "reversal", "settlement"
+_FOLLOWS_WHAT_IT_IS_FOR = ("hold", "release")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,8 +176,17 @@ class Book:
         _require_positive(amount)
         return self._move(amount, bot_account(bot_id), AVAILABLE, "deallocation", entry_id, bot_id, at)
 
-    def place_hold(self, hold_id: str, amount: Money, *, source: str, at: datetime) -> Sequence[BookEvent]:
-        """Set funds aside for one order. The same hold again is answered with no events."""
+    def place_hold(
+        self,
+        hold_id: str,
+        amount: Money,
+        *,
+        source: str,
+        at: datetime,
+        reason: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> Sequence[BookEvent]:
+        """Set funds aside. The same hold again is answered with no events."""
         self.require_open()
         _require_positive(amount)
         held = self.owed(held_account(hold_id), amount.asset)
@@ -183,7 +194,50 @@ class Book:
             if held == amount:
                 return []
             raise HoldConflict(hold_id=hold_id, held=held, requested=amount)
-        return self._move(amount, source, held_account(hold_id), "hold", f"hold:{hold_id}", hold_id, at)
+        self._require_owed(source, amount)
+        return self.post(
+            entry_id=f"hold:{hold_id}",
+            kind="hold",
+            postings=moved(amount, source, held_account(hold_id)),
+            at=at,
+            reference=hold_id,
+            reason=reason,
+            metadata=metadata,
+        )
+
+    def settle_hold(
+        self,
+        hold_id: str,
+        amount: Money,
+        *,
+        to: str,
+        entry_id: str,
+        at: datetime,
+        reason: str,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Sequence[BookEvent]:
+        """Take some or all of what a hold set aside to where it was meant for.
+
+        Checked in this order: the book is open, there is a reason, the account may be paid, the amount is
+        positive, the hold covers it.
+        """
+        self.require_open()
+        _require_reason(reason, "the hold is settled")
+        if not may_be_paid(to, custody=self.custody):
+            raise InvalidValue(
+                "to", f"{to!r} is not paid from a hold: name {self.custody}, suspense, revenue:… or expense:…"
+            )
+        _require_positive(amount)
+        self._require_owed(held_account(hold_id), amount)
+        return self.post(
+            entry_id=entry_id,
+            kind=SETTLEMENT,
+            postings=moved(amount, held_account(hold_id), to),
+            at=at,
+            reference=hold_id,
+            reason=reason,
+            metadata=metadata,
+        )
 
     def release_hold(self, hold_id: str, *, to: str, at: datetime, entry_id: str = "") -> Sequence[BookEvent]:
         """Give back exactly what is left of a hold, in every asset; nothing left, no events.
@@ -261,18 +315,49 @@ class Book:
     def require_reversible(self, entry: EntryPosted, *, reason: str) -> None:
         """Checked in this order: the book is open, there is a reason, the entry can be taken back."""
         self.require_open()
-        if not reason.strip():
-            raise InvalidValue(
-                "reason", "say why the entry is taken back; its owner and auditors will read it"
-            )
+        _require_reason(reason, "the entry is taken back")
         if entry.reverses or entry.kind == REVERSAL:
             raise EntryNotReversible(
                 entry_id=entry.entry_id, problem="is a reversal itself; post what is right as a new entry"
             )
-        if entry.kind in _ENDS_WITH_ITS_ORDER:
+        if entry.kind in _FOLLOWS_WHAT_IT_IS_FOR:
             raise EntryNotReversible(
-                entry_id=entry.entry_id, problem=f"is a {entry.kind}: what is held follows its order"
+                entry_id=entry.entry_id,
+                problem=f"is a {entry.kind}: what is held follows its order, or is released",
             )
+
+    def adjust(
+        self,
+        postings: tuple[Posting, ...],
+        *,
+        entry_id: str,
+        reason: str,
+        at: datetime,
+        reference: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> Sequence[BookEvent]:
+        """What an operator posts by hand, with a reason; see adjustments.py for what may be.
+
+        Checked in this order: the book is open, there is a reason, the accounts may be adjusted, then as any
+        entry, and that nobody is left owing less than nothing.
+        """
+        self.require_open()
+        _require_reason(reason, "the books are adjusted")
+        require_allowed(postings, custody=self.custody)
+        events = self.post(
+            entry_id=entry_id,
+            kind=ADJUSTMENT,
+            postings=postings,
+            at=at,
+            reference=reference,
+            reason=reason,
+            metadata=metadata,
+        )
+        for (account, asset), amount in self._standing_after(postings).items():
+            if account == DUE and amount < 0:
+                due = -self.owed(DUE, asset)
+                raise AdjustmentNotAllowed(account=DUE, problem=f"only {due} is due")
+        return events
 
     def post(
         self,
@@ -285,6 +370,7 @@ class Book:
         venue_fee: Money | None = None,
         reverses: str = "",
         reason: str = "",
+        metadata: Mapping[str, str] | None = None,
     ) -> Sequence[BookEvent]:
         """Any journal entry: refused whole when it does not balance or would overdraw an owner account."""
         if len(postings) < 2:
@@ -312,6 +398,7 @@ class Book:
                 venue_fee=venue_fee,
                 reverses=reverses,
                 reason=reason,
+                metadata=metadata or {},
             )
         ]
 
@@ -365,9 +452,7 @@ class Book:
     def _move(
         self, amount: Money, source: str, target: str, kind: str, entry_id: str, reference: str, at: datetime
     ) -> Sequence[BookEvent]:
-        available = self.owed(source, amount.asset)
-        if amount > available:
-            raise InsufficientFunds(required=amount, available=available)
+        self._require_owed(source, amount)
         return self.post(
             entry_id=entry_id,
             kind=kind,
@@ -375,6 +460,11 @@ class Book:
             at=at,
             reference=reference,
         )
+
+    def _require_owed(self, source: str, amount: Money) -> None:
+        available = self.owed(source, amount.asset)
+        if amount > available:
+            raise InsufficientFunds(required=amount, available=available)
 
     def _owner_legs(self, asset: str, amount: Decimal, fill: Settlement) -> list[Posting]:
         """The owner's legs of one asset: a credit to the bot, or debits from hold, bot, available, due."""
@@ -403,6 +493,11 @@ def reversal_id(entry: EntryPosted) -> str:
 
 def _may_not_stand_in_debit(account: str) -> bool:
     return account.startswith(OWNER_PREFIX) and account != DUE
+
+
+def _require_reason(reason: str, what: str) -> None:
+    if not reason.strip():
+        raise InvalidValue("reason", f"say why {what}; its owner and auditors will read it")
 
 
 def _require_positive(amount: Money) -> None:

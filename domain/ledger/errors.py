@@ -31,11 +31,37 @@ class InvalidPosting(DomainError, code="invalid_posting"):
 
 
 class EntryNotReversible(DomainError, code="entry_not_reversible"):
-    """The entry is itself a reversal, or belongs to a hold, which its order's end gives back."""
+    """The entry is itself a reversal, or belongs to a hold, which ends by itself."""
 
     def __init__(self, *, entry_id: str, problem: str) -> None:
         super().__init__(f"entry {entry_id} {problem}")
         self.entry_id, self.problem = entry_id, problem
+
+
+class AdjustmentNotAllowed(DomainError, code="adjustment_not_allowed"):
+    """Nobody posts that by hand: the account follows something else, or the money would come from nowhere."""
+
+    def __init__(self, *, account: str, problem: str) -> None:
+        super().__init__(f"{account}: {problem}")
+        self.account, self.problem = account, problem
+
+
+class PursesMixed(DomainError, code="purses_mixed"):
+    """The books of one batch are of two purses; paper money and real money never meet."""
+
+    def __init__(self, *, book_id: str, purse: str, other: str) -> None:
+        super().__init__(
+            f"book {book_id} is a {purse} one, the batch began with a {other} one; post two batches"
+        )
+        self.book_id, self.purse, self.other = book_id, purse, other
+
+
+class TransferUnfinished(DomainError, code="transfer_unfinished"):
+    """A batch sends what it does not deliver: what is in transit must come to zero within it."""
+
+    def __init__(self, *, transfer: str, left_over: Money) -> None:
+        super().__init__(f"in_transit:{transfer} is left with {left_over}; it must come to zero in the batch")
+        self.transfer, self.left_over = transfer, left_over
 
 
 class HoldConflict(DomainError, code="hold_conflict"):

@@ -27,13 +27,16 @@ class EntryPosted:
     """A journal entry: all its legs, the owner's and the platform's, summing to zero per asset."""
 
     entry_id: str  # unique in the book; derived from what caused it, never random
-    kind: str  # deposit, allocation, hold, fill, release, reversal, …
+    kind: str  # deposit, allocation, hold, fill, settlement, release, reversal, …
     postings: tuple[Posting, ...]
     effective_at_utc: datetime  # when it happened in the world; the envelope has when it was recorded
     reference: str = ""  # the order, bot or transfer it belongs to
     venue_fee: Money | None = None  # what the venue charged (rebates are negative), so statements can sum it
     reverses: str = ""  # of a reversal: the id of the entry that it takes back; the reference is the same
     reason: str = ""  # why somebody corrected the books; what happens by itself needs none
+    metadata: Mapping[str, str] = field(
+        default_factory=dict
+    )  # of who posted it, keys in order; see metadata.py
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

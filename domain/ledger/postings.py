@@ -14,6 +14,8 @@ OWNER_PREFIX = "owner:"
 HELD_PREFIX = "owner:held:"
 BOT_PREFIX = "owner:bot:"
 CUSTODY_PREFIX = "custody:"
+IN_TRANSIT_PREFIX = "in_transit:"
+EQUITY_ADJUSTMENT = "equity:adjustment"
 SUSPENSE = "suspense"
 
 
@@ -23,7 +25,7 @@ def bot_account(bot_id: str) -> str:
 
 
 def held_account(hold_id: str) -> str:
-    """What is set aside for one open order or withdrawal."""
+    """What is set aside for one open order, or by a hold of its own."""
     return HELD_PREFIX + hold_id
 
 

@@ -13,7 +13,7 @@ tree). The key is the one thing to trust, so get it from elsewhere. Four checks,
             up to the newest one is what the key's owner vouched for, in that order. A checkpoint that you
             kept (--checkpoint) shows besides that nothing was taken back since.
 4. meaning  Every journal entry balances and is posted once, no owner's account is overdrawn, each fill of an
-            order is booked once and with its own amounts, and what is held belongs to orders that are open.
+            order is booked once and with its own amounts, and what is held belongs to open orders and holds.
 
 Not proven: that what was recorded is true; of events after the newest checkpoint, more than that they fit
 (the "unsealed tail"; --complete refuses one); positions, which nobody signs.
@@ -36,6 +36,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
 from itertools import islice
 from pathlib import Path
@@ -479,6 +480,7 @@ ACCOUNT = re.compile(
 STATED_AMOUNT = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 DIGEST_BITS = 128
 DIGEST_MASK = (1 << DIGEST_BITS) - 1
+BY_HAND = ("adjustment:", "settlement:")
 DEPOSITS = {"deposit", "paper_funding"}
 """Entries whose amounts somebody typed. Others may be sums, or what a venue reported, and be longer."""
 
@@ -488,6 +490,9 @@ WITHOUT_MONEY = re.compile(
     r"|orders\.cancel_intended|platform\.kill_switch_(engaged|released)"
     r"|reconciliation\.(recorded|case_(opened|changed|closed))"
 )
+
+KINDS = {"ledger": "book", "holds": "hold", "orders": "order"}
+"""What the streams are called that events belong in."""
 
 ENDS = {"orders.order_filled", "orders.order_canceled", "orders.order_refused"}
 Sums = dict[str, Decimal]
@@ -518,6 +523,15 @@ class Order(NamedTuple):
     has_ended: bool
 
 
+class Hold(NamedTuple):
+    """What matters of a hold of its own."""
+
+    book: str
+    asset: str
+    expires: str  # "" for never
+    has_ended: bool
+
+
 class Meaning:
     """Folds the events into balances, orders and fills, and holds the ledger's promises against them."""
 
@@ -528,11 +542,14 @@ class Meaning:
         self.unknown: Counter[str] = Counter()  # names that this program does not know
         self._held: dict[tuple[str, str, str], int] = {}  # what stands on a hold, and its last entry
         self._orders, self._entry_ids, self._trades = Shelf(), Shelf(), Shelf()
-        self._reversed = Shelf()
+        self._reversed, self._holds = Shelf(), Shelf()
         self._half: dict[tuple[str, str, str], tuple[str, int, Sums]] = {}  # fills of which one side was read
         self._rules: dict[str, tuple[int, Callable[[int, str, str, Event], None]]] = {
             "ledger.book_opened": (1, self._open_book),  # up to this schema
-            "ledger.entry_posted": (2, self._post),
+            "ledger.entry_posted": (3, self._post),
+            "holds.hold_placed": (1, self._place_hold),
+            "holds.hold_settled": (1, self._settle_hold),
+            "holds.hold_released": (1, self._release_hold),
             "orders.order_intended": (1, self._intend),
             "orders.order_accepted": (1, self._go_on),
             "orders.order_partially_filled": (2, self._fill),
@@ -547,7 +564,7 @@ class Meaning:
         name = event["name"]
         if name not in self._rules:
             if not WITHOUT_MONEY.fullmatch(name):
-                if name.startswith("ledger."):
+                if name.startswith(("ledger.", "holds.")):
                     raise Fault(f"{name} is an event of the ledger that this program does not know", index)
                 self.unknown[name] += 1
             return
@@ -556,7 +573,7 @@ class Meaning:
             raise Fault(f"{name} has schema {event['schema']}, this program knows {schema}", index)
         kind, _, id = event["stream"].partition(":")
         try:
-            if kind != ("book" if name.startswith("ledger.") else "order"):
+            if kind != KINDS[name.partition(".")[0]]:
                 raise Fault(f"{name} does not belong in a stream of that name")
             rule(index, id, name, event["data"])
         except Fault as fault:
@@ -571,6 +588,7 @@ class Meaning:
 
     def _post(self, index: int, book: str, _name: str, data: Event) -> None:
         entry_id, kind, legs, reference = (data[x] for x in ("entry_id", "kind", "postings", "reference"))
+        self._check_words(entry_id, data)
         if book not in self.purses:
             raise Fault(f"entry {entry_id} is posted in book {book}, which was never opened")
         if len(legs) < 2:
@@ -613,6 +631,19 @@ class Meaning:
             if fee := data["venue_fee"]:
                 add(moved, f"{fee['asset']} of fee", amount(fee["amount"]))
             self._match((book, reference, entry_id[5:]), "entry", index, moved)
+        if kind == "settlement":
+            self._match(
+                (book, reference, entry_id), "entry", index, taken_from(legs, f"owner:held:{reference}")
+            )
+
+    def _check_words(self, entry_id: str, data: Event) -> None:
+        """Who posts by hand says why, and what is written on an entry is short words by key."""
+        if entry_id.startswith(BY_HAND) and not str(data.get("reason", "")).strip():
+            raise Fault(f"entry {entry_id} was posted by hand and does not say why")
+        metadata = data.get("metadata", {})  # earlier schemas have none
+        words = [*metadata, *metadata.values()]
+        if len(metadata) > 16 or not all(type(word) is str and len(word) <= 200 for word in words):
+            raise Fault(f"entry {entry_id} has metadata that is no short text by key")
 
     def _take_back(self, index: int, book: str, entry_id: str, takes_back: str, data: Event) -> None:
         """A reversal names an earlier entry of its book, as no other does, and has its legs negated."""
@@ -647,6 +678,38 @@ class Meaning:
             self._held[key] = index
             if not standing:
                 del self._held[key]
+
+    def _place_hold(self, _index: int, hold_id: str, _name: str, data: Event) -> None:
+        if self._holds.get((hold_id,)) or data["hold_id"] != hold_id:
+            raise Fault(f"hold {hold_id} was placed before, or under another name")
+        expires = data.get("expires_at_utc") or ""
+        self._holds.put((hold_id,), Hold(data["book_id"], data["amount"]["asset"], expires, False))
+
+    def _open_hold(self, hold_id: str) -> Hold:
+        found = self._holds.get((hold_id,))
+        if found is None:
+            raise Fault(f"hold {hold_id} was never placed")
+        if Hold(*found).has_ended:
+            raise Fault(f"hold {hold_id} had ended before")
+        return Hold(*found)
+
+    def _settle_hold(self, index: int, hold_id: str, _name: str, data: Event) -> None:
+        """In time, and as its entry in the book says."""
+        hold = self._open_hold(hold_id)
+        if hold.expires and moment(data["settled_at_utc"]) >= moment(hold.expires):
+            raise Fault(f"hold {hold_id} was settled when its time was over, {hold.expires}")
+        ended = not amount(data["left"]["amount"])
+        self._holds.put((hold_id,), hold._replace(has_ended=ended))
+        taken = {hold.asset: amount(data["amount"]["amount"])}
+        self._match((hold.book, hold_id, data["entry_id"]), "order", index, taken)
+
+    def _release_hold(self, _index: int, hold_id: str, _name: str, data: Event) -> None:
+        """An end by itself comes when the time is over, not before."""
+        hold = self._open_hold(hold_id)
+        too_early = not hold.expires or moment(data["released_at_utc"]) < moment(hold.expires)
+        if data["because"] == "expired" and too_early:
+            raise Fault(f"hold {hold_id} expired before its time")
+        self._holds.put((hold_id,), hold._replace(has_ended=True))
 
     def _intend(self, _index: int, order_id: str, _name: str, data: Event) -> None:
         if self._orders.get((order_id,)) or data["client_order_id"] != order_id:
@@ -705,13 +768,24 @@ class Meaning:
         """What can only be said once the last event was read: nothing is left half done."""
         for (book, order_id, trade_id), (side, index, _) in self._half.items():
             missing = "entry in book" if side == "order" else "fill of an order of book"
-            raise Fault(f"trade {trade_id} of order {order_id} has no {missing} {book}", index)
+            what = f"trade {trade_id} of order {order_id}"
+            if trade_id.startswith("settlement:"):
+                missing, what = (
+                    missing.replace("fill of an order", "event of a hold"),
+                    f"{trade_id} of a hold",
+                )
+            raise Fault(f"{what} has no {missing} {book}", index)
         for (book, account, asset), index in self._held.items():
             held = f"{account} of book {book} still holds {asset}"
-            found = self._orders.get((account.removeprefix("owner:held:"),))
-            if found is None or Order(*found).book != book:
-                raise Fault(f"{held}, but there is no such order in that book", index)
-            if Order(*found).has_ended:
+            name = account.removeprefix("owner:held:")
+            order, hold = self._orders.get((name,)), self._holds.get((name,))
+            if hold is not None and Hold(*hold).book == book:
+                if Hold(*hold).has_ended:
+                    raise Fault(f"{held}, but the hold has ended", index)
+                continue
+            if order is None or Order(*order).book != book:
+                raise Fault(f"{held}, but there is no such order or hold in that book", index)
+            if Order(*order).has_ended:
                 raise Fault(f"{held}, but its order has ended", index)
         total: Sums = {}
         for (_, _, asset), standing in self.balances.items():
@@ -744,6 +818,19 @@ def legs_digest(entry: Event, *, negate: bool) -> int:
     legs = sorted((leg["account"], leg["asset"], told(leg["amount"])) for leg in entry["postings"])
     whole = [legs, [fee["asset"], told(fee["amount"])] if fee else None]
     return int.from_bytes(hashlib.sha256(json.dumps(whole).encode()).digest()[: DIGEST_BITS // 8])
+
+
+def taken_from(legs: list[Event], account: str) -> Sums:
+    """What an entry's legs take from an account."""
+    taken: Sums = {}
+    for leg in legs:
+        if leg["account"] == account:
+            add(taken, leg["asset"], amount(leg["amount"]))
+    return taken
+
+
+def moment(written: str) -> datetime:
+    return datetime.fromisoformat(written)
 
 
 def plain(number: Decimal) -> str:

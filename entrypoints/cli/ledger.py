@@ -7,16 +7,17 @@ from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from application.ledger.reverse_entry import ReverseEntry, posted_entry, preview
-from application.queries.asset_codes import shown_asset, shown_entries
-from application.queries.books import UnknownBook, book_at, entry_views
+from application.queries.asset_codes import shown_asset
+from application.queries.books import UnknownBook, book_at
 from application.queries.entries import EntryFilter, entries_page, parse_account
+from application.queries.entry_views import entry_views
 from application.queries.moments import Moment, parse_moment, parse_time
 from application.queries.statements import EFFECTIVE, RECORDED, Period, statement_of
+from application.queries.totals import AMOUNTS, totals_of
 from application.streams import book_stream
 from application.views.balances import BOOK_STREAM
 from application.views.rows import BookRow
@@ -24,9 +25,10 @@ from domain.ledger.book import Book
 from domain.money import ZERO, add, text
 from entrypoints.cli import options
 from entrypoints.cli.app import group
+from entrypoints.cli.entry_options import asking_for_entries
 from entrypoints.cli.ledger_reconciliation import cases, reconcile
 from entrypoints.cli.output import Output, plain
-from entrypoints.cli.session import Core, account_of, reading, writing
+from entrypoints.cli.session import Core, account_of, reading
 from entrypoints.ledger_export import Format, export_books
 from entrypoints.problems import CheckFailed
 
@@ -37,10 +39,6 @@ ledger.command()(reconcile)
 Account = Annotated[
     str | None, typer.Option(metavar="NAME", help="Only with a leg on this account, such as owner:available.")
 ]
-
-
-def _time(words: str) -> Any:
-    return typer.Option(metavar="TIME", help=words)
 
 
 @ledger.command()
@@ -84,6 +82,37 @@ def balances(
         output.say("the books are empty")
 
 
+@ledger.command()
+def totals(
+    at: options.At = None,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show per purse and asset what is owed, due, in custody, earned, in transit and unexplained.
+
+    What owners have and what was earned is positive where it is owed; custody + due + expense + in transit +
+    suspense + rounding = owed + revenue + equity, else exit code 1.
+
+    Example: `evenkeel ledger totals --at 2026-03-01T00:00:00Z`
+    """
+    output = Output(as_json=as_json)
+    with reading(database_url) as core:
+        services = core.services
+        moment = parse_moment(at, services.log, clock=services.clock)
+        made = totals_of(services.log, services.views, moment)
+    output.value(made)
+    output.say(f"as of {made.position}")
+    for line in made.totals:
+        amounts = {name: getattr(line, name) for name in AMOUNTS}
+        output.say(f"{line.purse}  {line.asset}")
+        output.facts({name: amount for name, amount in amounts.items() if amount != "0"})
+    if not made.totals:
+        output.say("the books are empty")
+    if not made.balanced:
+        output.say("OUT OF BALANCE")
+        raise CheckFailed
+
+
 @ledger.command("trial-balance")
 def trial_balance(
     at: options.At = None,
@@ -118,18 +147,11 @@ def trial_balance(
 
 
 @ledger.command()
+@asking_for_entries
 def entries(
+    wanted: EntryFilter,
     book: Annotated[str | None, typer.Option(metavar="ID", help="Only this book.")] = None,
     user: options.User = None,
-    account: Account = None,
-    asset: Annotated[str | None, typer.Option(help="Only with a leg in this asset.")] = None,
-    kind: Annotated[str | None, typer.Option(help="Only of this kind: fill, hold, reversal, …")] = None,
-    reference: Annotated[str | None, typer.Option(metavar="ID", help="Only of this order or bot.")] = None,
-    bot: Annotated[str | None, typer.Option(metavar="ID", help="Only with a leg of this bot's.")] = None,
-    effective_from: Annotated[str | None, _time("In effect then or later.")] = None,
-    effective_to: Annotated[str | None, _time("In effect before then.")] = None,
-    recorded_from: Annotated[str | None, _time("Recorded then or later.")] = None,
-    recorded_to: Annotated[str | None, _time("Recorded before then.")] = None,
     limit: options.Limit = 20,
     database_url: options.DatabaseUrl = None,
     as_json: options.Json = False,
@@ -137,37 +159,25 @@ def entries(
     """Show journal entries with all their legs, newest first; with several filters, those that pass all.
 
     Examples: `evenkeel ledger entries -n 5`, `evenkeel ledger entries --kind fill --asset BTC`,
-    `evenkeel ledger entries --account owner:available --recorded-from 2026-03-01T00:00:00Z`
+    `evenkeel ledger entries --account owner:available --recorded-from 2026-03-01T00:00:00Z`,
+    `evenkeel ledger entries --metadata ticket=OPS-7`
     """
     output = Output(as_json=as_json)
-    wanted = EntryFilter.parse(
-        separator="-",
-        account=account,
-        asset=asset,
-        kind=kind,
-        reference=reference,
-        bot=bot,
-        effective_from=effective_from,
-        effective_to=effective_to,
-        recorded_from=recorded_from,
-        recorded_to=recorded_to,
-    )
     with reading(database_url) as core:
         views = core.services.views
         if book and views.get(BookRow, book) is None:
             raise UnknownBook(book_id=book)
         owner_id = account_of(core, user) if user else None
         page = entries_page(views, wanted, book_id=book, owner_id=owner_id, limit=limit)
-        found = []
-        for row in page.rows:
-            owner = views.get(BookRow, row.book_id)
-            found += entry_views(core.services.log, views, [row], owner.purse if owner else "")
+        found = entry_views(core.services.log, views, page.rows)
     output.value(found)
     for entry in found:
-        output.say(
-            f"{entry.position}  {entry.recorded_at:%Y-%m-%d %H:%M:%S}  {entry.kind}  {entry.reference}"
-        )
+        taken_back = f"  (taken back by {entry.reversed_by})" if entry.reversed_by else ""
+        when = f"{entry.recorded_at:%Y-%m-%d %H:%M:%S}"
+        output.say(f"{entry.position}  {when}  {entry.kind}  {entry.reference}{taken_back}")
         output.table(plain(entry.postings), ("account", "asset", "amount"), empty="no legs")
+        if said := [entry.reason, *(f"{key}={value}" for key, value in entry.metadata.items())]:
+            output.say("  ".join(word for word in said if word))
     if not found:
         output.say("there are no entries")
 
@@ -215,39 +225,6 @@ def export(
         }
     )
     output.say(f"{done.entries} entries with {done.postings} postings up to {done.position} in {to}")
-
-
-@ledger.command()
-def reverse(
-    entry: Annotated[str, typer.Argument(metavar="ENTRY", help="Its id, or its log position (0-1234).")],
-    book: Annotated[str, typer.Option(metavar="ID", help="The book that it stands in.")],
-    reason: Annotated[str, typer.Option(help="Why; its owner and auditors will read it.")],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be posted, and post nothing.")
-    ] = False,
-    database_url: options.DatabaseUrl = None,
-    as_json: options.Json = False,
-) -> None:
-    """Take a journal entry back, once: a new entry with its legs the other way round and a link to it.
-
-    Refused where an account of its owner's would be overdrawn. Holds follow their orders.
-
-    Example: `evenkeel ledger reverse 0-1234 --book ID --reason "booked twice" --dry-run`
-    """
-    output = Output(as_json=as_json)
-    if dry_run:
-        with reading(database_url) as core:
-            services = core.services
-            command = ReverseEntry(book, posted_entry(services.log, book, entry), reason)
-            answer = shown_entries(preview(services.log, services.clock, command))
-    else:
-        arguments = {"book_id": book, "entry": entry, "reason": reason}
-        answer = writing("ledger.reverse", arguments, database_url, output)
-    output.value({**answer, "dry_run": dry_run})
-    for made in answer["entries"]:
-        output.say(f"{made['kind']}  {made['entry_id']}")
-        output.table(made["postings"], ("account", "asset", "amount"), empty="no legs")
-    output.say("nothing was posted: this was a dry run" if dry_run else f"{answer['reverses']} is taken back")
 
 
 @ledger.command()

@@ -10,12 +10,12 @@ import pytest
 
 from adapters.persistence import event_log
 from adapters.persistence.event_log import EventStore
-from application.ports.commands import Command
+from application.ports.commands import Command, Result
 from application.ports.event_log import Position
-from application.streams import empty_state
-from application.work import Versioned
+from application.streams import PLATFORM, empty_state
+from application.work import Versioned, Work
 from domain.ledger.events import BookOpened
-from tests.builders import START, Allocate, OpenBook, StopTrading, caller, usdt
+from tests.builders import START, Allocate, Decide, OpenBook, StopTrading, caller, usdt
 from tests.log_stores import ENGINES, Engine, engine
 
 
@@ -72,6 +72,20 @@ def test_an_event_says_who_when_and_why(store: EventStore) -> None:
 def test_reading_begins_after_one_position_and_ends_at_another(store: EventStore) -> None:
     read = store.log.read(after=Position(0, 2), until=Position(0, 7))
     assert [event.position.id for event in read] == [3, 4, 5, 6, 7]
+
+
+def test_which_facts_were_claimed_is_answered(log: Engine) -> None:
+    store = log.open()
+
+    def decide(work: Work) -> Result:
+        work.claim("batch:b-1")
+        work.record(PLATFORM, work.platform().engage_kill_switch(reason="x", by="acc-1", at=work.now))
+        return {}
+
+    store.bus.execute(Decide(decide), caller("c-1"))
+
+    assert store.log.claimed([]) == set()
+    assert store.log.claimed(["batch:b-1", "batch:b-2", "c-1"]) == {"batch:b-1"}
 
 
 def test_reading_by_name_leaves_out_the_rest(store: EventStore) -> None:

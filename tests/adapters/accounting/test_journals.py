@@ -103,6 +103,7 @@ def posted(
         venue_fee=words.pop("venue_fee", None),
         reverses=words.pop("reverses", ""),
         reason=words.pop("reason", ""),
+        metadata=words.pop("metadata", {}),
         postings=tuple(Posting(account, asset, Decimal(amount)) for account, asset, amount in legs),
         **words,
     )
@@ -145,6 +146,9 @@ def nasty_entries() -> list[JournalEntry]:
                 kind=name,
                 reference=name,
                 venue_fee=Money(Decimal("-0.5"), asset),
+                reverses=name,
+                reason=name,
+                metadata={"a_key-1": name or "nothing"},
             )
         )
         entries.append(
@@ -185,6 +189,8 @@ def told(entry: JournalEntry) -> dict[str, str]:
         "effective": entry.effective_at_utc.isoformat().replace("+00:00", "Z"),
         "recorded": entry.recorded_at_utc.isoformat().replace("+00:00", "Z"),
     }
+    said |= {"reverses": entry.reverses, "reason": entry.reason}
+    said |= {f"meta-{key}": value for key, value in entry.metadata.items()}
     if entry.venue_fee:
         said["venuefee"] = text(entry.venue_fee.amount)
     return {name: value for name, value in said.items() if value}
@@ -304,7 +310,7 @@ def test_books_without_entries_are_accepted(tmp_path: Path, writer: Any, balance
 
 
 def rows_expected(entries: list[JournalEntry]) -> list[tuple[Any, ...]]:
-    """Without the two names of the journals."""
+    """Without the two names of the journals and the metadata."""
     return [
         (
             str(entry.position),
@@ -364,7 +370,11 @@ def test_a_table_is_read_back_equal(
     entries = [*ListedLog(a_history().log).entries(), *nasty_entries()]
     found = rows(written(writer, tmp_path / "books", entries))
     as_written = [row._replace(reason=row.reason.removeprefix("'")) for row in found]
-    assert [tuple(row)[:-2] for row in as_written] == rows_expected(entries)
+    assert [tuple(row)[:-3] for row in as_written] == rows_expected(entries)
+    metadata = [
+        json.dumps(dict(entry.metadata), ensure_ascii=False) for entry in entries for _ in entry.postings
+    ]
+    assert [row.metadata or "{}" for row in found] == metadata
     names = {(row.book, row.account): row.journal_account for row in found}
     assert names["ann", "owner:available"] == "Liabilities:Paper:Ann:Available"
 

@@ -47,13 +47,13 @@ def requests_with_money(schema: Schema, wrong: str) -> Iterator[tuple[str, str, 
     ["-1", "-0.000000000000000001", "1" + "0" * 18, "0." + "0" * 18 + "1", "9" * 38, "1e400", "1E-400"],
 )
 async def test_a_wrong_amount_in_any_field_is_refused_by_name_and_nothing_is_recorded(
-    stack: Stack, alice: Person, wrong: str
+    stack: Stack, operator: Person, wrong: str
 ) -> None:
     """Safety #17, #18: below zero, too long on either side, an exponent bomb: never an event."""
     schema = (await stack.client.get("/schema/openapi.json")).json()
     before, tried = stack.services.log.head(), set()
     for method, path, body in requests_with_money(schema, wrong):
-        headers = {"Authorization": f"Bearer {alice.token}", "Idempotency-Key": new_key()}
+        headers = {"Authorization": f"Bearer {operator.token}", "Idempotency-Key": new_key()}
         answer = await stack.client.request(method, path, json=body, headers=headers)
         assert is_problem(answer, 422, "invalid_fields"), (path, body, answer.text)
         (name,) = body

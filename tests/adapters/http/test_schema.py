@@ -25,6 +25,21 @@ MONEY_FIELDS = re.compile(
 BODIES: dict[str, dict[str, Any]] = {
     "Because": {"reason": "a test"},
     "Credentials": {"email": "nobody@example.org", "password": PASSWORD},
+    "NewBatch": {
+        "entries": [
+            {
+                "book_id": "nothing",
+                "reason": "a test",
+                "postings": [
+                    {"account": "equity:adjustment", "asset": "USDT", "amount": "1"},
+                    {"account": "owner:available", "asset": "USDT", "amount": "-1"},
+                ],
+            }
+        ]
+    },
+    "NewHold": {"amount": "1", "asset": "USDT", "reason": "a test"},
+    "NewRelease": {"reason": "a test"},
+    "NewSettlement": {"to": "suspense", "reason": "a test"},
     "KillSwitchChange": {"action": "engage", "reason": "a test"},
     "NewAccount": {"email": "somebody@example.org", "password": PASSWORD},
     "NewBot": BOT,
@@ -63,11 +78,12 @@ def provocations(operation: dict[str, Any]) -> Iterator[Provoked]:
     for parameter in operation.get("parameters", ()):
         named[parameter["in"]].add(parameter["name"])
     json_body = {"Content-Type": "application/json"}
-    query = "?interval=1h"
+    query = "?interval=1h" if "interval" in named["query"] else "?"
     if "to" in named["query"]:
         query = "?from=2026-03-01T12:00:00Z&to=2026-03-01T13:00:00Z"
     needs: dict[str, Any] = {"query": query} if {"interval", "to"} & named["query"] else {}
     yield Provoked(400, "malformed_request", query="?x=%00")
+    yield Provoked(422, "unknown_parameter", query="?no-such-parameter=1")
     if operation.get("security") != []:
         yield Provoked(401, "not_signed_in", {"Authorization": ""})
         yield Provoked(401, "not_signed_in", {"Authorization": "Bearer made-up"})
@@ -86,7 +102,8 @@ def provocations(operation: dict[str, Any]) -> Iterator[Provoked]:
             without_key = {**json_body, "Idempotency-Key": ""}
             yield Provoked(400, "idempotency_key_missing", without_key, body=needs["body"])
     for name in named["path"] & UNKNOWN.keys():
-        yield Provoked(404, UNKNOWN[name], **needs)
+        if name != "hold_id":  # its book is looked for first
+            yield Provoked(404, UNKNOWN[name], **needs)
     for name in {"cursor", "min_position", "at", "from", "until"} & named["query"]:
         if name != "min_position" or "bot_id" not in named["path"]:  # there, the bot is looked for first
             given = query.replace("from=2026-03-01T12:00:00Z&", "") if name == "from" else query

@@ -127,8 +127,8 @@ def test_a_newer_programs_event_is_named_not_guessed() -> None:
     state = written(entry("e"))
     with pytest.raises(UnknownEvent, match=r"ledger\.unheard_of"):
         Envelopes().read("ledger.unheard_of", state)
-    with pytest.raises(UnknownEvent, match="schema 3"):
-        Envelopes().read("ledger.entry_posted", state.replace(b'"schema":2', b'"schema":3'))
+    with pytest.raises(UnknownEvent, match="schema 4"):
+        Envelopes().read("ledger.entry_posted", state.replace(b'"schema":3', b'"schema":4'))
     with pytest.raises(UnknownEvent, match="Painted"):
         written(Painted(color="red", coats=1))
 
@@ -137,7 +137,7 @@ def test_the_bytes_are_canonical() -> None:
     state = written(entry("e", leg("a", usdt("1.50")), leg("b", usdt("-1.50"))))
 
     assert state.startswith(
-        b'{"name":"ledger.entry_posted","schema":2,"stream":"stream:1","version":1,'
+        b'{"name":"ledger.entry_posted","schema":3,"stream":"stream:1","version":1,'
         b'"recorded_at":"2024-05-01T12:00:00Z","actor":"acc-1","command_id":"c-1","correlation_id":"r-1",'
         b'"causation_id":"c-1","prev":"' + b"0" * 64 + b'","data":{"entry_id":"e",'
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from application.accounts.commands import FreezeAccount
-from application.ledger.reverse_entry import ReverseEntry, UnknownEntry, posted_entry, preview
+from application.ledger.reverse_entry import ReverseEntry, UnknownEntry, posted_entry
 from application.paper.accounts import FundPaperBook, ResetPaperBook
 from application.ports.commands import FactClaimed
 from application.ports.exchange import OrderReport
 from application.queries.books import UnknownBook
+from application.rehearsal import rehearse
 from domain.errors import InvalidValue
 from domain.ledger.errors import InsufficientFunds
 from domain.ledger.events import EntryPosted
@@ -97,7 +98,7 @@ def test_a_second_reversal_is_told_so_though_the_funds_would_not_cover_it_either
 
     assert (code, data) == ("fact_already_recorded", {"natural_key": "reversal:book-1:opening:USDT"})
     with pytest.raises(FactClaimed):
-        preview(store.log, store.clock, command)
+        rehearse(store.log, store.clock, command)
 
 
 def test_refusals_come_in_their_order() -> None:
@@ -144,18 +145,18 @@ def test_a_dry_run_decides_and_appends_nothing() -> None:
     command = reverse(store, "opening:USDT")
     head = store.log.head()
 
-    told = preview(store.log, store.clock, command)
+    told = rehearse(store.log, store.clock, command)
 
     assert store.log.head() == head
-    assert told == store.do(command)
+    assert told == {**store.do(command), "dry_run": True}
     with pytest.raises(FactClaimed, match="reversal:book-1:opening:USDT"):
-        preview(store.log, store.clock, command)
+        rehearse(store.log, store.clock, command)
 
 
 def test_a_dry_run_refuses_what_was_spent() -> None:
     store = with_running_bot(cash=usdt("1000"))
     with pytest.raises(InsufficientFunds):
-        preview(store.log, store.clock, reverse(store, "opening:USDT"))
+        rehearse(store.log, store.clock, reverse(store, "opening:USDT"))
 
 
 def test_an_id_that_two_entries_have_is_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:

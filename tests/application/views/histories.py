@@ -20,6 +20,7 @@ from application.streams import (
     bot_stream,
     cases_stream,
     empty_state,
+    hold_stream,
     order_stream,
     reconciliation_stream,
 )
@@ -28,8 +29,8 @@ from domain.accounts.account import ADMIN, TRADER
 from domain.bots.events import BotTerms
 from domain.errors import DomainError
 from domain.ledger.book import PAPER, Settlement
-from domain.ledger.postings import AVAILABLE, bot_account
-from domain.money import Money
+from domain.ledger.postings import AVAILABLE, Posting, bot_account
+from domain.money import Money, negate
 from domain.orders.events import OrderTerms
 from domain.orders.order import BUY, MARKET, SELL, Fill
 from domain.reconciliation.breaks import MISSING_HERE, Break
@@ -51,6 +52,9 @@ NAMES = {
     "BotStopped": "bots.bot_stopped",
     "SignalRaised": "bots.signal_raised",
     "GuardrailTripped": "bots.guardrail_tripped",
+    "HoldPlaced": "holds.hold_placed",
+    "HoldSettled": "holds.hold_settled",
+    "HoldReleased": "holds.hold_released",
     "BookOpened": "ledger.book_opened",
     "EntryPosted": "ledger.entry_posted",
     "BookClosed": "ledger.book_closed",
@@ -393,6 +397,67 @@ def _reconcile(history: History, _owner: str, amount: Decimal, n: int) -> None:
     history.attempt(reconciliation_stream(f"run-{n}"), lambda r: r.record(outcome))
 
 
+def _hold(history: History, owner: str, amount: Decimal, n: int) -> None:
+    """A hold placed, or what is done with it next; and now and then the last settlement taken back."""
+    hold_id, book = f"hold-{owner}-{n % 3}", book_stream(owner)
+    stream, money = hold_stream(hold_id), Money(amount, "USDT")
+    hold, left = history.state(stream), history.state(book).owed(f"owner:held:{hold_id}", "USDT")
+    if not hold.exists:
+        if history.attempt(book, lambda b: b.place_hold(hold_id, money, source=AVAILABLE, at=history.now)):
+            history.record(
+                stream,
+                hold.place(
+                    hold_id=hold_id,
+                    book_id=owner,
+                    owner_id=owner,
+                    amount=money,
+                    reason="a dispute",
+                    expires_at=history.now + timedelta(hours=1) if n % 2 else None,
+                    at=history.now,
+                ),
+            )
+        return
+    if hold.has_ended:
+        return
+    entry_id, part = f"settlement:{hold_id}:{hold.settlements + 1}", min(amount, left.amount)
+    if n % 4 and history.attempt(
+        book,
+        lambda b: b.settle_hold(
+            hold_id,
+            Money(part, "USDT"),
+            to="suspense",
+            entry_id=entry_id,
+            at=history.now,
+            reason="lost",
+            metadata={"n": str(n)},
+        ),
+    ):
+        rest = left - Money(part, "USDT")
+        history.record(
+            stream,
+            hold.settled(Money(part, "USDT"), to="suspense", left=rest, entry_id=entry_id, at=history.now),
+        )
+    elif history.attempt(book, lambda b: b.release_hold(hold_id, to=AVAILABLE, at=history.now)):
+        history.record(stream, hold.released(left, because="released", reason="", at=history.now))
+
+
+def _adjust(history: History, owner: str, amount: Decimal, n: int) -> None:
+    """Something given, with metadata, and taken back again."""
+    legs = Posting("equity:adjustment", "USDT", amount), Posting(AVAILABLE, "USDT", negate(amount))
+    entry_id = f"adjustment:{len(history.log)}:{n}"
+    if history.attempt(
+        book_stream(owner),
+        lambda b: b.adjust(
+            legs, entry_id=entry_id, reason="a gift", at=history.now, metadata={"a": "1", "n": str(n)}
+        ),
+    ):
+        given = history.log[-1].event
+        if n % 2:
+            history.attempt(
+                book_stream(owner), lambda b: b.reverse(given, reason="a mistake", at=history.now)
+            )
+
+
 Step = Callable[[History, str, Decimal, int], None]
 
 STEPS: tuple[Step, ...] = (
@@ -414,6 +479,9 @@ STEPS: tuple[Step, ...] = (
     _compare,
     _close_case,
     _reconcile,
+    _hold,
+    _hold,
+    _adjust,
 )
 BEGIN: tuple[Step, ...] = (_register, _open, _deposit, _create_bot, _allocate, _lead_bot)
 

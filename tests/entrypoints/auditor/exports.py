@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -98,6 +98,7 @@ class Log:
         fee: Money | None = None,
         reverses: str = "",
         reason: str = "",
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         postings = tuple(Posting(account, asset, Decimal(amount)) for account, asset, amount in legs)
         entry = EntryPosted(
@@ -109,6 +110,7 @@ class Log:
             venue_fee=fee,
             reverses=reverses,
             reason=reason,
+            metadata=metadata or {},
         )
         self.add(f"book:{book}", entry)
 

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain.holds.events import HoldPlaced, HoldReleased, HoldSettled
 from domain.money import Money
 from entrypoints.auditor import verify as auditor
 from entrypoints.auditor.verify import Checkpoint, Key, Shelf, Unusable, verifies, verifies_in_python
 from tests.entrypoints.auditor.exports import (
+    AT,
     BOT,
     CUSTODY,
     FREE,
@@ -186,16 +189,16 @@ FORMS: list[tuple[str, Callable[[bytes], bytes], str]] = [
     ("white space", lambda line: line.replace(b'":', b'": ', 1), "canonical"),
     ("an escape", lambda line: line.replace(b"fill:", b"\\u0066ill:", 1), "canonical"),
     ("a key twice", lambda line: line.replace(b'{"name"', b'{"name":"x","name"', 1), "canonical"),
-    ("a float", lambda line: line.replace(b'"schema":2', b'"schema":1.0', 1), "float"),
-    ("no number", lambda line: line.replace(b'"schema":2', b'"schema":NaN', 1), "float"),
-    ("a switch for a number", lambda line: line.replace(b'"schema":2', b'"schema":true', 1), "fields"),
+    ("a float", lambda line: line.replace(b'"schema":3', b'"schema":1.0', 1), "float"),
+    ("no number", lambda line: line.replace(b'"schema":3', b'"schema":NaN', 1), "float"),
+    ("a switch for a number", lambda line: line.replace(b'"schema":3', b'"schema":true', 1), "fields"),
     ("a field more", lambda line: line[:-1] + b',"more":1}', "fields"),
     ("half a character", lambda line: line.replace(b"fill:", b"\\ud800:", 1), "canonical"),
     ("a byte that is no text", lambda line: line.replace(b"fill:", b"\xff:", 1), "not one event"),
     ("depth without end", lambda line: b"[" * 200_000, "not one event"),
     (
         "a number without end",
-        lambda line: line.replace(b'"schema":2', b'"schema":' + b"1" * 9000),
+        lambda line: line.replace(b'"schema":3', b'"schema":' + b"1" * 9000),
         "not one event",
     ),
     ("nothing", lambda line: b"", "not one event"),
@@ -381,6 +384,58 @@ def more(*changes: Callable[[Log], None]) -> Log:
     return log
 
 
+AN_HOUR = timedelta(hours=1)
+
+
+def placed(lasts: timedelta = AN_HOUR, book: str = "b-1") -> HoldPlaced:
+    return HoldPlaced(
+        hold_id="h-1",
+        book_id=book,
+        owner_id="acc-1",
+        amount=Money(Decimal("0.001"), "USDT"),
+        reason="a dispute",
+        placed_at_utc=AT,
+        expires_at_utc=AT + lasts,
+    )
+
+
+def settled(amount: str, left: str) -> HoldSettled:
+    return HoldSettled(
+        hold_id="h-1",
+        entry_id="settlement:h-1:1",
+        amount=Money(Decimal(amount), "USDT"),
+        to="suspense",
+        left=Money(Decimal(left), "USDT"),
+        settled_at_utc=AT,
+    )
+
+
+def released(because: str = "released") -> HoldReleased:
+    return HoldReleased(
+        hold_id="h-1",
+        amount=Money(Decimal("0.001"), "USDT"),
+        because=because,
+        reason="enough",
+        released_at_utc=AT,
+    )
+
+
+def held(log: Log, *, ended: bool = False, book: str = "b-1") -> None:
+    """Money on the hold's account, and the hold."""
+    log.add("hold:h-1", placed(book=book))
+    log.moved("hold:h-1", "hold", BOT, "owner:held:h-1", "0.001", "USDT")
+    if ended:
+        log.add("hold:h-1", released())
+
+
+def settlement(log: Log, told: str) -> None:
+    """What the hold tells of its settlement; its entry moves 0.001."""
+    held(log)
+    log.add("hold:h-1", settled(told, "0"))
+    legs = ("owner:held:h-1", "USDT", "0.001"), ("suspense", "USDT", "-0.001")
+    log.entry("settlement:h-1:1", "settlement", *legs, order="h-1", reason="lost")
+
+
 def hold_for_another_book(log: Log) -> None:
     log.intend("o-3", SELL, book="b-7")
     log.moved("hold:o-3", "hold", BOT, "owner:held:o-3", "1", "USDT")
@@ -491,19 +546,87 @@ FALSE: list[tuple[str, Callable[[Log], None], int, str]] = [
         "a hold without an order",
         lambda log: log.moved("hold:o-9", "hold", BOT, "owner:held:o-9", "1", "USDT"),
         EVENTS,
-        "owner:held:o-9 of book b-1 still holds USDT, but there is no such order in that book",
+        "owner:held:o-9 of book b-1 still holds USDT, but there is no such order or hold in that book",
     ),
     (
         "a hold of another book's order",
         hold_for_another_book,
         EVENTS + 1,
-        "there is no such order in that book",
+        "there is no such order or hold in that book",
     ),
     (
         "a hold of an order that has ended",
         lambda log: log.cancel("o-2"),
         EVENTS - 1,
         "owner:held:o-2 of book b-1 still holds BTC, but its order has ended",
+    ),
+    (
+        "a hold that has ended",
+        lambda log: held(log, ended=True),
+        EVENTS + 1,
+        "owner:held:h-1 of book b-1 still holds USDT, but the hold has ended",
+    ),
+    (
+        "a hold of another book",
+        lambda log: held(log, book="b-2"),
+        EVENTS + 1,
+        "there is no such order or hold in that book",
+    ),
+    (
+        "a hold placed twice",
+        lambda log: log.add("hold:h-1", placed(), placed()),
+        EVENTS + 1,
+        "hold h-1 was placed before",
+    ),
+    (
+        "a settlement of no hold",
+        lambda log: log.add("hold:h-1", settled("1", "1")),
+        EVENTS,
+        "hold h-1 was never placed",
+    ),
+    (
+        "a settlement of another amount than its entry's",
+        lambda log: settlement(log, "0.002"),
+        EVENTS + 3,
+        "moves 0.001 USDT by its entry, but 0.002 USDT by its order at index",
+    ),
+    (
+        "a settlement without its entry",
+        lambda log: log.add("hold:h-1", placed(), settled("0.001", "0")),
+        EVENTS + 1,
+        "settlement:h-1:1 of a hold has no entry in book b-1",
+    ),
+    (
+        "a settlement after its time",
+        lambda log: log.add("hold:h-1", placed(timedelta(0)), settled("0.001", "0.1")),
+        EVENTS + 1,
+        "was settled when its time was over",
+    ),
+    (
+        "a hold that expired too early",
+        lambda log: log.add("hold:h-1", placed(), released("expired")),
+        EVENTS + 1,
+        "hold h-1 expired before its time",
+    ),
+    (
+        "a hold released twice",
+        lambda log: log.add("hold:h-1", placed(), released(), released()),
+        EVENTS + 2,
+        "hold h-1 had ended before",
+    ),
+    (
+        "an adjustment that does not say why",
+        lambda log: log.entry("adjustment:b:0", "adjustment", ("suspense", "X", "1"), (FREE, "X", "-1")),
+        EVENTS,
+        "was posted by hand and does not say why",
+    ),
+    (
+        "metadata without end",
+        lambda log: log.entry(
+            "x", "deposit", (CUSTODY, "X", "1"), (FREE, "X", "-1"), metadata={"a": "b" * 201}
+        ),
+        EVENTS,
+        "metadata that is no short text by key",
     ),
     (
         "a reversal of nothing",
@@ -549,9 +672,9 @@ FALSE: list[tuple[str, Callable[[Log], None], int, str]] = [
     ),
     (
         "a schema that is not known",
-        lambda log: log.add_raw("book:b-1", "ledger.entry_posted", {}, schema=3),
+        lambda log: log.add_raw("book:b-1", "ledger.entry_posted", {}, schema=4),
         EVENTS,
-        "has schema 3, this program knows 2",
+        "has schema 4, this program knows 3",
     ),
     (
         "data of another event",

@@ -1,0 +1,1 @@
+"""Money set aside for a while by an operator: placed, settled in parts, released, expired."""
