@@ -17,6 +17,7 @@ from application.ports.paper_accounts import PaperAccounts
 from application.ports.read_models import ReadModels
 from application.ports.seals import Seals
 from application.ports.statements import Reconciler, StatementSource
+from application.ports.venue_statements import OpenStatement
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,5 +61,6 @@ class Services:
     reconcile: Reconciler
     venue_statements: StatementSource  # of the venue that the books are held against when none is named
     health: Health
+    open_statement: OpenStatement
     live_sources: frozenset[str] = frozenset()  # candle sources that grow while we run: synthetic, venues
     wall_clock_sources: frozenset[str] = frozenset()  # of those: venues, whose time is the wall clock's

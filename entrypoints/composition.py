@@ -32,6 +32,7 @@ from adapters.persistence.seals import SqlSeals
 from adapters.persistence.sessions import SqlSessions
 from adapters.secrets.passwords import Argon2Passwords
 from adapters.secrets.tokens import SystemTokens
+from adapters.venue_statements.files import open_statement
 from application.accounts.sign_in import Authenticate, Registration, SignIn
 from application.bots.bot_worker import followers
 from application.market_data.download_candles import DownloadCandles
@@ -254,6 +255,7 @@ class Container(containers.DeclarativeContainer):
         reconcile=reconcile,
         venue_statements=venue_statements,
         health=health,
+        open_statement=providers.Object(open_statement),
         live_sources=live_sources,
         wall_clock_sources=wall_clock_sources,
     )

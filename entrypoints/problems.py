@@ -143,7 +143,7 @@ def problem_of(error: BaseException) -> Problem:
     if isinstance(error, RemoteRefusal):  # told already
         return Problem(error.code, str(error), exit_code_of(error.code), error.data)
     if isinstance(error, DomainError):
-        words, data = shown_refusal(error.code, str(error), error.data)  # no command works on other money
+        words, data = shown_refusal(error.code, str(error), error.data)
         return Problem(error.code, words, exit_code_of(error.code), data)
     if isinstance(error, typer.TyperException):
         context: Any = getattr(error, "ctx", None)

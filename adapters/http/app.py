@@ -18,6 +18,7 @@ from adapters.http.desk import AnyRequest, Desk
 from adapters.http.events import EventsController
 from adapters.http.health import healthz, readyz
 from adapters.http.holds import HoldsController
+from adapters.http.imports import ImportsController
 from adapters.http.ledger import BatchesController, TotalsController
 from adapters.http.options import HttpOptions
 from adapters.http.outer import Outer, RequestContext, no_request_context
@@ -41,6 +42,7 @@ CONTROLLERS = (
     HoldsController,
     BatchesController,
     TotalsController,
+    ImportsController,
     BotsController,
     BotHistoryController,
     OrdersController,

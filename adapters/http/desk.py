@@ -179,7 +179,7 @@ def answer(
     """A command's answer, made of its outcome alone: so a replay has the same status and body.
 
     A refusal names the command as its instance, not the request, for the same reason. Its money has paper
-    codes: no route here leads to a book of another purse.
+    codes, unless it says whose it is.
     """
     sent: dict[str, str] = {}
     if outcome.position:

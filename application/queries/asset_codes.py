@@ -39,8 +39,10 @@ MONEY_IN_REFUSALS = {
 
 
 def shown_refusal(code: str, message: str, data: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """A paper book's refusal as people see it: its words and data, with paper codes on all money."""
+    """A refusal as people see it: its words and data, with paper codes on all money of a paper book."""
     shown = dict(data)
+    if data.get("purse", PAPER) != PAPER:
+        return message, shown
     for name in MONEY_IN_REFUSALS.get(code, ()):
         if name in data:
             shown[name] = data[name] + PAPER_SUFFIX

@@ -108,6 +108,10 @@ class Book:
     def custody(self) -> str:
         return custody_account(self.venue_account)
 
+    @property
+    def _unless_paper(self) -> str:
+        return "" if self.purse == PAPER else self.purse
+
     # -- commands ------------------------------------------------------------------------------------------
 
     def require_open(self) -> None:
@@ -387,6 +391,7 @@ class Book:
                 raise InsufficientFunds(
                     required=Money(posting.amount, posting.asset),
                     available=self.owed(posting.account, posting.asset),
+                    purse=self._unless_paper,
                 )
         return [
             EntryPosted(
@@ -464,7 +469,7 @@ class Book:
     def _require_owed(self, source: str, amount: Money) -> None:
         available = self.owed(source, amount.asset)
         if amount > available:
-            raise InsufficientFunds(required=amount, available=available)
+            raise InsufficientFunds(required=amount, available=available, purse=self._unless_paper)
 
     def _owner_legs(self, asset: str, amount: Decimal, fill: Settlement) -> list[Posting]:
         """The owner's legs of one asset: a credit to the bot, or debits from hold, bot, available, due."""

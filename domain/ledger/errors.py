@@ -9,9 +9,11 @@ from domain.money import Money
 class InsufficientFunds(DomainError, code="insufficient_funds"):
     """The balance does not cover the amount; only new funds can change that."""
 
-    def __init__(self, *, required: Money, available: Money) -> None:
+    def __init__(self, *, required: Money, available: Money, purse: str = "") -> None:
         super().__init__(f"required {required}, available {available}")
         self.required, self.available = required, available
+        if purse:  # whose money it is, where it is not paper money
+            self.purse = purse
 
 
 class UnbalancedEntry(DomainError, code="unbalanced_entry"):

@@ -6,7 +6,7 @@ help is there at once, and a command that looks at the log does not wait for the
 
 from __future__ import annotations
 
-from entrypoints.cli import demo, doctor, ledger_posting, log_proofs, processes
+from entrypoints.cli import demo, doctor, ledger_import, ledger_posting, log_proofs, processes
 from entrypoints.cli.app import app
 from entrypoints.cli.backup import backup
 from entrypoints.cli.bots import bots
@@ -30,4 +30,4 @@ app.add_typer(paper, name="paper")
 app.add_typer(bots, name="bots")
 app.add_typer(kill_switch, name="kill-switch")
 
-__all__ = ["app", "demo", "doctor", "ledger_posting", "log_proofs", "processes"]
+__all__ = ["app", "demo", "doctor", "ledger_import", "ledger_posting", "log_proofs", "processes"]

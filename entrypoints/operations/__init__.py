@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from entrypoints.operations import bots, data, ledger, paper, platform, users
+from entrypoints.operations import bots, data, ledger, paper, platform, statements, users
 from entrypoints.operations.desk import Operation
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -14,5 +14,6 @@ OPERATIONS: Mapping[str, Operation] = {
     **platform.OPERATIONS,
     **data.OPERATIONS,
     **ledger.OPERATIONS,
+    **statements.OPERATIONS,
 }
 """By the name that travels to a running server."""

@@ -148,6 +148,19 @@ TABLE: list[tuple[str, int]] = [
     ("ledger hold release nope --book nope --reason=", USAGE),
     ("ledger hold list", OK),
     ("ledger hold list --status odd", USAGE),
+    ("ledger import", USAGE),
+    ("ledger import nope.csv", USAGE),
+    ("ledger import empty.csv", REFUSED),
+    ("ledger import empty.csv --dry-run", REFUSED),
+    ("ledger import empty.csv --zone CET", USAGE),
+    ("ledger import empty.csv --format nope", USAGE),
+    ("ledger import empty.csv --fiat nope", USAGE),
+    ("ledger import opening.csv", USAGE),
+    ("ledger import opening.csv --book nope", REFUSED),
+    ("ledger import opening.csv --venue-account Upper", USAGE),
+    ("ledger import opening.csv --venue-account kraken --user nobody@example.org", REFUSED),
+    ("ledger import opening.csv --venue-account kraken --dry-run", OK),
+    ("ledger import opening.csv --venue-account kraken", OK),
     ("ledger statement", USAGE),
     (f"ledger statement --book nope --from {LATER} --to {LATER}", REFUSED),
     (f"ledger statement --book nope --from soon --to {LATER}", USAGE),
@@ -227,9 +240,10 @@ TABLE: list[tuple[str, int]] = [
 
 @pytest.fixture
 def house(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """A person with paper money; the folder is the test's own, with an empty file in it."""
+    """A person with paper money; the folder is the test's own, with two files in it."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.csv").touch()
+    (tmp_path / "opening.csv").write_text("asset,amount,timestamp\nBTC,1,2024-01-01T00:00:00Z\n")
     cli("users", "create", "ann@example.org")
     cli("paper", "open", "--balance", "100 USDT")
     return cli

@@ -30,6 +30,7 @@ from adapters.persistence.recorders.memory import MemoryRecorder
 from adapters.persistence.seals import SqlSeals
 from adapters.persistence.sessions import MemorySessions, SqlSessions
 from adapters.secrets.tokens import SystemTokens
+from adapters.venue_statements.files import open_statement
 from application.accounts.commands import GrantRole
 from application.accounts.sign_in import Authenticate, Registration, SignIn
 from application.paper.accounts import PaperAccountService
@@ -294,6 +295,7 @@ async def _serving(
         reconcile=Reconcile(store.log, store.bus, clock, lambda _seconds: None),
         venue_statements=VenueStatements(venue, lambda: [one.venue_account for one in venue.accounts()]),
         health=health,
+        open_statement=open_statement,
         live_sources=frozenset({"synthetic"}),
     )
     fast = options or HttpOptions(password_backlog=200, stream_poll_s=0.01, stream_coalesce_s=0.05)

@@ -60,7 +60,7 @@ async def test_what_is_somebody_elses_is_as_good_as_missing(stack: Stack, alice:
         "session_id": alice.session_id,
         "client_order_id": "ek0-nothing",
     }
-    bodies: dict[str, Any] = {"deposits": {"amount": "1", "asset": "USDT"}}
+    bodies: dict[str, Any] = {"deposits": {"amount": "1", "asset": "USDT"}, "imports": {"content": "x"}}
     bodies["allocations"] = bodies["deallocations"] = bodies["deposits"]
     queries = {"statement": "?from=2026-03-01T12:00:00Z&to=2026-03-01T13:00:00Z"}
     operators_own = {"reversals", "holds", "settlements", "releases"}  # the role comes first, whatever the id

@@ -1,0 +1,1 @@
+"""Exchanges' account statements, read as they are: docs/import.md has the formats."""
