@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from application.accounts.sign_in import Authenticate, Registration, SignIn
+from application.liabilities.publications import Publications
 from application.paper.accounts import PaperAccountService
 from application.ports.candle_store import CandleStore
 from application.ports.clock import Clock
@@ -50,6 +51,7 @@ class Services:
     bus: CommandBus
     views: ReadModels
     seals: Seals
+    liabilities: Publications
     candles: CandleStore
     identities: Identities
     sessions: Sessions

@@ -18,6 +18,7 @@ from adapters.http.app import close_streams, create_app
 from adapters.http.options import HttpOptions
 from adapters.http.problems import MEDIA_TYPE, problem_body
 from adapters.observability.context import logged_as
+from application.sealing.lag import SealLag
 from entrypoints.composition import Container, Plan, opened, require_live_venues
 from entrypoints.running import Stop, a_worker_is_alive, listening, metrics_served, observed, settle_memory
 from entrypoints.settings import Settings
@@ -118,6 +119,7 @@ def run(settings: Settings) -> None:
         metrics_served(container, settings) as metrics_port,
     ):
         port = listener.getsockname()[1]
+        container.health().seal_lag = SealLag(container.seals(), container.log(), container.clock())
         container.health().worker_age_s = lambda: 0.0 if a_worker_is_alive(container) else None
         serve_api(
             container,

@@ -33,7 +33,7 @@ from entrypoints.backups import (
     require_whole,
     restore_backup,
 )
-from entrypoints.checkpoints import key_file, sinks_of
+from entrypoints.checkpoints import files_of, key_file
 from entrypoints.composition import Plan, opened
 from entrypoints.log_export import EVENTS, VERIFIER, export_log
 from entrypoints.problems import problem_of
@@ -227,7 +227,7 @@ class Drill:
     def _kept(self) -> list[str]:
         """Of each place outside the newest checkpoint that the backup, which may be an old one, reaches."""
         try:
-            kept = [sink.newest_within(self.report.events) for sink in sinks_of(self.settings)]
+            kept = [file.newest_within(self.report.events) for file in files_of(self.settings)]
         except SinkUnavailable as e:
             raise Wrong(str(e)) from e
         return [note for note in kept if note]

@@ -31,7 +31,7 @@ from application.ports.seals import SinkUnavailable
 from application.queries.moments import iso_utc
 from domain.errors import DomainError, InvalidValue
 from domain.sealing.notes import Checkpoint, SignedNote
-from entrypoints.checkpoints import sinks_of
+from entrypoints.checkpoints import files_of
 from entrypoints.problems import NoDatabase
 from entrypoints.settings import Settings
 
@@ -178,7 +178,7 @@ def restore_backup(
 def outside(settings: Settings, contents: Contents) -> list[dict[str, Any]]:
     """The checkpoint files the next start holds the log against, and what their newest one covers."""
     shown: list[dict[str, Any]] = []
-    for sink in sinks_of(settings):
+    for sink in files_of(settings):
         try:
             note = sink.newest()
             covers = Checkpoint.parse(SignedNote.parse(note.encode()).text).size if note else None

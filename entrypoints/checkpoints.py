@@ -6,9 +6,11 @@ import logging
 from pathlib import Path
 
 from adapters.checkpoints.file_sink import CheckpointFile
+from adapters.checkpoints.push_sink import CheckpointPush
 from adapters.persistence.database import Database
 from adapters.persistence.database_url import database_name
 from adapters.persistence.seals import SqlSeals
+from adapters.secrets.salts import FileSalts
 from adapters.secrets.signing_key import FileSigner, UnusableKey, create_key, public_key, verify
 from application.ports.seals import CheckpointSink, Seals, Signer, SinkUnavailable
 from application.sealing.check_log import CheckLog
@@ -25,9 +27,19 @@ def key_file(settings: Settings) -> Path:
 
 
 def sinks_of(settings: Settings) -> list[CheckpointSink]:
-    """Where checkpoints go: a file beside the database unless others are named."""
+    """Where checkpoints go: the files, and the addresses that they are pushed to."""
+    return [*files_of(settings), *map(CheckpointPush, settings.checkpoint_addresses)]
+
+
+def files_of(settings: Settings) -> list[CheckpointFile]:
+    """Those that the log can be held against: one beside the database unless others are named."""
     named = [Path(one.strip()) for one in settings.checkpoint_files.split(",") if one.strip()]
     return [CheckpointFile(path) for path in named or [_beside(settings, ".checkpoints")]]
+
+
+def salts_of(settings: Settings) -> FileSalts:
+    """What hides owners from each other in proofs of liabilities."""
+    return FileSalts(settings.liability_salts_file or _beside(settings, ".salts"))
 
 
 def _beside(settings: Settings, suffix: str) -> Path:
@@ -53,7 +65,7 @@ def signer_of(settings: Settings, seals: Seals) -> Signer:
     """
     path = key_file(settings)
     if not path.exists() and settings.signing_key_file is None:
-        if seals.newest() is not None or any(sink.newest() for sink in sinks_of(settings)):
+        if seals.newest() is not None or any(sink.newest() for sink in files_of(settings)):
             raise UnusableKey(path=str(path), problem="the key that signed this log is missing; put it back")
         create_key(path, settings.log_origin)
         log.info("a new key signs this log", extra={"key_file": str(path)})
@@ -65,7 +77,7 @@ def contradiction(settings: Settings, database: Database, *, deep: bool) -> str:
 
     A database whose checkpoints cannot be read, or not checked for want of a key, is not trusted either.
     """
-    seals, sinks = SqlSeals(database), sinks_of(settings)
+    seals, sinks = SqlSeals(database), files_of(settings)
     try:
         key = public_key_of(settings)
         if key is not None:

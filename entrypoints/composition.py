@@ -35,6 +35,7 @@ from adapters.secrets.tokens import SystemTokens
 from adapters.venue_statements.files import open_statement
 from application.accounts.sign_in import Authenticate, Registration, SignIn
 from application.bots.bot_worker import followers
+from application.liabilities.publications import Publications
 from application.market_data.download_candles import DownloadCandles
 from application.market_data.import_candles import ImportCandles
 from application.paper.accounts import PaperAccountService
@@ -49,7 +50,7 @@ from application.reconciliation.sources import VenueStatements
 from application.services import Services
 from domain.errors import DomainError
 from entrypoints.backup_age import backup_watch
-from entrypoints.checkpoints import contradiction
+from entrypoints.checkpoints import contradiction, salts_of
 from entrypoints.clock import SystemClock
 from entrypoints.health import PlatformHealth
 from entrypoints.maintenance import DatabaseMaintenance
@@ -127,6 +128,7 @@ def _health(
         maintenance,
         most_lag_events=settings.ready_lag_events,
         oldest_heartbeat_s=settings.ready_heartbeat_s,
+        oldest_seal_s=settings.ready_seal_age_s,
         bot_ages_s=metrics.bot_ages_seconds,
         followers=lambda: followers(leases),
         backups=backup_watch(settings),
@@ -237,6 +239,8 @@ class Container(containers.DeclarativeContainer):
     live_sources = providers.Singleton(_live_sources, settings)
     wall_clock_sources = providers.Singleton(_wall_clock_sources, settings)
 
+    liabilities = providers.Singleton(Publications, log, seals, providers.Singleton(salts_of, settings))
+
     services = providers.Singleton(
         Services,
         clock=clock,
@@ -244,6 +248,7 @@ class Container(containers.DeclarativeContainer):
         bus=bus,
         views=views,
         seals=seals,
+        liabilities=liabilities,
         candles=candles,
         identities=identities,
         sessions=sessions,

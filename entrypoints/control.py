@@ -100,11 +100,14 @@ class OperatorDoor:
 def operator_desk(
     container: Container, operation_id: str, progress: Progress = lambda _done, _total: None
 ) -> OperatorDesk:
+    from entrypoints.liabilities import publisher  # the composition root: not for who only asks a server
+
     return OperatorDesk(
         services=container.services(),
         maintenance=container.maintenance(),
         import_candles=container.import_candles(),
         download_candles=container.download_candles(),
+        liabilities=lambda: publisher(container),
         operation_id=operation_id,
         progress=progress,
     )

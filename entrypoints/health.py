@@ -34,6 +34,7 @@ class PlatformHealth:
     maintenance: DatabaseMaintenance
     most_lag_events: int
     oldest_heartbeat_s: float
+    oldest_seal_s: float
     worker_age_s: Callable[[], float | None] = lambda: None
     worker_problem: Callable[[], str] = str  # why its last look at the bots failed, "" where it did not
     connectors: Callable[[], Sequence[Connector]] = list
@@ -42,6 +43,7 @@ class PlatformHealth:
     shut: str = ""  # why nothing is written to the log
     sealing: SealingStatus | None = None  # where the sealer runs in this process
     backups: BackupWatch | None = None
+    seal_lag: Callable[[], tuple[int, float]] | None = None  # where it runs in another
     started: float = field(default_factory=monotonic)
 
     def ready(self) -> Sequence[Check]:
@@ -49,7 +51,9 @@ class PlatformHealth:
         if self.shut:
             return [*checks, Check("log", FAILED, f"open for reading only: {self.shut}")]
         if self.sealing is not None:
-            checks.append(_sealed(self.sealing))
+            checks.append(_sealed(self.sealing, self.oldest_seal_s))
+        elif self.seal_lag is not None:
+            checks.append(self._sealed_elsewhere(self.seal_lag))
         if self.backups is not None:
             checks.append(_backed_up(self.backups))
         return [*checks, self._worker()]
@@ -104,6 +108,18 @@ class PlatformHealth:
             return Check("projections", FAILED, f"{worst} events behind, the limit is {self.most_lag_events}")
         return Check("projections", OK, f"{worst} events behind")
 
+    def _sealed_elsewhere(self, seal_lag: Callable[[], tuple[int, float]]) -> Check:
+        """Never failed: a sealer that is away must not take every API with it."""
+        try:
+            size, age = seal_lag()
+        except Exception as problem:  # noqa: BLE001
+            return Check("sealing", DEGRADED, type(problem).__name__)
+        sealed = f"{size} events under the newest checkpoint"
+        if age > self.oldest_seal_s:
+            limit = f"the limit is {self.oldest_seal_s:g} s: see to the sealer"
+            return Check("sealing", DEGRADED, f"{sealed}, the next one waits for {age:.0f} s, {limit}")
+        return Check("sealing", OK, f"{sealed}, the oldest one that is not waits for {age:.1f} s")
+
     def _worker(self) -> Check:
         try:
             age = self.worker_age_s()
@@ -137,13 +153,27 @@ class PlatformHealth:
             return {"problem": type(problem).__name__}
 
 
-def _sealed(sealing: SealingStatus) -> Check:
-    """A log that is not sealed is still served: degraded, for whoever waits for a seal waits."""
+def _sealed(sealing: SealingStatus, oldest_s: float) -> Check:
+    """Degraded while something is wrong, or there is no key: the log is still served. Failed where a sealer
+    has got nothing done for long: what is not sealed can be lost unseen."""
+    age = sealing.age_s
+    seen = "never sealed so far" if age is None else f"last sealed to its end {age:.1f} s ago"
+    if sealing.is_running and sealing.silent_s > oldest_s:
+        why = f": {sealing.problem}" if sealing.problem else ", and the sealer does not say why"
+        return Check("sealing", FAILED, f"{seen}, the limit is {oldest_s:g} s{why}")
     if sealing.problem:
-        return Check("sealing", DEGRADED, sealing.problem)
+        return Check("sealing", DEGRADED, f"{seen}: {sealing.problem}")
     if sealing.sinks_behind:
-        return Check("sealing", DEGRADED, f"no checkpoint reaches {', '.join(sorted(sealing.sinks_behind))}")
-    return Check("sealing", OK, f"{sealing.size} events under the newest checkpoint")
+        return Check("sealing", DEGRADED, f"{seen}; no checkpoint reaches {_behind(sealing)}")
+    return Check("sealing", OK, f"{sealing.size} events under the newest checkpoint, {seen}")
+
+
+def _behind(sealing: SealingStatus) -> str:
+    lags = sealing.lags_s()
+    return "; ".join(
+        f"{name} for {lags.get(name) or 0:.0f} s: {problem}"
+        for name, problem in sorted(sealing.sinks_behind.items())
+    )
 
 
 def _backed_up(backups: BackupWatch) -> Check:

@@ -55,9 +55,11 @@ def export_books(
 ) -> ExportedBooks:
     """Raises InvalidValue for a file that cannot be one, NotInThisFormat for amounts that it cannot hold.
 
-    What was there under that name is replaced once the new file is whole and on the disk.
+    What was there under that name is replaced once the new file is whole and on the disk. It is readable by
+    its owner alone.
     """
     from adapters.accounting.beancount import TooExactForBeancount  # not for the sake of --help
+    from entrypoints.private_files import private
 
     if not output.parent.is_dir():
         raise InvalidValue("output", f"there is no directory {output.parent}")
@@ -66,6 +68,7 @@ def export_books(
     entries = postings = 0
     partial = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
+        private(partial, "wb").close()  # the writers keep its mode
         with closing(_writer(file_format, partial, str(until))) as writer:
             for entry in journal(log, until=until, book_id=book_id):
                 writer.add(entry)

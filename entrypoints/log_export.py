@@ -19,6 +19,7 @@ from application.ports.event_log import SHARD, Position
 from application.ports.seals import Seals
 from domain.errors import DomainError
 from domain.sealing.notes import VerifierKey
+from entrypoints.private_files import private
 
 FORMAT = 1
 EVENTS, POSITIONS, CHECKPOINTS, MANIFEST = (
@@ -53,16 +54,19 @@ def export_log(
     folder: Path,
     progress: Callable[[int, int], None],
 ) -> Exported:
-    """Raises OtherExport; what is written is whole up to its last line, whenever this ends."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Raises OtherExport; what is written is whole up to its last line, whenever this ends.
+
+    Everybody's trades are in it: what is made here is readable by its owner alone, as the database is.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(folder.iterdir()) and not (folder / EVENTS).exists():
         raise OtherExport(output=str(folder), problem="is not empty and holds no export")
     before, after = _continued(db, folder)
     total, events = count_events(db), before
-    with (folder / EVENTS).open("ab") as bodies, (folder / POSITIONS).open("a") as positions:
+    with private(folder / EVENTS, "ab") as bodies, private(folder / POSITIONS, "ab") as positions:
         for id, stored in stored_events(db, after):
             bodies.write(stored + b"\n")
-            positions.write(f'{{"index":{events},"position":"{Position(SHARD, id)}"}}\n')
+            positions.write(f'{{"index":{events},"position":"{Position(SHARD, id)}"}}\n'.encode())
             events += 1
             if events % _TOLD_EVERY == 0:
                 progress(events, max(total, events))
@@ -87,7 +91,7 @@ def _continued(db: Database, folder: Path) -> tuple[int, int]:
     """How many events an earlier run left whole, and the id of the last; what it left half is cut off."""
     if not (folder / EVENTS).exists() or not (folder / POSITIONS).exists():
         for name in (EVENTS, POSITIONS):
-            (folder / name).write_bytes(b"")
+            private(folder / name, "wb").close()
         return 0, 0
     lines = min(_whole_lines(folder / EVENTS), _whole_lines(folder / POSITIONS))
     last_body, last_position = (_keep_lines(folder / name, lines) for name in (EVENTS, POSITIONS))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from io import BufferedWriter
 from pathlib import Path
+from typing import Literal
 
 from adapters.persistence.database_url import sqlite_path
 from entrypoints.settings import Settings
@@ -15,6 +17,11 @@ def data_folder(settings: Settings) -> Path:
     """The folder of the SQLite file, else the data folder: where passwords, keys and addresses are kept."""
     path = sqlite_path(settings.database)
     return settings.data_dir if path is None else path.absolute().parent
+
+
+def private(path: Path, mode: Literal["wb", "ab"]) -> BufferedWriter:
+    """Open a file for writing that is of mode 0600 where it is made."""
+    return open(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600))  # Path.open has no opener
 
 
 def write_private(path: Path, content: Mapping[str, object]) -> None:

@@ -12,6 +12,7 @@ import typer
 from application.failpoints import FailpointRefused
 from application.ports.commands import QueueFull
 from application.ports.event_log import StoreUnavailable
+from application.ports.seals import SinkUnavailable
 from application.queries.asset_codes import shown_refusal
 from domain.errors import DomainError
 
@@ -24,9 +25,11 @@ OUR_FAULT, INTERRUPTED, NOBODY_READS = 70, 130, 141
 _UNAVAILABLE_CODES = frozenset(
     {
         "candle_source_unavailable",
+        "checkpoint_sink_unavailable",
         "database_error",
         "database_in_use",
         "database_unreachable",
+        "liability_salts_unusable",
         "log_too_new",
         "no_database",
         "os_error",
@@ -155,6 +158,9 @@ def problem_of(error: BaseException) -> Problem:
         return Problem(
             "store_unavailable", f"the database cannot answer now: {error}; try again", UNAVAILABLE
         )
+    if isinstance(error, SinkUnavailable):
+        message = f"a checkpoint did not get where it should, or cannot be read there: {error}; try again"
+        return Problem("checkpoint_sink_unavailable", message, UNAVAILABLE)
     if isinstance(error, QueueFull):
         return Problem("queue_full", "the server is busy and took nothing on; try again shortly", UNAVAILABLE)
     if isinstance(error, KeyboardInterrupt):

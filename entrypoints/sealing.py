@@ -20,7 +20,7 @@ from application.sealing.check_log import CheckLog
 from application.sealing.errors import LogContradictsCheckpoint, NothingToRecover
 from application.sealing.seal_log import SealLog
 from domain.sealing.notes import Checkpoint, VerifierKey, signed
-from entrypoints.checkpoints import key_file, signer_of, sinks_of
+from entrypoints.checkpoints import files_of, key_file, signer_of, sinks_of
 from entrypoints.composition import Container, Plan, opened
 from entrypoints.seal_status import SealingStatus
 from entrypoints.settings import Settings
@@ -28,6 +28,8 @@ from entrypoints.settings import Settings
 log = logging.getLogger("evenkeel.sealing")
 EVERY_S = 0.75
 """With what sealing takes, an event waits for its checkpoint less than a second."""
+ARRIVES_WITHIN_S = 10.0
+"""How long a command that ends waits for its checkpoint to arrive at each address."""
 
 
 @contextmanager
@@ -44,6 +46,7 @@ def sealer_running(container: Container, settings: Settings) -> Iterator[Sealing
         yield status
         return
     seal = SealLog(seals, signer, sinks_of(settings), signer.key.name)
+    status.is_running, status.sinks = True, tuple(sink.name for sink in seal.sinks)
     thread = threading.Thread(target=_seal_on, args=(seal, status, stopping.wait), name="sealer", daemon=True)
     thread.start()
     try:
@@ -52,6 +55,9 @@ def sealer_running(container: Container, settings: Settings) -> Iterator[Sealing
         stopping.set()
         thread.join(timeout=settings.shutdown_s)
         _seal(seal, status)
+        seal.close(min(ARRIVES_WITHIN_S, settings.shutdown_s))
+        for name, why in seal.behind.items():
+            log.warning("the last checkpoint did not reach %s: %s", name, why)
 
 
 def seal_once(settings: Settings) -> Checkpoint | None:
@@ -64,22 +70,25 @@ def seal_once(settings: Settings) -> Checkpoint | None:
         signer = signer_of(settings, seals)
         seal = SealLog(seals, signer, sinks_of(settings), signer.key.name)
         checkpoint = seal()
-    for name, problem in seal.behind.items():
-        raise SinkUnavailable(f"{name}: {problem}")
+        _require_arrived(seal)
     return checkpoint
 
 
 def recover(settings: Settings, *, reason: str) -> Checkpoint | None:
     """Go on with a log that lost what was signed before: recorded in it, signed, and told to every sink.
 
-    Errors: NothingToRecover, InvalidValue, UnusableKey, SinkUnavailable, those of the database.
+    A database that contradicts its own checkpoints is no older copy: it was changed, and nothing is signed
+    over it. Errors: LogContradictsCheckpoint for that, NothingToRecover, InvalidValue, UnusableKey,
+    UnsignedNote and MalformedNote for an outside checkpoint of another key, SinkUnavailable, those of the
+    database.
     """
     with opened(settings, Plan(inline=True, observed=False, unchecked=True)) as container:
         database, bus = container.database(), container.bus()
         seals, sinks = SqlSeals(database), sinks_of(settings)
         signer = signer_of(settings, seals)
+        CheckLog(seals, signer.key, [], verify, deep=True)()
         try:
-            CheckLog(seals, signer.key, sinks, verify)()
+            CheckLog(seals, signer.key, files_of(settings), verify, deep=True)()
         except LogContradictsCheckpoint as found:
             contradiction = found
         else:
@@ -91,8 +100,7 @@ def recover(settings: Settings, *, reason: str) -> Checkpoint | None:
         seal = SealLog(seals, signer, sinks, signer.key.name)
         if newest := seals.newest():
             seal.publish(newest)
-    for name, problem in seal.behind.items():
-        raise SinkUnavailable(f"{name}: {problem}")
+        _require_arrived(seal)
     return checkpoint
 
 
@@ -117,10 +125,16 @@ def rotate_key(settings: Settings) -> VerifierKey:
         container.bus().execute(RotateSigningKey(note, by), caller).unwrap()
         seal = SealLog(seals, old, sinks, old.key.name, also=[new])
         seal()
-        if seal.behind:  # the old key alone is known there: it must not go yet
-            raise SinkUnavailable("; ".join(f"{name}: {problem}" for name, problem in seal.behind.items()))
+        _require_arrived(seal)  # else the old key alone is known there: it must not go yet
         adopt_key(coming, path)
     return new.key
+
+
+def _require_arrived(seal: SealLog) -> None:
+    """Raises SinkUnavailable where the newest checkpoint has not reached a sink."""
+    seal.close(ARRIVES_WITHIN_S)
+    if seal.behind:
+        raise SinkUnavailable("; ".join(f"{name}: {problem}" for name, problem in seal.behind.items()))
 
 
 def _seal_on(seal: SealLog, status: SealingStatus, stopped: Callable[[float], bool]) -> None:
@@ -145,4 +159,4 @@ def _seal(seal: SealLog, status: SealingStatus) -> None:
         status.problem = ""
         status.size = checkpoint.size if checkpoint else 0
         status.sealed_at = monotonic()
-    status.sinks_behind = dict(seal.behind)
+    status.sinks_are(seal.behind)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,7 +16,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from adapters.checkpoints.push_sink import parse_push_url
 from domain.errors import DomainError
+from domain.sealing.notes import origin_problem
 
 PREFIX = "EVENKEEL_"
 FILE_VARIABLE = "EVENKEEL_SETTINGS_FILE"
@@ -71,7 +73,6 @@ class Settings(BaseSettings):
 
     log_origin: str = Field(
         "evenkeel.local/log",
-        min_length=1,
         description="the log's name, given to its key when that is made",
     )
     signing_key_file: Path | None = Field(
@@ -84,6 +85,16 @@ class Settings(BaseSettings):
         "",
         description="comma-separated files that signed checkpoints are appended to, on other disks at best; "
         "default: a file beside the database",
+    )
+
+    checkpoint_urls: str = Field(
+        "",
+        description="comma-separated http(s) addresses that signed checkpoints are pushed to, by POST",
+    )
+    liability_salts_file: Path | None = Field(
+        None,
+        description="the secret that hides owners in proofs of liabilities; default: beside the database, "
+        "made when they are first published",
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
@@ -105,6 +116,23 @@ class Settings(BaseSettings):
     )
     ready_lag_events: int = Field(5_000, ge=1, description="projection lag beyond which /readyz says no")
     ready_heartbeat_s: float = Field(30.0, gt=0, description="worker silence beyond which /readyz says no")
+    ready_seal_age_s: float = Field(
+        30.0, gt=0, description="time without a round of sealing that went well beyond which /readyz says no"
+    )
+
+    @field_validator("log_origin")
+    @classmethod
+    def _origin_can_be_signed(cls, origin: str) -> str:
+        if problem := origin_problem(origin):
+            raise ValueError(problem)
+        return origin
+
+    @field_validator("checkpoint_urls")
+    @classmethod
+    def _can_be_pushed_to(cls, urls: str) -> str:
+        for url in _listed(urls):
+            parse_push_url(url)
+        return urls
 
     @model_validator(mode="after")
     def _production_is_strict(self) -> Settings:
@@ -134,8 +162,12 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir / 'evenkeel.db'}"
 
     @property
+    def checkpoint_addresses(self) -> list[str]:
+        return _listed(self.checkpoint_urls)
+
+    @property
     def venues_followed_live(self) -> frozenset[str]:
-        return frozenset(name.strip() for name in self.live_venues.split(",") if name.strip())
+        return frozenset(_listed(self.live_venues))
 
     @property
     def is_production(self) -> bool:
@@ -171,6 +203,10 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     return sorted(name for name in environment if name.upper().startswith(PREFIX) and name not in known)
 
 
+def _listed(setting: str) -> list[str]:
+    return [one.strip() for one in setting.split(",") if one.strip()]
+
+
 def _problem(error: Any) -> str:
     """One line that names the setting; never its value, which may be a secret."""
     if not error["loc"]:
@@ -182,4 +218,4 @@ def _problem(error: Any) -> str:
     name = str(error["loc"][0])
     if error["type"] == "extra_forbidden":
         return f"{name}: there is no such setting; `evenkeel doctor --settings` lists them"
-    return f"{PREFIX}{name.upper()}: {error['msg']}"
+    return f"{PREFIX}{name.upper()}: {str(error['msg']).removeprefix('Value error, ')}"

@@ -84,13 +84,19 @@ class OpenBook:
 
     book_id: str
     funds: Money
+    owner_id: str = "acc-1"
+    purse: str = PAPER
 
     def decide(self, work: Work) -> Result:
         stream, book = book_stream(self.book_id), work.book(self.book_id)
         work.record(
             stream,
             book.open(
-                book_id=self.book_id, owner_id="acc-1", purse=PAPER, venue_account="paper", at=work.now
+                book_id=self.book_id,
+                owner_id=self.owner_id,
+                purse=self.purse,
+                venue_account="paper",
+                at=work.now,
             ),
         )
         work.record(

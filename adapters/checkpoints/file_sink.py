@@ -74,6 +74,9 @@ class CheckpointFile(CheckpointSink):
         except OSError as e:
             raise SinkUnavailable(f"{self._path}: {e.strerror or e}") from e
 
+    def close(self, timeout_s: float) -> None:
+        """What was published is on the disk."""
+
     def _mend(self) -> str:
         """What ends a note that was cut off, if the file ends with one."""
         if self._path.stat().st_size == 0:

@@ -32,8 +32,9 @@ Connectors = Callable[[], Sequence[Connector]]
 Reconciled = Callable[[], Alarms]
 """Open cases, suspense and the last reconciliation, of the whole platform; asked at every scrape."""
 
-Sealing = Callable[[], tuple[int, float | None, int]]
-"""Events sealed, seconds since the last good round, sinks that are behind; asked at every scrape."""
+Sealing = Callable[[], tuple[int, float | None, Mapping[str, float | None]]]
+"""Events sealed, seconds since the last good round, and of each sink for how many seconds it has been behind,
+None for one that is not; asked at every scrape."""
 
 
 class RequestMetrics:
@@ -259,7 +260,8 @@ class _Sealing:
         self._sealing = sealing
 
     def collect(self) -> Iterator[Metric]:
-        size, age_s, behind = self._sealing()
+        size, age_s, sinks = self._sealing()
+        behind = sum(lag_s is not None for lag_s in sinks.values())
         yield GaugeMetricFamily("evenkeel_sealed_events", "Events under the newest checkpoint", size)
         if age_s is not None:
             yield GaugeMetricFamily(
@@ -268,6 +270,14 @@ class _Sealing:
         yield GaugeMetricFamily(
             "evenkeel_checkpoint_sinks_behind", "Sinks that have not got the newest checkpoint", behind
         )
+        lags = GaugeMetricFamily(
+            "evenkeel_checkpoint_sink_behind_seconds",
+            "How long a sink has been without the newest checkpoint; 0 where it has it",
+            labels=["sink"],
+        )
+        for name, lag_s in sorted(sinks.items()):
+            lags.add_metric([name], lag_s or 0.0)
+        yield lags
 
 
 class _Reconciliation:

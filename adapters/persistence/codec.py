@@ -37,6 +37,7 @@ from domain.orders.events import (
 from domain.platform.events import (
     KillSwitchEngaged,
     KillSwitchReleased,
+    LiabilitiesPublished,
     LossAccepted,
     SigningKeyRotated,
 )
@@ -118,6 +119,7 @@ REGISTRY = (
     EventType("reconciliation.case_changed", CaseChanged),
     EventType("reconciliation.case_closed", CaseClosed),
     EventType("reconciliation.recorded", ReconciliationRecorded),
+    EventType("platform.liabilities_published", LiabilitiesPublished),
 )
 """One line an event."""
 

@@ -84,20 +84,25 @@ class SinkUnavailable(Exception):
 class CheckpointSink(Protocol):
     """A place outside the database where checkpoints go: no owner and no backup of it takes them back.
 
-    Errors: SinkUnavailable.
+    Nothing here waits for a place that is far away: sealing goes on without it. Errors: SinkUnavailable.
     """
 
     @property
     def name(self) -> str: ...
 
     def publish(self, note: str) -> None:
-        """Add it; returns when it is durable there. The same note again is harmless."""
+        """Add it; the same note again is harmless.
+
+        Returns when it is durable there, or on its way: one that has not arrived raises when it is published
+        again, or at the close, and `newest` does not say that it is there. Of those on their way the newest
+        is enough.
+        """
         ...
 
     def newest(self) -> str | None:
-        """The note that was published last; None for none, or where the sink cannot tell."""
+        """The note that arrived last; None for none, or where the sink cannot tell."""
         ...
 
-    def newest_within(self, size: int) -> str | None:
-        """The note that was published last of those that cover at most so many events; None as above."""
+    def close(self, timeout_s: float) -> None:
+        """Wait at most so long for what is on its way; raises where it has not arrived. Publish no more."""
         ...

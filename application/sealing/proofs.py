@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from application.ports.event_log import Position
+from application.ports.event_log import SHARD, EventLog, Position
 from application.ports.seals import Seals
 from application.sealing.seal_log import parsed
 from domain.errors import DomainError
@@ -23,6 +23,14 @@ class NotSealedYet(DomainError, code="not_sealed"):
     def __init__(self, *, what: str) -> None:
         super().__init__(f"{what} is under no checkpoint yet; ask again in a second")
         self.what = what
+
+
+class UnknownEvent(DomainError, code="unknown_event"):
+    """There is no event at that position, or it is somebody else's."""
+
+    def __init__(self, *, position: Position) -> None:
+        super().__init__(f"there is no event at {position}")
+        self.position = position
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +64,24 @@ class Proof:
         }
 
 
-def inclusion_proof(seals: Seals, position: Position) -> Proof:
-    """That the event there is under the newest checkpoint. Raises NotSealedYet, also for no event at all."""
+def inclusion_proof(seals: Seals, log: EventLog, position: Position) -> Proof:
+    """That the event there is under the newest checkpoint. Raises UnknownEvent, NotSealedYet, ProofFailed."""
+    index = seals.index_of(position)
+    if index is None and not _is_in(log, position):
+        raise UnknownEvent(position=position)
     note, checkpoint = newest_checkpoint(seals)
     size = checkpoint.size
-    index = seals.index_of(position)
     if index is None or index >= size:
         raise NotSealedYet(what=f"position {position}")
     if leaf_hash(seals.stored(index)) != seals.leaf(index):
         raise ProofFailed(f"the event at {position} is not the one that was sealed: it was changed")
     return Proof(INCLUSION, index, tuple(seals.inclusion(index, size)), note)
+
+
+def _is_in(log: EventLog, position: Position) -> bool:
+    if position.shard != SHARD or not position.id:
+        return False
+    return any(True for _ in log.read(after=Position(id=position.id - 1), until=position))
 
 
 def consistency_proof(seals: Seals, since: int) -> Proof:

@@ -60,6 +60,16 @@ class SealLog:
         for sink in self.sinks:
             self._try(sink, note)
 
+    def close(self, timeout_s: float) -> None:
+        """Wait at most so long, for each sink, for what is on its way there; then `behind` is final."""
+        for sink in self.sinks:
+            try:
+                sink.close(timeout_s)
+            except SinkUnavailable as e:
+                self.behind[sink.name] = str(e)
+            else:
+                self.behind.pop(sink.name, None)
+
     def _bring(self, note: str) -> None:
         """To the sinks that have none of that size or a larger one."""
         size = parsed(note).size
@@ -67,6 +77,8 @@ class SealLog:
             known = self._newest(sink)
             if known is None or known.size < size:
                 self._try(sink, note)
+            else:
+                self.behind.pop(sink.name, None)
 
     def _try(self, sink: CheckpointSink, note: str) -> None:
         try:

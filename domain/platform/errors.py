@@ -11,3 +11,11 @@ class KillSwitchIsEngaged(DomainError, code="kill_switch_engaged"):
     def __init__(self, *, reason: str) -> None:
         super().__init__(f"the kill switch is engaged: {reason}")
         self.reason = reason
+
+
+class LiabilitiesPublishedSince(DomainError, code="liabilities_published_since"):
+    """Liabilities were published of a log as large or larger, with another content; publish the newest."""
+
+    def __init__(self, *, log_size: int, newest: int) -> None:
+        super().__init__(f"liabilities of {log_size} events come too late: those of {newest} are published")
+        self.log_size, self.newest = log_size, newest

@@ -44,4 +44,17 @@ class SigningKeyRotated:
     rotated_at_utc: datetime
 
 
-PlatformEvent = KillSwitchEngaged | KillSwitchReleased | LossAccepted | SigningKeyRotated
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiabilitiesPublished:
+    """What the platform owed all owners of pooled LIVE books was published, as of a signed checkpoint."""
+
+    log_size: int  # of the checkpoint: events under it. Names the publication
+    checkpoint: str  # the signed note of the log
+    note: str  # the signed statement: root of the sum tree, totals
+    published_by: str
+    published_at_utc: datetime
+
+
+PlatformEvent = (
+    KillSwitchEngaged | KillSwitchReleased | LossAccepted | SigningKeyRotated | LiabilitiesPublished
+)

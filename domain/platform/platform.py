@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import assert_never
 
 from domain.errors import InvalidValue
-from domain.platform.errors import KillSwitchIsEngaged
+from domain.platform.errors import KillSwitchIsEngaged, LiabilitiesPublishedSince
 from domain.platform.events import (
     KillSwitchEngaged,
     KillSwitchReleased,
+    LiabilitiesPublished,
     LossAccepted,
     PlatformEvent,
     SigningKeyRotated,
@@ -25,6 +26,8 @@ class Platform:
     kill_switch_reason: str = ""
     key_rotation: str = ""  # the newest one's note
     losses_accepted: tuple[str, ...] = ()  # the checkpoints that the log contradicts, and an operator knows
+    liabilities_size: int = 0  # of the log at the newest publication
+    liabilities_note: str = ""  # its statement
 
     @property
     def is_stopped(self) -> bool:
@@ -70,6 +73,24 @@ class Platform:
             return []
         return [SigningKeyRotated(note=note, rotated_by=by, rotated_at_utc=at)]
 
+    def publish_liabilities(
+        self, *, log_size: int, checkpoint: str, note: str, by: str, at: datetime
+    ) -> Sequence[PlatformEvent]:
+        """Record what was published. The same again is answered with no events.
+
+        Publications only go forward, and there is one a size: two that differ would tell owners apart.
+        Raises LiabilitiesPublishedSince.
+        """
+        if (log_size, note) == (self.liabilities_size, self.liabilities_note):
+            return []
+        if log_size <= self.liabilities_size:
+            raise LiabilitiesPublishedSince(log_size=log_size, newest=self.liabilities_size)
+        return [
+            LiabilitiesPublished(
+                log_size=log_size, checkpoint=checkpoint, note=note, published_by=by, published_at_utc=at
+            )
+        ]
+
     def evolve(self, event: PlatformEvent) -> Platform:
         """Fold one fact in. Never refuses."""
         match event:
@@ -79,6 +100,8 @@ class Platform:
                 return replace(self, kill_switch_reason="")
             case SigningKeyRotated():
                 return replace(self, key_rotation=event.note)
+            case LiabilitiesPublished():
+                return replace(self, liabilities_size=event.log_size, liabilities_note=event.note)
             case LossAccepted():
                 return replace(self, losses_accepted=(*self.losses_accepted, event.checkpoint))
             case _:

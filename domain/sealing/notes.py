@@ -29,6 +29,20 @@ _SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
+_LONGEST_ORIGIN = 255  # bytes: what witnesses take
+
+
+def origin_problem(origin: str) -> str:
+    """Why this cannot be the name of a log and its key (tlog-checkpoint, signed-note); "" where it can."""
+    if not _NAME.fullmatch(origin) or not origin.isprintable():
+        return "a log's name is not empty and has no spaces, control characters or plus signs"
+    if "://" in origin or origin.strip("/") != origin:
+        return "a log's name is an address without https:// and outer slashes, such as example.com/log"
+    if len(origin.encode()) > _LONGEST_ORIGIN:
+        return f"a log's name has at most {_LONGEST_ORIGIN} bytes"
+    return ""
+
+
 class MalformedNote(DomainError, code="malformed_note"):
     """The bytes are no signed note, or its text is no checkpoint."""
 

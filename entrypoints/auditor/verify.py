@@ -1,6 +1,7 @@
 """Checks an exported Evenkeel log offline, trusting nobody. Needs Python 3.11 or later and this one file.
 
     python -I verify.py EXPORT --key FILE.pub [--checkpoint FILE] [--complete] [--json]
+    python -I verify.py --liability FILE --key FILE.pub [--checkpoint FILE] [--json]
 
 EXPORT is a directory: manifest.json, events.ndjson (a line is one event's exact stored bytes),
 positions.ndjson (where each stood in the database), checkpoints.ndjson (signed notes about the log's Merkle
@@ -14,6 +15,12 @@ tree). The key is the one thing to trust, so get it from elsewhere. Four checks,
             kept (--checkpoint) shows besides that nothing was taken back since.
 4. meaning  Every journal entry balances and is posted once, no owner's account is overdrawn, each fill of an
             order is booked once and with its own amounts, and what is held belongs to open orders and holds.
+            Where liabilities were published, the LIVE books owed exactly those totals at that point.
+
+A key that the log says took over from a trusted one, signed by both, is trusted from then on.
+
+With --liability: that what one owner is owed is in the totals that were published, as one leaf of a
+Merkle-sum tree; with EXPORT besides, that those totals are the ones in the log.
 
 Not proven: that what was recorded is true; of events after the newest checkpoint, more than that they fit
 (the "unsealed tail"; --complete refuses one); positions, which nobody signs.
@@ -150,44 +157,86 @@ class Key(NamedTuple):
             raise ValueError(f"{label} is no Ed25519 verifier key, or its id is not that of the key")
         return cls(name, derived, raw[1:])
 
+    def short(self) -> str:
+        return f"{self.name}+{self.id.hex()}"
 
-class Checkpoint(NamedTuple):
-    """What somebody signed: after so many events, the log's tree had this root."""
+
+class Note(NamedTuple):
+    """A text, and who signed it."""
 
     label: str
-    text: str  # what is signed
-    origin: str
-    size: int
-    root: bytes
+    text: str
     signatures: list[Key]  # with the signature in place of the key
 
     @classmethod
-    def parse(cls, note: str, label: str) -> Checkpoint:
+    def parse(cls, note: str, label: str) -> Note:
         text, gap, signed = note.rpartition("\n\n")
-        lines, signatures = text.split("\n"), []
-        if not gap or not signed.endswith("\n") or len(lines) < 3 or not all(lines):
-            raise ValueError("a note has origin, size, root, an empty line and signatures, a line each")
-        origin, size, root = lines[0], lines[1], from_base64(lines[2])
-        if not re.fullmatch("0|[1-9][0-9]{0,18}", size) or len(root) != 32:
-            raise ValueError("a note's second line is a size, its third a root of 32 bytes")
+        signatures = []
+        if not gap or not signed.endswith("\n") or not all(text.split("\n")):
+            raise ValueError("a note has lines of text, an empty line and signatures, a line each")
         for line in signed[:-1].split("\n"):
             dash, name, encoded = line.split(" ")
             raw = from_base64(encoded)
             if dash != "\u2014" or not name or len(raw) <= 4:
                 raise ValueError("a note's signature line has a dash, a name and a signature")
             signatures.append(Key(name, raw[:4], raw[4:]))
-        return cls(label, f"{text}\n", origin, int(size), root, signatures)
+        return cls(label, f"{text}\n", signatures)
 
     def require_signature(self, trusted: list[Key]) -> None:
         """One trusted key must have signed, and nothing may pass as a trusted one's signature that is not."""
         public = {(key.name, key.id): key.public for key in trusted}
         found = [one for one in self.signatures if (one.name, one.id) in public]
         if not found:
-            names = ", ".join(f"{one.name}+{one.id.hex()}" for one in self.signatures)
+            names = ", ".join(one.short() for one in self.signatures)
             raise Fault(f"{self.label} is not signed by a trusted key, only by {names}")
         for name, id, signature in found:
             if not verifies(public[name, id], signature, self.text.encode()):
                 raise Fault(f"{self.label} was changed or forged: the signature of {name} does not fit it")
+
+
+class Checkpoint(NamedTuple):
+    """What somebody signed: after so many events, the log's tree had this root."""
+
+    note: Note
+    origin: str
+    size: int
+    root: bytes
+
+    @classmethod
+    def parse(cls, note: str, label: str) -> Checkpoint:
+        signed = Note.parse(note, label)
+        lines = signed.text.splitlines()
+        if len(lines) < 3:
+            raise ValueError("a checkpoint has origin, size and root, a line each")
+        origin, size, root = lines[0], lines[1], from_base64(lines[2])
+        if not SIZE.fullmatch(size) or len(root) != 32:
+            raise ValueError("a checkpoint's second line is a size, its third a root of 32 bytes")
+        return cls(signed, origin, int(size), root)
+
+    @property
+    def label(self) -> str:
+        return self.note.label
+
+
+class Rotation(NamedTuple):
+    """From here on another key signs for the log: both of them say so."""
+
+    old: Key
+    new: Key
+
+    @classmethod
+    def parse(cls, note: str) -> Rotation:
+        signed = Note.parse(note, "the note about the new key")
+        header, *named = signed.text.splitlines()
+        if header != "evenkeel/key-rotation@v1" or len(named) != 2:
+            raise ValueError("the note about the new key names the old and the new one")
+        old, new = (Key.parse(text, "what the note names") for text in named)
+        for key in (old, new):
+            signed.require_signature([key])
+        return cls(old, new)
+
+
+SIZE = re.compile("0|[1-9][0-9]{0,18}")
 
 
 def from_base64(text: str) -> bytes:
@@ -203,6 +252,10 @@ TEXT = ("stream", "recorded_at", "actor", "command_id", "correlation_id", "causa
 FIELDS = ["name", "schema", "stream", "version", *TEXT[1:], "data"]
 TYPES = [str, int, str, int, *(str for _ in TEXT[1:]), dict]
 POSITION = re.compile(rb'\{"index":(\d{1,18}),"position":"((\d{1,18})-(\d{1,18}))"\}')
+
+
+ROTATED, PUBLISHED = "platform.signing_key_rotated", "platform.liabilities_published"
+ANNOUNCED = tuple(f'{{"name":"{name}",'.encode() for name in (ROTATED, PUBLISHED))
 
 
 def no_float(written: str) -> NoReturn:
@@ -272,6 +325,16 @@ class Export:
             yield line, int(found[3]), int(found[4])
         require_count("positions", index + 1 + sum(1 for _ in positions), index + 1)
         require_count("events", index + 1, self.events)
+
+    def announced(self) -> Iterator[Event]:
+        """Events to be known of before they are reached: of keys that take over, and of liabilities.
+
+        They may be anybody's: what they say is checked where they stand.
+        """
+        for index, line in enumerate(self._lines("events")):
+            if line.startswith(ANNOUNCED):
+                with suppress(Fault):
+                    yield event_of(line, index)
 
     def about(self, index: int) -> dict[str, Any]:
         """What the files say of one event, as far as they can be read."""
@@ -423,7 +486,7 @@ class Seal:
         own, newest = [own_checkpoint(note, number) for number, note in enumerate(notes)], 0
         for number, one in enumerate(own + kept):
             progress("checkpoints", number, len(own))
-            one.require_signature(self.keys)
+            one.note.require_signature(self.keys)
             if one.origin != export.origin:
                 raise Fault(f"{one.label} is of the log {one.origin}, the export of {export.origin}")
             other = by_size.setdefault(one.size, one)
@@ -491,7 +554,7 @@ WITHOUT_MONEY = re.compile(
     r"|reconciliation\.(recorded|case_(opened|changed|closed))"
 )
 
-KINDS = {"ledger": "book", "holds": "hold", "orders": "order"}
+STREAMS = {"ledger": "book", "holds": "hold", "orders": "order", "platform": "platform"}
 """What the streams are called that events belong in."""
 
 ENDS = {"orders.order_filled", "orders.order_canceled", "orders.order_refused"}
@@ -535,8 +598,14 @@ class Hold(NamedTuple):
 class Meaning:
     """Folds the events into balances, orders and fills, and holds the ledger's promises against them."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: list[Key], origin: str) -> None:
+        self.keys, self.origin = keys, origin
         self.purses: dict[str, str] = {}  # of each book
+        self.live_owners: set[str] = set()
+        self.rotations: list[dict[str, Any]] = []
+        self.losses: list[dict[str, Any]] = []
+        self.liabilities: list[dict[str, Any]] = []
+        self._marks: dict[int, Mark] = {}
         self.balances: dict[tuple[str, str, str], Decimal] = {}  # of book, account, asset; debit is positive
         self.entries = self.orders = self.fills = 0
         self.unknown: Counter[str] = Counter()  # names that this program does not know
@@ -558,6 +627,9 @@ class Meaning:
             "orders.order_refused": (1, self._go_on),
             "orders.outcome_unknown": (1, self._go_on),
             "orders.outcome_resolved": (1, self._go_on),
+            "platform.loss_accepted": (1, self._accept_loss),
+            ROTATED: (1, self._rotate),
+            PUBLISHED: (1, self._publish),
         }
 
     def take(self, index: int, event: Event) -> None:
@@ -573,7 +645,7 @@ class Meaning:
             raise Fault(f"{name} has schema {event['schema']}, this program knows {schema}", index)
         kind, _, id = event["stream"].partition(":")
         try:
-            if kind != KINDS[name.partition(".")[0]]:
+            if kind != STREAMS[name.partition(".")[0]]:
                 raise Fault(f"{name} does not belong in a stream of that name")
             rule(index, id, name, event["data"])
         except Fault as fault:
@@ -585,6 +657,8 @@ class Meaning:
         if book in self.purses or data["book_id"] != book:
             raise Fault(f"book {book} was opened before, or under another name")
         self.purses[book] = str(data["purse"])
+        if data["purse"] == "LIVE":
+            self.live_owners.add(str(data["owner_id"]))
 
     def _post(self, index: int, book: str, _name: str, data: Event) -> None:
         entry_id, kind, legs, reference = (data[x] for x in ("entry_id", "kind", "postings", "reference"))
@@ -764,6 +838,47 @@ class Meaning:
             what = f"{told(moved)} by its {side}, but {told(also)} by its {other} at index {earlier}"
             raise Fault(f"trade {fill[2]} of order {fill[1]} moves {what}")
 
+    def _rotate(self, index: int, _id: str, _name: str, data: Event) -> None:
+        old, new = Rotation.parse(data["note"])
+        self.rotations.append({"index": index, "from": old.short(), "to": new.short()})
+
+    def _accept_loss(self, index: int, _id: str, _name: str, data: Event) -> None:
+        """The operator says that the log lost what a checkpoint covers. That is for people to judge."""
+        lost = Checkpoint.parse(data["checkpoint"], "the checkpoint given up")
+        told = {name: str(data[name]) for name in ("problem", "reason", "accepted_by")}
+        self.losses.append({"index": index, "size": lost.size, "root": lost.root.hex(), **told})
+
+    def mark(self, size: int, root: bytes) -> None:
+        """Liabilities of this point will be published: keep what the LIVE books owe now."""
+        owed: Sums = {}
+        due: Sums = {}
+        for (book, account, asset), standing in self.balances.items():
+            if self.purses[book] == "LIVE" and account == "owner:due":
+                add(due, asset, standing)
+            elif self.purses[book] == "LIVE" and account.startswith("owner:"):
+                add(owed, asset, standing.copy_negate())
+        owners = len(self.live_owners)
+        self._marks[size] = Mark(root, 1 << (owners - 1).bit_length() if owners else 0, owed, due)
+
+    def _publish(self, index: int, _id: str, _name: str, data: Event) -> None:
+        """The totals are those of the log at that point; a leaf of the tree is its owner's to check."""
+        said = Statement.parse(data["note"], self.keys, self.origin)
+        under = Checkpoint.parse(data["checkpoint"], "the checkpoint of the liabilities")
+        if self.liabilities and said.log_size <= self.liabilities[-1]["log_size"]:
+            raise Fault(f"liabilities of {said.log_size:,} events were published before, or later ones")
+        mark = self._marks.get(said.log_size) if said.log_size == data["log_size"] == under.size else None
+        if mark is None or not said.log_root == under.root == mark.root:
+            raise Fault(f"the liabilities are not of the first {said.log_size:,} events of this log")
+        for kind, published, counted in (("owed", said.owed, mark.owed), ("due", said.due, mark.due)):
+            if published != counted:
+                raise Fault(
+                    f"liabilities: {told(published)} {kind} was published of the first {said.log_size:,} "
+                    f"events, their LIVE books have {told(counted)}"
+                )
+        if said.leaves != mark.leaves:
+            raise Fault(f"the tree of liabilities has {said.leaves} leaves, for its owners {mark.leaves}")
+        self.liabilities.append({"index": index, "statement": data["note"], **said.report()})
+
     def finish(self) -> None:
         """What can only be said once the last event was read: nothing is left half done."""
         for (book, order_id, trade_id), (side, index, _) in self._half.items():
@@ -803,7 +918,12 @@ class Meaning:
         totals: dict[str, dict[str, dict[str, str]]] = {}
         for (purse, asset, kind), total in sorted(sums.items()):
             totals.setdefault(purse, {}).setdefault(asset, {})[kind] = plain(total)
-        counts = {"entries": self.entries, "orders": self.orders, "fills": self.fills}
+        counts = {
+            "entries": self.entries,
+            "orders": self.orders,
+            "fills": self.fills,
+            "liabilities": self.liabilities,
+        }
         return counts | {"unknown_events": dict(sorted(self.unknown.items())), "totals": totals}
 
 
@@ -842,6 +962,201 @@ def told(sums: Sums) -> str:
     return ", ".join(f"{plain(total)} {asset}" for asset, total in sorted(sums.items())) or "nothing"
 
 
+# -- Liabilities ---------------------------------------------------------------------------------------------
+
+PROOF = "evenkeel/liability-proof@v1"
+ASSET = "[A-Z0-9]{1,16}"
+STATEMENT = re.compile(
+    r"evenkeel/liabilities@v1\norigin (?P<origin>.+)\nlog (?P<log_size>\d+) (?P<log_root>[0-9a-f]{64})\n"
+    rf"tree (?P<leaves>\d+) (?P<root>[0-9a-f]{{64}})\n(?P<owed>(owed {ASSET} \S+\n)*)"
+    rf"(?P<due>(due {ASSET} \S+\n)*)",
+    re.ASCII,
+)
+
+
+class Mark(NamedTuple):
+    """What the LIVE books owed at a point of the log, and its tree's root there."""
+
+    root: bytes
+    leaves: int
+    owed: Sums
+    due: Sums
+
+
+class Statement(NamedTuple):
+    """What was signed: the root over what each owner was owed, and the totals, at one point of the log."""
+
+    log_size: int
+    log_root: bytes
+    leaves: int  # a power of two: some are padding
+    root: bytes
+    owed: Sums
+    due: Sums
+
+    @classmethod
+    def parse(cls, note: str, keys: list[Key], origin: str) -> Statement:
+        signed = Note.parse(note, "the statement of liabilities")
+        signed.require_signature(keys)
+        found = STATEMENT.fullmatch(signed.text)
+        if found is None:
+            raise Fault("the statement of liabilities is not written as one")
+        if found["origin"] != origin:
+            raise Fault(f"the statement of liabilities is of the log {found['origin']}, not of {origin}")
+        owed, due = (stated_sums(found[kind].splitlines()) for kind in ("owed", "due"))
+        log_root, root = (bytes.fromhex(found[x]) for x in ("log_root", "root"))
+        return cls(int(found["log_size"]), log_root, int(found["leaves"]), root, owed, due)
+
+    def report(self) -> dict[str, Any]:
+        return {
+            "log_size": self.log_size,
+            "leaves": self.leaves,
+            "root": self.root.hex(),
+            "owed": written(self.owed),
+            "due": written(self.due),
+        }
+
+
+class SumNode(NamedTuple):
+    """A subtree of the Merkle-sum tree: its hash, and what is owed in it."""
+
+    hash: bytes
+    sums: Sums
+
+    @classmethod
+    def parse(cls, stated: Any, what: str) -> SumNode:
+        if type(stated) is not dict or set(stated) != {"hash", "sums"}:
+            raise Fault(f"{what} has no hash and sums")
+        return cls(hash_of(stated["hash"], what), sums_of(stated["sums"], what))
+
+
+def check_liability(proof: Event, keys: list[Key], kept: list[Checkpoint]) -> dict[str, Any]:
+    """That a leaf with these balances is in the tree whose root and totals were signed; what it says."""
+    owner, index, path = proof["owner"], proof["index"], proof["path"]
+    if type(owner) is not str or type(index) is not int or type(path) is not list:
+        raise Fault("the proof has no owner, index and path")
+    salt, balances = hash_of(proof["salt"], "the salt"), sums_of(proof["balances"], "the balances")
+    under = Checkpoint.parse(proof["checkpoint"], "the checkpoint of the proof")
+    said = Statement.parse(proof["statement"], keys, under.origin)
+    require_checkpoint(said, under, keys, kept)
+
+    leaf = SumNode(leaf_hash(owner, salt, balances), balances)
+    if leaf.hash != hash_of(proof["leaf"], "the leaf"):
+        raise Fault("the leaf is not that of this owner with this salt and these balances")
+    siblings = [SumNode.parse(one, f"sibling {number}") for number, one in enumerate(path, 1)]
+    top = climb(leaf, index, said.leaves, siblings)
+    if top.sums != said.owed:
+        raise Fault(f"the path adds up to {told(top.sums)}, the published total is {told(said.owed)}")
+    if top.hash != said.root:
+        raise Fault(f"the path leads to the root {top.hash.hex()}, the published one is {said.root.hex()}")
+    return {"owner": owner, "owed_to_owner": written(balances), **said.report()}
+
+
+def require_checkpoint(said: Statement, under: Checkpoint, keys: list[Key], kept: list[Checkpoint]) -> None:
+    """The statement is of the log that was signed at that size, and of no other that somebody kept."""
+    for one in (under, *kept):
+        one.note.require_signature(keys)
+        if one.origin != under.origin:
+            raise Fault(f"{one.label} is of the log {one.origin}, {under.label} of {under.origin}")
+        if one.size == said.log_size and one.root != said.log_root:
+            raise Fault(
+                f"fork: {one.label} signs another log of {one.size:,} events than the statement is of"
+            )
+    if under.size != said.log_size:
+        raise Fault(f"{under.label} signs {under.size:,} events, the statement is of {said.log_size:,}")
+
+
+def climb(node: SumNode, index: int, leaves: int, path: list[SumNode]) -> SumNode:
+    """From a leaf to the root: hashes over both children's hashes and sums, and sums that add up."""
+    if not 0 <= index < leaves or leaves != 1 << len(path):
+        raise Fault(f"a path of {len(path)} siblings from leaf {index} is none of a tree of {leaves} leaves")
+    for level, sibling in enumerate(path):
+        left, right = (sibling, node) if index >> level & 1 else (node, sibling)
+        parts = left.hash, encoded(left.sums), right.hash, encoded(right.sums)
+        sums = dict(left.sums)
+        try:
+            for asset, more in right.sums.items():
+                add(sums, asset, more)
+        except ArithmeticError:
+            raise Fault(f"the sums at sibling {level + 1} have more digits than can be added") from None
+        node = SumNode(digest("node", *parts), sums)
+    return node
+
+
+def leaf_hash(owner: str, salt: bytes, balances: Sums) -> bytes:
+    return digest("leaf", salt, digest("owner", salt, owner.encode()), encoded(balances))
+
+
+def digest(kind: str, *parts: bytes) -> bytes:
+    """SHA-256 over the parts, each after its length in four bytes; what it is of is the first of them."""
+    return hashlib.sha256(in_lengths([f"evenkeel/liabilities/{kind}@v1".encode(), *parts])).digest()
+
+
+def encoded(sums: Sums) -> bytes:
+    return in_lengths([part.encode() for asset in sorted(sums) for part in (asset, plain(sums[asset]))])
+
+
+def in_lengths(parts: list[bytes]) -> bytes:
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def hash_of(text: Any, what: str) -> bytes:
+    if type(text) is not str or not re.fullmatch("[0-9a-f]{64}", text):
+        raise Fault(f"{what} is not written as 64 hexadecimal digits")
+    return bytes.fromhex(text)
+
+
+def sums_of(stated: Any, what: str) -> Sums:
+    """Amounts by asset: none negative, none zero, each written in its one way."""
+    if type(stated) is not dict:
+        raise Fault(f"{what}: there are no sums")
+    sums: Sums = {}
+    for asset, text in stated.items():
+        if type(text) is not str or not AMOUNT.fullmatch(text) or not re.fullmatch(ASSET, asset):
+            raise Fault(f"{what}: {str(text)[:80]!r} {asset[:16]!r} is no amount of an asset")
+        sums[asset] = Decimal(text)
+        if text.startswith("-"):
+            raise Fault(f"{what}: {text} {asset} is negative, and would hide as much of what others are owed")
+        if not sums[asset] or plain(sums[asset]) != text:
+            raise Fault(f"{what}: {text} {asset} is zero, or not written the one way that an amount is")
+    return sums
+
+
+def stated_sums(lines: list[str]) -> Sums:
+    """Of a statement's lines "owed ASSET AMOUNT"."""
+    stated = [(asset, amount) for _, asset, amount in (line.split(" ") for line in lines)]
+    if len(dict(stated)) != len(stated):
+        raise Fault("the statement of liabilities names an asset twice")
+    return sums_of(dict(stated), "the statement of liabilities")
+
+
+def written(sums: Sums) -> dict[str, str]:
+    return {asset: plain(sums[asset]) for asset in sorted(sums)}
+
+
+def liability_report(
+    path: Path, keys: list[Key], kept: list[Checkpoint], published: list[str] | None
+) -> dict[str, Any]:
+    """Whether one owner's proof holds, and what it proves, or why it does not.
+
+    `published` has the statements that a log holds which was found to be right, where there is one.
+    """
+    try:
+        proof = DECODER.decode(path.read_bytes().decode())
+    except (OSError, ValueError, RecursionError) as e:
+        raise Unusable(f"{path} cannot be used: {e}") from e
+    if type(proof) is not dict or proof.get("format") != PROOF:
+        raise Unusable(f"{path} is no proof of a liability, of the format {PROOF}")
+    try:
+        if published is not None and proof["statement"] not in published:
+            raise Fault("the statement of liabilities is none of those in the exported log")
+        return {"ok": True, "liability": check_liability(proof, keys, kept)}
+    except Fault as fault:
+        reason = fault.why
+    except (KeyError, TypeError, ValueError, AttributeError) as e:
+        reason = f"the proof is not written as one: {e!r}"
+    return {"ok": False, "fault": {"check": "liability", "reason": reason}}
+
+
 # -- All of it -----------------------------------------------------------------------------------------------
 
 
@@ -855,9 +1170,11 @@ def verify(
     progress: Progress,
 ) -> dict[str, Any]:
     """All checks in one pass. Each stops at its first fault; the answer has that of the first check with one,
-    since what later checks find may only follow from it."""
+    since what later checks find may only follow from it. `keys` are those that are trusted; those that took
+    over from them are added."""
     started, faults = time.perf_counter(), dict[str, Fault]()
-    chains, seal, ledger = Chains(), Seal(keys), Meaning()
+    export, notes = Export(directory), list[str]()
+    chains, seal, ledger = Chains(), Seal(keys), Meaning(keys, export.origin)
 
     def held(check: str, step: Callable[..., None], *args: Any, **options: Any) -> None:
         if check not in faults:
@@ -866,12 +1183,14 @@ def verify(
             except Fault as fault:
                 faults[check] = fault
 
-    export, notes = Export(directory), list[str]()
     try:
         notes += export.notes()
+        marks = foresee(export, keys)
         held("seal", seal.admit, export, notes, kept, progress)
         for index, (line, shard, id) in enumerate(export.lines()):
             event, leaf = event_of(line, index), hashlib.sha256(b"\x00" + line).digest()
+            if meaning and index in marks:
+                held("meaning", ledger.mark, index, seal.tree.root())
             held("chains", chains.take, index, shard, id, event, leaf)
             held("seal", seal.take, leaf)
             if meaning:
@@ -886,6 +1205,7 @@ def verify(
 
     checks = dict.fromkeys(CHECKS, "ok") | ({} if meaning else {"meaning": "not asked for"})
     report = {"ok": not faults, "checks": checks, "origin": export.origin, "events": export.events}
+    report |= {"rotations": ledger.rotations, "losses": ledger.losses}
     if faults:
         failed = min(faults, key=CHECKS.index)
         late = CHECKS[CHECKS.index(failed) + 1 :]
@@ -903,6 +1223,19 @@ def verify(
     return report | {"seconds": round(time.perf_counter() - started, 3)}
 
 
+def foresee(export: Export, trusted: list[Key]) -> set[int]:
+    """Trust the keys that followed trusted ones; the sizes of the log of which liabilities were published."""
+    sizes = set[int]()
+    for event in export.announced():
+        with suppress(Fault, KeyError, TypeError, ValueError, AttributeError):  # said again where it stands
+            if event["name"] == PUBLISHED:
+                sizes.add(event["data"]["log_size"])
+            else:
+                old, new = Rotation.parse(event["data"]["note"])
+                trusted += [new] if old in trusted and new not in trusted else []
+    return sizes
+
+
 def described(fault: Fault, export: Export) -> dict[str, Any]:
     """Where it is, as far as it is at one place, and why."""
     if fault.index is None:
@@ -913,12 +1246,25 @@ def described(fault: Fault, export: Export) -> dict[str, Any]:
 
 
 def as_text(report: dict[str, Any]) -> str:
+    lines = export_lines(report) if "events" in report else []
+    return "\n".join(map(printable, lines + liability_lines(report)))
+
+
+def export_lines(report: dict[str, Any]) -> list[str]:
     lines = [f"{report['origin']}: {report['events']:,} events, {report['seconds']} s"]
     lines += [f"{check:8} {state}" for check, state in report["checks"].items()]
-    if fault := report.get("fault"):
+    for one in report["rotations"]:
+        lines.append(f"key      {one['to']} took over from {one['from']} at index {one['index']:,}")
+    for one in report["losses"]:
+        lines.append(
+            f"LOSS ACCEPTED at index {one['index']:,} by {one['accepted_by']}: what was signed of "
+            f"{one['size']:,} events was given up: {one['reason']} ({one['problem']})"
+        )
+    fault = report.get("fault")
+    if fault and fault["check"] in CHECKS:
         where = [f"{name} {fault[name]}" for name in PLACES if name in fault]
         lines.append(", ".join(where or ["the log as a whole"]) + f": {fault['reason']}")
-        return "\n".join(map(printable, lines))
+        return lines
     lines.append(f"sealed   {report['sealed']:,} events by {report['checkpoints']:,} checkpoints")
     lines.append(f"unsealed tail: {report['unsealed_tail']:,} events")
     lines.append(f"root     {report['root']}")
@@ -926,10 +1272,31 @@ def as_text(report: dict[str, Any]) -> str:
     lines.append(", ".join(f"{report[what]:,} {what}" for what in counts if what in report))
     for name, count in report.get("unknown_events", {}).items():
         lines.append(f"meaning not checked: {count:,} events {name}, which this program does not know")
+    for one in report.get("liabilities", ()):
+        lines.append(f"liabilities of {one['log_size']:,} events, as published: {liabilities_text(one)}")
     for purse, assets in report.get("totals", {}).items():
         for asset, kinds in assets.items():
             lines += [f"{purse:10} {asset:10} {kind:16} {total:>30}" for kind, total in kinds.items()]
-    return "\n".join(map(printable, lines))
+    return lines
+
+
+def liabilities_text(said: dict[str, Any]) -> str:
+    if not said["leaves"]:
+        return "nothing: there was no LIVE book, the tree is empty"
+    owed, due = (", ".join(f"{amount} {asset}" for asset, amount in said[x].items()) for x in ("owed", "due"))
+    return f"{owed or 'nothing'} owed, {due or 'nothing'} due from owners, root {said['root']}"
+
+
+def liability_lines(report: dict[str, Any]) -> list[str]:
+    fault, said = report.get("fault"), report.get("liability")
+    if said:
+        own = ", ".join(f"{amount} {asset}" for asset, amount in said["owed_to_owner"].items()) or "nothing"
+        of = f"of the log's first {said['log_size']:,} events"
+        return [
+            f"liability ok: {own} owed to {said['owner']}",
+            f"it is in what was published {of}: {liabilities_text(said)}",
+        ]
+    return [f"liability failed: {fault['reason']}"] if fault and fault["check"] == "liability" else []
 
 
 def printable(text: str) -> str:
@@ -939,38 +1306,57 @@ def printable(text: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Check an exported Evenkeel log offline, trusting nobody.")
-    parser.add_argument("export", type=Path, help="the exported directory")
+    parser.add_argument("export", type=Path, nargs="?", help="the exported directory")
     parser.add_argument("--key", type=Path, action="append", required=True, help="a verifier key you trust")
     parser.add_argument("--checkpoint", type=Path, action="append", default=[], help="a signed note you kept")
+    parser.add_argument("--liability", type=Path, metavar="FILE", help="a proof of what you are owed")
     parser.add_argument("--complete", action="store_true", help="fail on events that no checkpoint covers")
     parser.add_argument("--no-meaning", action="store_true", help="check form, chains and seal only")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args()
+    if asked.export is None and asked.liability is None:
+        parser.error("name an exported directory, or a proof with --liability, or both")
+    if asked.liability and asked.no_meaning:
+        parser.error("--liability is about the meaning of the events: leave --no-meaning out")
+    if asked.export and any(asked.export.resolve() in key.resolve().parents for key in asked.key):
+        print("The key is the export's own: whoever made the one can have made the other.", file=sys.stderr)
+    gc.disable()  # nothing here refers to itself, and a million heads are slow to look through
+    try:
+        report = reported(asked)
+    except Unusable as e:
+        print(e, file=sys.stderr)
+        return 2
+    print(json.dumps(report, indent=2) if asked.json else as_text(report))
+    return 0 if report["ok"] else 1
+
+
+def reported(asked: argparse.Namespace) -> dict[str, Any]:
+    """What was asked for. Raises Unusable."""
+    keys = [given(path, Key.parse) for path in asked.key]
+    kept = [given(path, Checkpoint.parse) for path in asked.checkpoint]
     terminal = sys.stderr.isatty()
 
     def progress(what: str, done: int, of: int) -> None:
         if terminal:
             print(f"\r{what} {done:,} of {of:,}\x1b[K", end="", file=sys.stderr, flush=True)
 
-    if any(asked.export.resolve() in key.resolve().parents for key in asked.key):
-        print("The key is the export's own: whoever made the one can have made the other.", file=sys.stderr)
-    gc.disable()  # nothing here refers to itself, and a million heads are slow to look through
-    try:
-        report = verify(
-            asked.export,
-            [given(path, Key.parse) for path in asked.key],
-            [given(path, Checkpoint.parse) for path in asked.checkpoint],
-            complete=asked.complete,
-            meaning=not asked.no_meaning,
-            progress=progress,
-        )
-    except Unusable as e:
-        print(e, file=sys.stderr)
-        return 2
-    finally:
-        print("\r\x1b[K" if terminal else "", end="", file=sys.stderr)
-    print(json.dumps(report, indent=2) if asked.json else as_text(report))
-    return 0 if report["ok"] else 1
+    report: dict[str, Any] = {}
+    if asked.export:
+        try:
+            report = verify(
+                asked.export,
+                keys,
+                kept,
+                complete=asked.complete,
+                meaning=not asked.no_meaning,
+                progress=progress,
+            )
+        finally:
+            print("\r\x1b[K" if terminal else "", end="", file=sys.stderr)
+    if asked.liability and report.get("ok", True):
+        published = [one["statement"] for one in report["liabilities"]] if asked.export else None
+        report |= liability_report(asked.liability, keys, kept, published)
+    return report
 
 
 def given(path: Path, parse: Callable[[str, str], T]) -> T:

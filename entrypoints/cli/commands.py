@@ -14,6 +14,7 @@ from entrypoints.cli.data import data
 from entrypoints.cli.db import db
 from entrypoints.cli.kill_switch import kill_switch
 from entrypoints.cli.ledger import ledger
+from entrypoints.cli.liabilities import liabilities
 from entrypoints.cli.log import log
 from entrypoints.cli.paper import paper
 from entrypoints.cli.projections import projections
@@ -25,6 +26,7 @@ app.add_typer(log, name="log")
 app.add_typer(backup, name="backup")
 app.add_typer(projections, name="projections")
 app.add_typer(ledger, name="ledger")
+app.add_typer(liabilities, name="liabilities")
 app.add_typer(users, name="users")
 app.add_typer(paper, name="paper")
 app.add_typer(bots, name="bots")

@@ -13,7 +13,7 @@ from domain.errors import InvalidValue
 from entrypoints.cli import options
 from entrypoints.cli.log import log
 from entrypoints.cli.output import Output
-from entrypoints.cli.session import command_settings, looking
+from entrypoints.cli.session import command_settings, looking, reading
 
 
 @log.command()
@@ -134,9 +134,10 @@ def prove(
     output = Output(as_json=as_json)
     if (position is None) == (since is None):
         raise InvalidValue("position", "name the position of an event, or --since SIZE, and not both")
-    with looking(database_url) as (_, seals):
+    with reading(database_url) as core:
+        seals = core.services.seals
         if position is not None:
-            proof = inclusion_proof(seals, Position.parse(position))
+            proof = inclusion_proof(seals, core.services.log, Position.parse(position))
         else:
             proof = consistency_proof(seals, since or 0)
     output.value(proof.as_json())

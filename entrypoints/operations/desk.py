@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from application.liabilities.publish import PublishLiabilities
 from application.market_data.download_candles import DownloadCandles
 from application.market_data.import_candles import ImportCandles
 from application.ports.commands import Caller, Command, Outcome
@@ -34,6 +35,7 @@ class OperatorDesk:
     maintenance: DatabaseMaintenance
     import_candles: ImportCandles
     download_candles: Callable[[str], DownloadCandles]  # by venue
+    liabilities: Callable[[], PublishLiabilities]  # asks for the log's key when it is called
     operation_id: str
     progress: Progress = lambda _done, _total: None
 

@@ -79,6 +79,25 @@ def test_the_first_reason_for_stopping_all_trading_stands_until_it_is_released()
     assert released.release_kill_switch(reason="again", by="op", at=at()) == []
 
 
+def test_liabilities_are_published_once_a_size_and_never_of_an_earlier_one() -> None:
+    def published(platform: Platform, log_size: int, note: str) -> Sequence[PlatformEvent]:
+        return platform.publish_liabilities(
+            log_size=log_size, checkpoint="signed", note=note, by="op", at=at()
+        )
+
+    events = published(Platform(), 5, "owed")
+
+    assert [type(event).__name__ for event in events] == ["LiabilitiesPublished"]
+    platform = folded(Platform(), events)
+    assert published(platform, 5, "owed") == []
+    assert len(published(platform, 6, "owed")) == 1
+    for size, note in ((5, "less"), (4, "owed")):
+        with pytest.raises(DomainError) as refusal:
+            published(platform, size, note)
+        assert refusal.value.code == "liabilities_published_since"
+        assert refusal.value.data == {"log_size": str(size), "newest": "5"}
+
+
 @pytest.mark.parametrize("reason", ["", " ", "\n"])
 def test_the_kill_switch_wants_a_reason_in_either_direction(reason: str) -> None:
     for command in (Platform().engage_kill_switch, Platform().release_kill_switch):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from litestar.testing import TestClient
@@ -34,6 +36,7 @@ from entrypoints.composition import Container, Plan, opened
 from entrypoints.demo_account import ALLOCATION, ensure_demo
 from entrypoints.outbox_relay import OutboxRelay
 from entrypoints.private_files import read_private, write_private
+from entrypoints.seal_status import SealingStatus
 from entrypoints.settings import load_settings
 from entrypoints.synthetic_feed import HISTORY_CANDLES, SyntheticFeed
 from tests.e2e.processes import until
@@ -233,6 +236,74 @@ def test_a_worker_gives_signs_of_life_only_while_it_looks_at_its_bots(
         stuck.clear()
         until(is_alive, "a sign of life again")
     assert not running.a_worker_is_alive(container)
+
+
+def sealing_check(container: Container, **status: Any) -> tuple[str, str]:
+    health = container.health()
+    health.sealing = SealingStatus(**status)
+    health.sealing.sinks_are(status.get("sinks_behind", {}))
+    (check,) = [check for check in health.ready() if check.name == "sealing"]
+    return check.status, check.detail
+
+
+def test_health_shows_how_old_the_newest_seal_is_and_fails_where_sealing_lags(container: Container) -> None:
+    now = time.monotonic()
+    limit = container.health().oldest_seal_s
+    well: dict[str, Any] = {"size": 1234, "is_running": True, "sealed_at": now - 0.5}
+    assert sealing_check(container, **well)[0] == "ok"
+    assert (
+        "1234 events under the newest checkpoint, last sealed to its end 0.5 s"
+        in sealing_check(container, **well)[1]
+    )
+    trouble = sealing_check(container, **well, problem="the store does not answer")
+    assert (trouble[0], "the store does not answer" in trouble[1]) == ("degraded", True)
+    behind = sealing_check(container, **well, sinks=("far",), sinks_behind={"far": "refused"})
+    assert (behind[0], "no checkpoint reaches far for 0 s: refused" in behind[1]) == ("degraded", True)
+
+    for last in ({"sealed_at": now - limit - 1}, {"sealed_at": None, "_started_at": now - limit - 1}):
+        for problem in ("", "the disk is full"):
+            found = sealing_check(container, **well | last, problem=problem)
+            assert (found[0], f"the limit is {limit:g} s" in found[1]) == ("failed", True)
+            assert (problem or "does not say why") in found[1]
+    without_key = sealing_check(container, problem="the key is missing", _started_at=now - limit - 1)
+    assert (without_key[0], "never sealed so far: the key is missing" in without_key[1]) == ("degraded", True)
+
+
+def test_where_another_process_seals_health_shows_how_long_events_wait(container: Container) -> None:
+    health = container.health()
+
+    def check() -> tuple[str, str]:
+        (found,) = [check for check in health.ready() if check.name == "sealing"]
+        return found.status, found.detail
+
+    health.seal_lag = lambda: (7, 0.25)
+    assert check() == (
+        "ok",
+        "7 events under the newest checkpoint, the oldest one that is not waits for 0.2 s",
+    )
+    health.seal_lag = lambda: (7, 41.0)
+    assert check()[0] == "degraded"
+    assert "the next one waits for 41 s, the limit is 30 s" in check()[1]
+
+    def away() -> tuple[int, float]:
+        raise StoreUnavailable("away")
+
+    health.seal_lag = away
+    assert check() == ("degraded", "StoreUnavailable")
+
+
+def test_how_long_a_sink_has_been_behind_counts_from_when_it_fell_behind() -> None:
+    status = SealingStatus(sinks=("a", "b"))
+    status.sinks_are({"b": "refused"})
+    first = status.lags_s()["b"]
+    status.sinks_are({"b": "timed out"})
+    second = status.lags_s()["b"]
+    assert first is not None
+    assert second is not None
+    assert 0 <= first <= second
+    assert status.lags_s()["a"] is None
+    status.sinks_are({})
+    assert status.lags_s() == {"a": None, "b": None}
 
 
 def test_a_crash_of_a_handler_is_logged_and_counted_and_shows_no_secret(

@@ -20,6 +20,7 @@ from domain.sealing.merkle import leaf_hash, root_of, verify_inclusion
 from domain.sealing.notes import Checkpoint, SignedNote, VerifierKey
 from tests.entrypoints.conftest import Cli, Running
 from tests.entrypoints.test_serve import SERVE, banner
+from tests.loopback import free_port, taking
 
 Start = Callable[..., Running]
 
@@ -191,8 +192,107 @@ def test_a_loss_is_accepted_recorded_and_signed(cli: Cli, data_dir: Path, tmp_pa
     assert newest(data_dir).size == len(stored(data_dir)) == done.json["size"]
     assert cli("users", "create", "dan@example.org").code == 0
     assert cli("log", "verify").code == 0
+    assert cli("log", "export", "--output", str(tmp_path / "books")).code == 0
+    told = audit(tmp_path / "books", data_dir / "evenkeel.db.pub")
+    assert (told.returncode, reason in told.stdout, "LOSS ACCEPTED" in told.stdout) == (0, True, True)
     again = cli("log", "recover", "--accept-loss", "--reason", reason, "--json")
     assert (again.code, again.json["error"]["code"]) == (1, "nothing_to_recover")
+
+
+def test_a_database_that_contradicts_its_own_checkpoints_is_not_recovered(
+    cli: Cli, data_dir: Path, tmp_path: Path
+) -> None:
+    """It is no older copy: its end was cut, or an event changed. Nothing is recorded, and nothing signed."""
+    for person in ("ann", "bob"):
+        cli("users", "create", f"{person}@example.org")
+        cli("log", "seal")
+    shutil.copy(data_dir / "evenkeel.db", tmp_path / "whole.db")
+    cut = "DELETE FROM stored_events WHERE notification_id > 1; DELETE FROM seal_tiles; DELETE FROM seal_ids"
+    other = "CAST(replace(CAST(state AS TEXT), 'trader', 'hacker') AS BLOB)"
+    for change in (
+        f"{cut}; UPDATE seal_state SET size = 0, last_id = 0",
+        f"UPDATE stored_events SET state = {other} WHERE notification_id = 1",
+    ):
+        shutil.copy(tmp_path / "whole.db", data_dir / "evenkeel.db")
+        with sqlite3.connect(data_dir / "evenkeel.db") as connection:
+            for trigger in ("stored_events_no_update", "stored_events_no_delete"):
+                connection.execute(f"DROP TRIGGER {trigger}")
+            connection.executescript(change)
+        before = len(stored(data_dir)), newest(data_dir)
+
+        refused = cli("log", "recover", "--accept-loss", "--reason", "it looks shorter", "--json")
+
+        assert (refused.code, refused.json["error"]["code"]) == (1, "log_contradicts_checkpoint")
+        assert (len(stored(data_dir)), newest(data_dir)) == before
+
+
+def test_a_file_of_checkpoints_that_cannot_be_read_is_told(
+    cli: Cli, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What may contradict the log is not passed over in a recovery."""
+    cli("users", "create", "ann@example.org")
+    cli("log", "seal")
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("EVENKEEL_CHECKPOINT_FILES", f"{tmp_path}/file/checkpoints")
+
+    ran = cli("log", "recover", "--accept-loss", "--reason", "none", "--json")
+
+    assert (ran.code, ran.json["error"]["code"]) == (3, "checkpoint_sink_unavailable")
+    assert f"{tmp_path}/file/checkpoints" in ran.json["error"]["message"]
+
+
+def test_checkpoints_are_pushed_to_an_address(
+    cli: Cli, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli("users", "create", "ann@example.org")
+    with taking() as taker:
+        monkeypatch.setenv("EVENKEEL_CHECKPOINT_URLS", taker.url)
+        assert cli("log", "seal").code == 0
+        assert taker.next().body == cli("log", "checkpoint").out
+    cli("users", "create", "bob@example.org")
+
+    gone = cli("log", "seal", "--json")
+
+    assert (gone.code, gone.json["error"]["code"]) == (3, "checkpoint_sink_unavailable")
+    assert newest(data_dir).size == len(stored(data_dir)), "the file has it all the same"
+
+
+def test_a_server_that_takes_no_checkpoints_is_shown_and_holds_nothing_up(
+    start: Start, tmp_path: Path
+) -> None:
+    """Safety §6.3: commands are taken and the log is sealed; the address gets the newest when it is back."""
+    port = free_port()
+    running = start(*SERVE, EVENKEEL_CHECKPOINT_URLS=f"http://u:hunter2@127.0.0.1:{port}/checkpoints")
+    shown = banner(running)
+    account = {"email": "ann@example.org", "password": "a sentence that is long enough"}
+    key = {"Idempotency-Key": str(uuid4())}
+    made = httpx.post(f"{shown['address']}/v1/accounts", json=account, headers=key, trust_env=False)
+    assert made.status_code == 201
+
+    running.logged(f"a checkpoint could not be published to http://127.0.0.1:{port}/checkpoints")
+    ready = httpx.get(f"{shown['address']}/readyz", trust_env=False)
+    metrics = httpx.get(shown["metrics"], trust_env=False).text
+    with taking(port=port) as taker:
+        note = SignedNote.parse(taker.next().body.encode())
+    assert running.stop() == 0
+
+    assert {"name": "sealing", "status": "degraded"} in ready.json()["checks"]
+    assert "evenkeel_checkpoint_sinks_behind 1.0" in metrics
+    assert f'sink="http://127.0.0.1:{port}/checkpoints"' in metrics
+    assert "hunter2" not in metrics + "".join(running.log)
+    note.require_signature(VerifierKey.parse((tmp_path / "var" / "evenkeel.db.pub").read_text()), verify)
+
+
+def test_an_export_is_its_owners_alone(sealed: Cli, tmp_path: Path) -> None:
+    """Everybody's trades are in it."""
+    books = tmp_path / "books"
+    for _ in range(2):
+        assert sealed("log", "export", "--output", str(books)).code == 0
+        assert books.stat().st_mode & 0o777 == 0o700
+        for name in ("events.ndjson", "positions.ndjson"):
+            assert (books / name).stat().st_mode & 0o777 == 0o600
+    sealed("ledger", "export", "--format", "csv", "--output", str(tmp_path / "books.csv"))
+    assert (tmp_path / "books.csv").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_sealer_is_a_process_of_its_own(start: Start, cli: Cli, data_dir: Path, tmp_path: Path) -> None:
@@ -271,6 +371,10 @@ def test_a_new_key_takes_over_and_both_say_so(sealed: Cli, data_dir: Path, tmp_p
     assert sealed("log", "export", "--output", str(tmp_path / "books")).code == 0
     keys = [retired.with_suffix(".pub"), data_dir / "evenkeel.db.pub"]
     assert audit(tmp_path / "books", *keys).returncode == 0
+    followed = audit(tmp_path / "books", keys[0])
+    assert (followed.returncode, "took over from" in followed.stdout) == (0, True), (
+        "one key got once is enough"
+    )
     assert audit(tmp_path / "books", keys[1]).returncode == 1, "the old checkpoints are the old key's"
 
 

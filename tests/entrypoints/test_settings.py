@@ -32,7 +32,21 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("HTTP_PORT", "eighty"), ("HTTP_PORT", "70000"), ("LOG_LEVEL", "loud"), ("SHUTDOWN_S", "-1")],
+    [
+        *(("HTTP_PORT", "eighty"), ("HTTP_PORT", "70000"), ("LOG_LEVEL", "loud"), ("SHUTDOWN_S", "-1")),
+        *(("LOG_ORIGIN", "my log"), ("LOG_ORIGIN", "a+b"), ("LOG_ORIGIN", "https://log.example.com/1")),
+        *(
+            ("LOG_ORIGIN", "tab\tbed"),
+            ("LOG_ORIGIN", "a\u00a0b"),
+            ("LOG_ORIGIN", "bell\x07"),
+            ("LOG_ORIGIN", "x/"),
+        ),
+        *(("LOG_ORIGIN", "\u00e9" * 128), ("READY_SEAL_AGE_S", "0.0")),
+        *(
+            ("CHECKPOINT_URLS", "ftp://host/"),
+            ("CHECKPOINT_URLS", "https://ok.example/,http://u:hunter2@h:x/"),
+        ),
+    ],
 )
 def test_a_wrong_setting_is_named_without_its_value(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
@@ -41,6 +55,32 @@ def test_a_wrong_setting_is_named_without_its_value(
     with pytest.raises(InvalidSettings, match=f"EVENKEEL_{name}: ") as refused:
         load_settings()
     assert value not in str(refused.value)
+
+
+def test_a_logs_name_is_what_its_notes_can_be_signed_with(
+    cli: Cli, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C2SP tlog-checkpoint and signed-note: said when a process starts, not when the key is made."""
+    for origin in ("example.com/log42", "evenkeel.local/log", "l\u00f6g.example"):
+        assert load_settings(log_origin=origin).log_origin == origin
+    with pytest.raises(InvalidSettings, match="EVENKEEL_LOG_ORIGIN: a log's name is not empty"):
+        load_settings(log_origin="")
+    monkeypatch.setenv("EVENKEEL_LOG_ORIGIN", "my log")
+    ran = cli("serve")
+    assert (ran.code, "EVENKEEL_LOG_ORIGIN: a log's name is not empty and has no spaces" in ran.err) == (
+        2,
+        True,
+    )
+    assert not data_dir.exists()
+
+
+def test_addresses_to_push_to_are_a_list(data_dir: Path) -> None:
+    assert load_settings().checkpoint_addresses == []
+    urls = "https://a.example/1, http://127.0.0.1:8080/x?y=z,"
+    assert load_settings(checkpoint_urls=urls).checkpoint_addresses == [
+        "https://a.example/1",
+        "http://127.0.0.1:8080/x?y=z",
+    ]
 
 
 def test_a_mistyped_name_in_the_file_is_refused_and_in_the_environment_found(

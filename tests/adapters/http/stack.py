@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -33,6 +34,7 @@ from adapters.secrets.tokens import SystemTokens
 from adapters.venue_statements.files import open_statement
 from application.accounts.commands import GrantRole
 from application.accounts.sign_in import Authenticate, Registration, SignIn
+from application.liabilities.publications import Publications
 from application.paper.accounts import PaperAccountService
 from application.ports.candle_store import CandleStore
 from application.ports.clock import ManualClock
@@ -67,6 +69,13 @@ class PlainPasswords:
 
     def needs_rehash(self, password_hash: str) -> bool:
         return False
+
+
+class PlainSalts:
+    """The same in every run."""
+
+    def salt(self, context: str) -> bytes:
+        return hashlib.sha256(context.encode()).digest()
 
 
 @dataclass
@@ -284,6 +293,7 @@ async def _serving(
         bus=store.bus,
         views=parts.views,
         seals=parts.seals,
+        liabilities=Publications(store.log, parts.seals, PlainSalts()),
         candles=parts.candles,
         identities=identities,
         sessions=sessions,

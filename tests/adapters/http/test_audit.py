@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,18 @@ import pytest
 
 from adapters.http.problems import RETRY_AFTER_S
 from adapters.secrets.signing_key import FileSigner, create_key, verify
+from application.liabilities.publish import PublishLiabilities
+from application.ports.commands import Caller
 from application.sealing.seal_log import SealLog
+from domain.ledger.book import LIVE
+from domain.liabilities.statement import Statement
+from domain.money import Money
 from domain.sealing.merkle import leaf_hash, verify_consistency, verify_inclusion
 from domain.sealing.notes import Checkpoint, SignedNote
-from tests.adapters.http.stack import Person, Stack
+from entrypoints.auditor import verify as auditor
+from tests.adapters.http.stack import Person, Stack, new_key
 from tests.adapters.http.test_problems import is_problem
+from tests.builders import OpenBook
 
 
 @pytest.fixture
@@ -66,25 +75,39 @@ async def test_ones_own_entry_is_proven_to_be_sealed(stack: Stack, alice: Person
 async def test_somebody_elses_entry_answers_as_one_that_is_not_there(
     stack: Stack, alice: Person, bob: Person, seal: SealLog
 ) -> None:
-    """Safety §2.37."""
+    """Safety §2.37: before it is sealed and afterwards."""
     account = await alice.paper_account("100 USDT")
     position = await position_of_entry(alice, account)
+    for step in (lambda: None, seal):
+        step()
+        foreign = await bob.get(f"/v1/audit/inclusion/{position}")
+        missing = await bob.get("/v1/audit/inclusion/0-999")
+
+        assert is_problem(foreign, 404, "unknown_event")
+        assert is_problem(missing, 404, "unknown_event")
+        assert foreign.json()["detail"].replace(position, "0-999") == missing.json()["detail"]
+
+
+async def test_an_event_that_is_there_and_not_sealed_yet_is_asked_for_again(
+    stack: Stack, alice: Person, seal: SealLog
+) -> None:
     seal()
+    account = await alice.paper_account("100 USDT")
+    position = await position_of_entry(alice, account)
+    reader = await stack.person("auditor@example.org", "auditor")
 
-    foreign = await bob.get(f"/v1/audit/inclusion/{position}")
-    missing = await bob.get("/v1/audit/inclusion/0-999")
-
-    assert is_problem(foreign, 409, "not_sealed")
-    assert is_problem(missing, 409, "not_sealed")
-    assert foreign.json()["title"] == missing.json()["title"]
+    for person in (alice, reader):
+        assert is_problem(await person.get(f"/v1/audit/inclusion/{position}"), 409, "not_sealed")
+    for nowhere in ("0-999", "0-0", "7-1"):
+        assert is_problem(await reader.get(f"/v1/audit/inclusion/{nowhere}"), 404, "unknown_event")
 
 
 async def test_an_auditor_has_any_event_proven(stack: Stack, alice: Person, seal: SealLog) -> None:
     await alice.paper_account("100 USDT")
-    auditor = await stack.person("auditor@example.org", "auditor")
+    reader = await stack.person("auditor@example.org", "auditor")
     seal()
 
-    shown = (await auditor.get("/v1/audit/inclusion/0-1")).json()
+    shown = (await reader.get("/v1/audit/inclusion/0-1")).json()
 
     assert shown["index"] == 0
     assert '"accounts.account_registered"' in shown["stored"]
@@ -104,6 +127,72 @@ async def test_an_earlier_checkpoint_is_proven_to_be_the_beginning(
     hashes = [bytes.fromhex(one) for one in shown["hashes"]]
     verify_consistency(kept.size, now.size, hashes, kept.root, now.root)
     assert now.size > kept.size
+
+
+# -- Liabilities ---------------------------------------------------------------------------------------------
+
+
+def publish(stack: Stack, seal: SealLog) -> str:
+    """Under a new checkpoint; its id."""
+    seal()
+    services = stack.services
+    use_case = PublishLiabilities(
+        services.log, services.seals, services.bus, seal.signer, services.liabilities
+    )
+    key = new_key()
+    return str(use_case(Caller(actor="operator:cli", command_id=key, correlation_id=key)).id)
+
+
+def live_book(stack: Stack, person: Person, funds: str) -> None:
+    book = f"live-{person.account_id}"
+    stack.command(OpenBook(book, Money(Decimal(funds), "USDT"), person.account_id, LIVE)).unwrap()
+
+
+async def test_anybody_sees_what_is_owed_to_all_together(
+    stack: Stack, alice: Person, bob: Person, seal: SealLog
+) -> None:
+    assert is_problem(await stack.client.get("/v1/audit/liabilities"), 404, "liabilities_not_published")
+    await alice.paper_account("777 USDT")
+    live_book(stack, alice, "100.50")
+    live_book(stack, bob, "9")
+    id = publish(stack, seal)
+
+    shown = (await stack.client.get("/v1/audit/liabilities")).json()
+
+    assert (str(shown["id"]), shown["leaves"], shown["owed"], shown["due"]) == (id, 2, {"USDT": "109.5"}, {})
+    note = SignedNote.parse(shown["statement"].encode())
+    note.require_signature(seal.signer.key, verify)
+    assert Statement.parse(note.text).root.hex() == shown["root"]
+    assert Checkpoint.parse(SignedNote.parse(shown["checkpoint"].encode()).text).size == shown["log_size"]
+    assert alice.account_id not in json.dumps(shown)
+    assert (await stack.client.get(f"/v1/audit/liabilities/{id}")).json() == shown
+    for other in ("1", "x", "0" + id):
+        answer = await stack.client.get(f"/v1/audit/liabilities/{other}")
+        assert is_problem(answer, 404, "liabilities_not_published")
+
+
+async def test_an_owner_gets_their_own_leaf_and_checks_it_offline(
+    stack: Stack, alice: Person, bob: Person, operator: Person, seal: SealLog, tmp_path: Path
+) -> None:
+    live_book(stack, alice, "100.50")
+    live_book(stack, bob, "9")
+    id = publish(stack, seal)
+    key = auditor.Key.parse(str(seal.signer.key), "the key")
+
+    for person, owed in ((alice, "100.5"), (bob, "9")):
+        file = tmp_path / "mine.json"
+        answer = await person.get(f"/v1/audit/liabilities/{id}/proof")
+        file.write_bytes(answer.content)
+        report = auditor.liability_report(file, [key], [], None)
+        assert report["ok"], report
+        assert report["liability"]["owner"] == person.account_id
+        assert report["liability"]["owed_to_owner"] == {"USDT": owed}
+
+    path = f"/v1/audit/liabilities/{id}/proof"
+    assert is_problem(await operator.get(path), 404, "no_liability"), "no role shows somebody else's"
+    assert is_problem(await stack.client.get(path), 401, "not_signed_in")
+    unknown = await alice.get("/v1/audit/liabilities/99999/proof")
+    assert is_problem(unknown, 404, "liabilities_not_published")
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,23 @@ def test_an_event_stream_is_counted_but_not_timed() -> None:
     assert 'evenkeel_http_request_seconds_count{method="GET",route="/v1/events"}' not in shown
 
 
+def test_how_far_the_log_is_sealed_and_which_sinks_have_it() -> None:
+    metrics = Metrics()
+    metrics.watch_sealing(lambda: (1234, 0.5, {"/checkpoints": None, "https://a.example/": 61.5}))
+    shown = scraped(metrics)
+    assert "evenkeel_sealed_events 1234.0" in shown
+    assert "evenkeel_seal_age_seconds 0.5" in shown
+    assert "evenkeel_checkpoint_sinks_behind 1.0" in shown
+    assert 'evenkeel_checkpoint_sink_behind_seconds{sink="/checkpoints"} 0.0' in shown
+    assert 'evenkeel_checkpoint_sink_behind_seconds{sink="https://a.example/"} 61.5' in shown
+
+
+def test_a_log_that_was_never_sealed_has_no_age() -> None:
+    metrics = Metrics()
+    metrics.watch_sealing(lambda: (0, None, {}))
+    assert "evenkeel_seal_age_seconds" not in scraped(metrics)
+
+
 def test_the_life_of_a_bot_is_counted() -> None:
     metrics = Metrics()
     observer: BotObserver = metrics

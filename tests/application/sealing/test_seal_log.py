@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
 from adapters.checkpoints.file_sink import CheckpointFile
+from adapters.checkpoints.push_sink import CheckpointPush
 from adapters.persistence.seals import SqlSeals
 from adapters.secrets.signing_key import FileSigner, create_key, verify
 from application.ports.seals import CheckpointSink, SinkUnavailable
 from application.sealing.check_log import CheckLog
 from application.sealing.errors import LogContradictsCheckpoint
+from application.sealing.lag import SealLag
 from application.sealing.seal_log import SealLog, parsed
 from domain.sealing.notes import Checkpoint, SignedNote, UnsignedNote, signed
 from tests.builders import OpenBook, caller, usdt
 from tests.log_stores import Engine, engine, together
+from tests.loopback import free_port, taking
 
 ORIGIN = "evenkeel.example/log"
 
@@ -113,13 +118,12 @@ class Broken(CheckpointSink):
             raise SinkUnavailable("no route")
         self.got.append(note)
 
-    def newest_within(self, size: int) -> str | None:
-        return self.newest()
-
     def newest(self) -> str | None:
         if self.is_broken:
             raise SinkUnavailable("no route")
         return self.got[-1] if self.got else None
+
+    def close(self, timeout_s: float) -> None: ...
 
 
 def test_a_place_that_could_not_be_reached_gets_the_newest_later(sealing: Sealing) -> None:
@@ -135,6 +139,41 @@ def test_a_place_that_could_not_be_reached_gets_the_newest_later(sealing: Sealin
 
     assert [parsed(note).size for note in broken.got] == [2]
     assert sealing.seal.behind == {}
+
+
+def test_an_address_that_was_away_gets_the_newest_and_is_behind_no_more(sealing: Sealing) -> None:
+    """Nobody waits for it: what went wrong is told at the next round, and so is that it is well again."""
+    port = free_port()
+    push = CheckpointPush(f"http://127.0.0.1:{port}/", first_pause_s=0.01, longest_pause_s=0.02)
+    sealing.sinks.append(push)
+    sealing.append("a")
+    rounds_until(sealing, lambda: push.name in sealing.seal.behind)
+    sealing.append("b")
+    assert sealing.seal() == sealing.outside(), "the file has it all the same"
+
+    with taking(port=port) as taker:
+        came = taker.next()
+        rounds_until(sealing, lambda: not sealing.seal.behind)
+        sealing.seal.close(10)
+
+    assert parsed(came.body) == sealing.outside()
+
+
+def rounds_until(sealing: Sealing, condition: Callable[[], bool]) -> None:
+    limit = monotonic() + 20
+    while not condition():
+        assert monotonic() < limit
+        sealing.seal()
+
+
+def test_at_the_close_it_is_said_what_has_not_arrived_where(sealing: Sealing) -> None:
+    sealing.sinks.append(CheckpointPush(f"http://127.0.0.1:{free_port()}/"))
+    sealing.append("a")
+    sealing.seal()
+
+    sealing.seal.close(10)
+
+    assert list(sealing.seal.behind) == [sealing.sinks[1].name]
 
 
 def test_a_place_that_cannot_be_asked_keeps_the_log_shut(sealing: Sealing) -> None:
@@ -253,6 +292,23 @@ def test_nothing_is_signed_that_contradicts_what_left_alone(sealing: Sealing, tm
     with pytest.raises(LogContradictsCheckpoint, match="this process"):
         sealing.seal()
     assert (sealing.file.newest(), sealing.seals.newest()) == (before, None)
+
+
+def test_every_process_sees_how_far_the_seal_is_behind(sealing: Sealing) -> None:
+    lag = SealLag(sealing.seals, sealing.store.log, sealing.log.clock)
+    assert lag() == (0, 0.0)
+    sealing.append("a")
+    start = sealing.log.clock.now()
+    sealing.log.clock.move_to(start + timedelta(seconds=40))
+    assert lag() == (0, 40.0), "there is no checkpoint yet"
+
+    sealing.seal()
+    assert lag() == (2, 0.0)
+    sealing.append("b")
+    sealing.log.clock.move_to(start + timedelta(seconds=45))
+    assert lag() == (2, 5.0)
+    sealing.seals.extend(10)  # sealed, and not signed
+    assert lag() == (2, 5.0)
 
 
 def test_a_file_that_came_later_gets_the_newest_without_news(sealing: Sealing, tmp_path: Path) -> None:

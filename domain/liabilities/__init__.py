@@ -1,0 +1,1 @@
+"""What is owed to all owners together, provable to each of them without showing the others."""

@@ -1,0 +1,17 @@
+"""What is owed to all owners: published."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from application.liabilities.publications import as_json
+from application.queries.moments import iso_utc
+from entrypoints.operations.desk import Arguments, Operation, OperatorDesk
+
+
+def publish(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:  # noqa: ARG001  # it takes none
+    published = as_json(desk.liabilities()(desk.caller()))
+    return {**published, "published_at": iso_utc(published["published_at"])}
+
+
+OPERATIONS: dict[str, Operation] = {"liabilities.publish": publish}
