@@ -139,7 +139,7 @@ def judged(
                 result.problems += [_refused(one.said, refusal) for one in fresh]
                 if isinstance(refusal, InsufficientFunds):
                     result.short += [one.said for one in fresh]
-                    break
+            break
         waiting = left
     return result, book
 
