@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from application.ports.clock import Clock
 from application.ports.commands import Command, FactClaimed, Result
-from application.ports.event_log import EventLog
+from application.ports.event_log import EventLog, OneShardOnly
+from application.streams import book_stream
 from application.work import Work
 
 
@@ -13,6 +14,8 @@ def rehearse(log: EventLog, clock: Clock, command: Command) -> Result:
 
     What it says holds for the log as it stood: the command itself decides again.
     """
+    if len({id(log.home(book_stream(book_id))) for book_id in getattr(command, "book_ids", ())}) > 1:
+        raise OneShardOnly(what="one batch for books of several shards; send one for each")
     work = Work(load=log.load, now=clock.now())
     result = command.decide(work)
     taken = log.claimed(work.claims)

@@ -19,6 +19,7 @@ from application.ports.read_models import ReadModels
 from application.ports.seals import Seals
 from application.ports.statements import Reconciler, StatementSource
 from application.ports.venue_statements import OpenStatement
+from application.transfers.send import Transfers
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Services:
     paper_venue: PaperAccounts
     reconcile: Reconciler
     venue_statements: StatementSource  # of the venue that the books are held against when none is named
+    transfers: Transfers
     health: Health
     open_statement: OpenStatement
     live_sources: frozenset[str] = frozenset()  # candle sources that grow while we run: synthetic, venues

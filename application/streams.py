@@ -13,6 +13,7 @@ from domain.orders.order import Order
 from domain.platform.platform import Platform
 from domain.reconciliation.cases import Cases
 from domain.reconciliation.run import Reconciliation
+from domain.transfers.transfer import Transfer
 
 PLATFORM = "platform:main"
 
@@ -45,6 +46,10 @@ def hold_stream(hold_id: str) -> str:
     return f"hold:{hold_id}"
 
 
+def transfer_stream(transfer_id: str) -> str:
+    return f"transfer:{transfer_id}"
+
+
 _EMPTY: dict[str, Callable[[str], Any]] = {
     "account": lambda id: Account(account_id=id),
     "book": lambda id: Book(book_id=id),
@@ -54,6 +59,7 @@ _EMPTY: dict[str, Callable[[str], Any]] = {
     "platform": lambda _: Platform(),
     "cases": lambda id: Cases(venue_account=id),
     "reconciliation": lambda id: Reconciliation(run_id=id),
+    "transfer": lambda id: Transfer(transfer_id=id),
 }
 
 

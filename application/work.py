@@ -16,6 +16,7 @@ from domain.orders.order import Order
 from domain.platform.platform import Platform
 from domain.reconciliation.cases import Cases
 from domain.reconciliation.run import Reconciliation
+from domain.transfers.transfer import Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,9 @@ class Work:
 
     def reconciliation(self, run_id: str) -> Reconciliation:
         return cast(Reconciliation, self.state(streams.reconciliation_stream(run_id)))
+
+    def transfer(self, transfer_id: str) -> Transfer:
+        return cast(Transfer, self.state(streams.transfer_stream(transfer_id)))
 
     def state(self, stream: str) -> Any:
         """The stream's state, this work's own events folded in."""

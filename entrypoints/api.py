@@ -18,8 +18,9 @@ from adapters.http.app import close_streams, create_app
 from adapters.http.options import HttpOptions
 from adapters.http.problems import MEDIA_TYPE, problem_body
 from adapters.observability.context import logged_as
+from adapters.persistence.seals import SqlSeals
 from application.sealing.lag import SealLag
-from entrypoints.composition import Container, Plan, opened, require_live_venues
+from entrypoints.composition import Container, Plan, cells, opened, require_live_venues
 from entrypoints.running import Stop, a_worker_is_alive, listening, metrics_served, observed, settle_memory
 from entrypoints.settings import Settings
 
@@ -119,7 +120,7 @@ def run(settings: Settings) -> None:
         metrics_served(container, settings) as metrics_port,
     ):
         port = listener.getsockname()[1]
-        container.health().seal_lag = SealLag(container.seals(), container.log(), container.clock())
+        container.health().seal_lag = _seal_lag(container)
         container.health().worker_age_s = lambda: 0.0 if a_worker_is_alive(container) else None
         serve_api(
             container,
@@ -128,3 +129,14 @@ def run(settings: Settings) -> None:
             listener=listener,
             started=lambda: log.info("serving", extra={"port": port, "metrics_port": metrics_port}),
         )
+
+
+def _seal_lag(container: Container) -> Callable[[], tuple[int, float]]:
+    """Of all shards: what is sealed, and the oldest event that is not."""
+    lags = [SealLag(SqlSeals(cell.database()), cell.log(), cell.clock()) for cell in cells(container)]
+
+    def lag() -> tuple[int, float]:
+        found = [of_shard() for of_shard in lags]
+        return sum(size for size, _ in found), max(age for _, age in found)
+
+    return lag

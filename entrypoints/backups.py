@@ -33,7 +33,7 @@ from domain.errors import DomainError, InvalidValue
 from domain.sealing.notes import Checkpoint, SignedNote
 from entrypoints.checkpoints import files_of
 from entrypoints.problems import NoDatabase
-from entrypoints.settings import Settings
+from entrypoints.settings import Settings, require_one_shard
 
 FORMAT = 1
 MANIFEST = "backup.json"
@@ -78,6 +78,7 @@ def create_backup(settings: Settings, folder: Path, progress: Progress, *, pg_bi
 
     Errors: NoDatabase, NotEmpty, those of copy_out.
     """
+    require_one_shard(settings, "a backup; use the server's own (docs/operations.md)")
     engine = engine_of(settings.database)
     if (path := sqlite_path(settings.database)) is not None and not path.exists():
         raise NoDatabase(path=str(path))

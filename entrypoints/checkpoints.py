@@ -22,52 +22,73 @@ from entrypoints.settings import Settings
 log = logging.getLogger("evenkeel.sealing")
 
 
-def key_file(settings: Settings) -> Path:
-    return settings.signing_key_file or _beside(settings, ".key")
+def key_file(settings: Settings, shard: int = 0) -> Path:
+    """Each shard is a log with a key and a name of its own: of keys/log.key, the second's is
+    keys/log.shard-1.key."""
+    named = settings.signing_key_file
+    return _beside(settings, ".key", shard) if named is None else _of_shard(named, shard)
 
 
-def sinks_of(settings: Settings) -> list[CheckpointSink]:
+def origin(settings: Settings, shard: int = 0) -> str:
+    """The name that a shard's key is made with."""
+    return f"{settings.log_origin}/{shard}" if shard else settings.log_origin
+
+
+def sinks_of(settings: Settings, shard: int = 0) -> list[CheckpointSink]:
     """Where checkpoints go: the files, and the addresses that they are pushed to."""
-    return [*files_of(settings), *map(CheckpointPush, settings.checkpoint_addresses)]
+    return [*files_of(settings, shard), *map(CheckpointPush, settings.checkpoint_addresses)]
 
 
-def files_of(settings: Settings) -> list[CheckpointFile]:
-    """Those that the log can be held against: one beside the database unless others are named."""
-    named = [Path(one.strip()) for one in settings.checkpoint_files.split(",") if one.strip()]
-    return [CheckpointFile(path) for path in named or [_beside(settings, ".checkpoints")]]
+def files_of(settings: Settings, shard: int = 0) -> list[CheckpointFile]:
+    """Those that the log can be held against: one beside the database unless others are named; of each shard
+    its own."""
+    given = [Path(one.strip()) for one in settings.checkpoint_files.split(",") if one.strip()]
+    named = [_of_shard(path, shard) for path in given]
+    return [CheckpointFile(path) for path in named or [_beside(settings, ".checkpoints", shard)]]
 
 
 def salts_of(settings: Settings) -> FileSalts:
     """What hides owners from each other in proofs of liabilities."""
-    return FileSalts(settings.liability_salts_file or _beside(settings, ".salts"))
+    return FileSalts(settings.liability_salts_file or _beside(settings, ".salts", 0))
 
 
-def _beside(settings: Settings, suffix: str) -> Path:
+def _beside(settings: Settings, suffix: str, shard: int) -> Path:
     """A file of this database's own: another database in the same folder is another log."""
-    return data_folder(settings) / f"{database_name(settings.database)}{suffix}"
+    name = database_name(settings.database)
+    return (
+        data_folder(settings) / f"{name}.shard-{shard}{suffix}"
+        if shard
+        else data_folder(settings) / (name + suffix)
+    )
 
 
-def public_key_of(settings: Settings) -> VerifierKey | None:
+def _of_shard(path: Path, shard: int) -> Path:
+    return path.with_name(f"{path.stem}.shard-{shard}{path.suffix}") if shard else path
+
+
+def public_key_of(settings: Settings, shard: int = 0) -> VerifierKey | None:
     """What checkpoints are checked with: the one that is set, else the key file's. None where there is none.
 
+    Of several shards EVENKEEL_LOG_PUBLIC_KEY names each one's, separated by commas.
     Raises UnusableKey, MalformedNote.
     """
-    if settings.log_public_key:
-        return VerifierKey.parse(settings.log_public_key)
-    path = key_file(settings)
+    given = settings.log_public_key.split(",")
+    if shard < len(given) and given[shard].strip():
+        return VerifierKey.parse(given[shard].strip())
+    path = key_file(settings, shard)
     return FileSigner(path).key if path.exists() else public_key(path.with_suffix(".pub"))
 
 
-def signer_of(settings: Settings, seals: Seals) -> Signer:
+def signer_of(settings: Settings, seals: Seals, shard: int = 0) -> Signer:
     """The log's key; a new one where the log was never signed and no key file was named. Raises UnusableKey.
 
     A log that was signed before is not signed on with a new key: its readers would take it for another log.
     """
-    path = key_file(settings)
+    path = key_file(settings, shard)
     if not path.exists() and settings.signing_key_file is None:
-        if seals.newest() is not None or any(sink.newest() for sink in files_of(settings)):
+        if seals.newest() is not None or any(sink.newest() for sink in files_of(settings, shard)):
             raise UnusableKey(path=str(path), problem="the key that signed this log is missing; put it back")
-        create_key(path, settings.log_origin)
+        create_key(path, origin(settings, shard))
         log.info("a new key signs this log", extra={"key_file": str(path)})
     return FileSigner(path)
 
@@ -77,13 +98,14 @@ def contradiction(settings: Settings, database: Database, *, deep: bool) -> str:
 
     A database whose checkpoints cannot be read, or not checked for want of a key, is not trusted either.
     """
-    seals, sinks = SqlSeals(database), files_of(settings)
+    shard = database.shard.number
+    seals, sinks = SqlSeals(database), files_of(settings, shard)
     try:
-        key = public_key_of(settings)
+        key = public_key_of(settings, shard)
         if key is not None:
             CheckLog(seals, key, sinks, verify, deep=deep)()
         elif any(sink.newest() for sink in sinks):
-            missing = f"the key to check its checkpoints with is missing: {key_file(settings)}"
+            missing = f"the key to check its checkpoints with is missing: {key_file(settings, shard)}"
             return f"{missing}; put it back, or its public half into EVENKEEL_LOG_PUBLIC_KEY"
     except SinkUnavailable as problem:
         return f"{problem}; when that is mended, start again"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic, sleep
@@ -20,7 +20,7 @@ from adapters.observability.bot_log import BotLog
 from adapters.observability.command_log import LoggedBus
 from adapters.observability.http_errors import HttpErrorLog
 from adapters.persistence.candle_store import SqlCandleStore
-from adapters.persistence.database import Database, open_database
+from adapters.persistence.database import Database, open_database, sqlite_path
 from adapters.persistence.event_log import EventStore, open_event_store
 from adapters.persistence.identities import SqlIdentities
 from adapters.persistence.leases import SqlLeases
@@ -30,6 +30,8 @@ from adapters.persistence.projector import Projector
 from adapters.persistence.read_models import SqlReadModels
 from adapters.persistence.seals import SqlSeals
 from adapters.persistence.sessions import SqlSessions
+from adapters.persistence.shard_layout import Shard, ShardsNeedPostgres
+from adapters.persistence.shards.elsewhere import Elsewhere
 from adapters.secrets.passwords import Argon2Passwords
 from adapters.secrets.tokens import SystemTokens
 from adapters.venue_statements.files import open_statement
@@ -45,9 +47,11 @@ from application.ports.candle_source import CandleSource
 from application.ports.candle_store import CandleStore, Series
 from application.ports.clock import Clock
 from application.ports.commands import CommandBus
+from application.ports.event_log import EventLog
 from application.reconciliation.reconcile import Reconcile
 from application.reconciliation.sources import VenueStatements
 from application.services import Services
+from application.transfers.send import Transfers
 from domain.errors import DomainError
 from entrypoints.backup_age import backup_watch
 from entrypoints.checkpoints import contradiction, salts_of
@@ -56,6 +60,7 @@ from entrypoints.health import PlatformHealth
 from entrypoints.maintenance import DatabaseMaintenance
 from entrypoints.observers import BotObservers, HttpObservers
 from entrypoints.settings import PREFIX, InvalidSettings, Settings
+from entrypoints.shards import opened_shards
 from entrypoints.synthetic_feed import SyntheticFeed
 
 
@@ -77,7 +82,7 @@ def _paper_store(database: Database, plan: Plan) -> SqlPaperStore:
     return SqlPaperStore(database, exclusive=True if plan.own_paper_accounts else None)
 
 
-def _database(settings: Settings, plan: Plan) -> Iterator[Database]:
+def _database(settings: Settings, plan: Plan, shard: Shard) -> Iterator[Database]:
     database = open_database(
         settings.database,
         role=plan.role,
@@ -85,13 +90,19 @@ def _database(settings: Settings, plan: Plan) -> Iterator[Database]:
         lock_timeout_ms=settings.lock_timeout_ms,
         statement_timeout_ms=settings.statement_timeout_ms,
         pool_size=settings.database_pool_connections,
+        shard=shard,
     )
     yield database
     database.close()
 
 
 def _store(
-    settings: Settings, database: Database, clock: Clock, metrics: Metrics, plan: Plan
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    metrics: Metrics,
+    plan: Plan,
+    elsewhere: Elsewhere | None,
 ) -> Iterator[EventStore]:
     observer = metrics if plan.observed else None
     shut = (
@@ -99,9 +110,19 @@ def _store(
         if plan.role == "writer" and not plan.unchecked
         else ""
     )
-    store = open_event_store(database, clock=clock, observer=observer, inline=plan.inline, shut=shut)
+    store = open_event_store(
+        database, clock=clock, observer=observer, inline=plan.inline, shut=shut, elsewhere=elsewhere
+    )
     yield store
     store.close()
+
+
+def _log(store: EventStore) -> EventLog:
+    return store.log
+
+
+def _transfers(bus: CommandBus, log: EventLog, paper_accounts: PaperAccountService) -> Transfers:
+    return Transfers(bus, log, paper_accounts.make_venue_follow)
 
 
 def _bus(store: EventStore, metrics: Metrics, plan: Plan) -> CommandBus:
@@ -202,6 +223,11 @@ class Container(containers.DeclarativeContainer):
 
     settings = providers.Dependency(instance_of=Settings)
     plan = providers.Dependency(instance_of=Plan)
+    shard = providers.Object(Shard())
+    elsewhere: providers.Object[Elsewhere | None] = providers.Object(
+        None
+    )  # of one shard of several: what its commands may read of the others
+    cells: providers.Object[tuple[Any, ...]] = providers.Object(())
 
     clock = providers.Singleton(_clock, plan)
     metrics = providers.Singleton(Metrics)
@@ -213,9 +239,9 @@ class Container(containers.DeclarativeContainer):
     )
     bot_observer = providers.Singleton(BotObservers, providers.List(metrics, providers.Singleton(BotLog)))
 
-    database = providers.Resource(_database, settings, plan)
-    store = providers.Resource(_store, settings, database, clock, metrics, plan)
-    log = store.provided.log
+    database = providers.Resource(_database, settings, plan, shard)
+    store = providers.Resource(_store, settings, database, clock, metrics, plan, elsewhere)
+    log = providers.Singleton(_log, store)
     bus = providers.Singleton(_bus, store, metrics, plan)
 
     views = providers.Singleton(SqlReadModels, database)
@@ -234,6 +260,7 @@ class Container(containers.DeclarativeContainer):
     paper_accounts = providers.Singleton(PaperAccountService, bus, log, exchange)
     reconcile = providers.Singleton(Reconcile, log, bus, clock, providers.Object(sleep))
     venue_statements = providers.Singleton(_venue_statements, exchange)
+    transfers = providers.Singleton(_transfers, bus, log, paper_accounts)
     import_candles = providers.Singleton(ImportCandles, candles, providers.Object(_read_candles), monotonic)
     download_candles = providers.Singleton(_downloader, candles, clock)
     live_sources = providers.Singleton(_live_sources, settings)
@@ -259,11 +286,17 @@ class Container(containers.DeclarativeContainer):
         paper_venue=exchange,
         reconcile=reconcile,
         venue_statements=venue_statements,
+        transfers=transfers,
         health=health,
         open_statement=providers.Object(open_statement),
         live_sources=live_sources,
         wall_clock_sources=wall_clock_sources,
     )
+
+
+def cells(container: Container) -> Sequence[Container]:
+    """One a shard: what runs beside the faces (projector, sealer, bots, outbox) runs once in each."""
+    return container.cells() or (container,)
 
 
 @contextmanager
@@ -272,6 +305,12 @@ def opened(settings: Settings, plan: Plan) -> Iterator[Container]:
 
     Errors: those of open_database.
     """
+    if settings.shards > 1 and sqlite_path(settings.database) is None:
+        with opened_shards(Container, settings, plan) as front:
+            yield front
+        return
+    if settings.shards > 1:
+        raise ShardsNeedPostgres(asked=settings.shards)
     container = Container(settings=settings, plan=plan)
     container.metrics()  # before anything reports to it
     try:

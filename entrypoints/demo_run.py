@@ -95,12 +95,12 @@ def run_demo(
 @contextmanager
 def _database(settings: Settings, *, throwaway: bool) -> Iterator[Settings]:
     if not throwaway:
-        give_tables(settings.database)
+        give_tables(settings)
         yield settings
         return
     with tempfile.TemporaryDirectory(prefix="evenkeel-demo-") as folder:
-        chosen = settings.model_copy(update={"database_url": f"sqlite:///{folder}/demo.db"})
-        give_tables(chosen.database)
+        chosen = settings.model_copy(update={"database_url": f"sqlite:///{folder}/demo.db", "shards": 1})
+        give_tables(chosen)
         yield chosen
 
 

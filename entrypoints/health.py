@@ -16,7 +16,7 @@ from application.bots.connectors import CANDLES, DEGRADED, OK, UNKNOWN, Connecto
 from application.services import Check
 from entrypoints.backup_age import BackupWatch
 from entrypoints.maintenance import DatabaseMaintenance
-from entrypoints.seal_status import SealingStatus
+from entrypoints.seal_status import SealingOfShards, SealingStatus
 
 FAILED = "failed"
 _ELSEWHERE = "how it is, is known only to that worker's own process: see its metrics"
@@ -41,7 +41,7 @@ class PlatformHealth:
     followers: Callable[[], Mapping[str, str]] = dict
     bot_ages_s: Callable[[], Mapping[str, float]] = dict
     shut: str = ""  # why nothing is written to the log
-    sealing: SealingStatus | None = None  # where the sealer runs in this process
+    sealing: SealingStatus | SealingOfShards | None = None  # where the sealer runs in this process
     backups: BackupWatch | None = None
     seal_lag: Callable[[], tuple[int, float]] | None = None  # where it runs in another
     started: float = field(default_factory=monotonic)
@@ -153,7 +153,7 @@ class PlatformHealth:
             return {"problem": type(problem).__name__}
 
 
-def _sealed(sealing: SealingStatus, oldest_s: float) -> Check:
+def _sealed(sealing: SealingStatus | SealingOfShards, oldest_s: float) -> Check:
     """Degraded while something is wrong, or there is no key: the log is still served. Failed where a sealer
     has got nothing done for long: what is not sealed can be lost unseen."""
     age = sealing.age_s
@@ -168,7 +168,7 @@ def _sealed(sealing: SealingStatus, oldest_s: float) -> Check:
     return Check("sealing", OK, f"{sealing.size} events under the newest checkpoint, {seen}")
 
 
-def _behind(sealing: SealingStatus) -> str:
+def _behind(sealing: SealingStatus | SealingOfShards) -> str:
     lags = sealing.lags_s()
     return "; ".join(
         f"{name} for {lags.get(name) or 0:.0f} s: {problem}"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from adapters.persistence.database import Database
 from adapters.persistence.exported_log import count_events, stored_events
-from application.ports.event_log import SHARD, Position
+from application.ports.event_log import Position
 from application.ports.seals import Seals
 from domain.errors import DomainError
 from domain.sealing.notes import VerifierKey
@@ -66,7 +66,7 @@ def export_log(
     with private(folder / EVENTS, "ab") as bodies, private(folder / POSITIONS, "ab") as positions:
         for id, stored in stored_events(db, after):
             bodies.write(stored + b"\n")
-            positions.write(f'{{"index":{events},"position":"{Position(SHARD, id)}"}}\n'.encode())
+            positions.write(f'{{"index":{events},"position":"{Position(db.shard.number, id)}"}}\n'.encode())
             events += 1
             if events % _TOLD_EVERY == 0:
                 progress(events, max(total, events))

@@ -41,6 +41,8 @@ _UNAVAILABLE_CODES = frozenset(
         "schema_out_of_date",
         "schema_too_new",
         "server_unreachable",
+        "shards_differ",
+        "shards_incomplete",
         "store_unavailable",
     }
 )
@@ -51,6 +53,8 @@ _USAGE_CODES = frozenset(
         "invalid_parameter",
         "invalid_settings",
         "invalid_value",
+        "one_shard_only",
+        "shards_need_postgresql",
         "unknown_exchange",
         "unknown_strategy",
         "unknown_symbol",

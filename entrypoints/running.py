@@ -8,8 +8,8 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from importlib.metadata import version
 from types import FrameType
@@ -26,9 +26,10 @@ from application.ports.commands import Fence
 from application.ports.event_log import StoreUnavailable
 from application.ports.leases import Leases
 from application.queries.reconciliations import alarms
+from application.transfers.send import CarryingNotifier
 from domain.errors import InvalidValue
 from entrypoints.backup_age import backup_watch
-from entrypoints.composition import Container
+from entrypoints.composition import Container, cells
 from entrypoints.failpoints import arm_failpoints
 from entrypoints.outbox_relay import OutboxRelay
 from entrypoints.settings import PREFIX, Settings
@@ -92,7 +93,15 @@ def observed(settings: Settings, role: str) -> Iterator[None]:
 
 @contextmanager
 def projector_running(container: Container) -> Iterator[None]:
-    """The read models follow the log; woken by this process's own commits."""
+    """The read models follow the log, each shard's its own; woken by this process's own commits."""
+    with ExitStack() as stack:
+        for cell in cells(container):
+            stack.enter_context(_projector_running(cell))
+        yield
+
+
+@contextmanager
+def _projector_running(container: Container) -> Iterator[None]:
     projector, bus = container.projector(), container.store().bus
     if projector is None:
         raise RuntimeError("a database opened for reading has no projector")
@@ -107,13 +116,18 @@ def projector_running(container: Container) -> Iterator[None]:
 
 @contextmanager
 def outbox_running(container: Container) -> Iterator[None]:
-    """Messages that commits left are handed to the notifier."""
-    relay = OutboxRelay(container.outbox(), container.notifier(), container.leases(), holder=worker_name())
-    relay.start()
+    """Messages that commits left are handed to the notifier, and transfers carried to their end."""
+    notifier = CarryingNotifier(container.transfers(), container.notifier())
+    relays = [
+        OutboxRelay(cell.outbox(), notifier, cell.leases(), holder=worker_name()) for cell in cells(container)
+    ]
+    for relay in relays:
+        relay.start()
     try:
         yield
     finally:
-        relay.stop()
+        for relay in relays:
+            relay.stop()
 
 
 @contextmanager
@@ -144,10 +158,24 @@ WORKER_LEASE, WORKER_LEASE_LASTS = "worker", timedelta(seconds=15)
 
 
 @contextmanager
-def worker_running(container: Container, settings: Settings, *, worker_id: str) -> Iterator[BotWorker]:
-    """Bots run here; what they are working on at the stop is finished, within the time for that."""
+def worker_running(
+    container: Container, settings: Settings, *, worker_id: str
+) -> Iterator[Sequence[BotWorker]]:
+    """Bots run here, of each shard in a worker of its own; what they are working on at the stop is finished,
+    within the time for that."""
+    with ExitStack() as stack:
+        workers = [
+            stack.enter_context(_worker_running(cell, settings, worker_id)) for cell in cells(container)
+        ]
+        container.metrics().watch_connectors(
+            lambda: [connector for worker in workers for connector in worker.connectors()]
+        )
+        yield workers
+
+
+@contextmanager
+def _worker_running(container: Container, settings: Settings, worker_id: str) -> Iterator[BotWorker]:
     worker, stopping = _bot_worker(container, settings, worker_id), threading.Event()
-    container.metrics().watch_connectors(worker.connectors)
     silence = timedelta(seconds=settings.ready_heartbeat_s)
     threads = [
         threading.Thread(target=_look_after_bots, args=(worker, stopping), name="worker", daemon=True),
@@ -267,8 +295,8 @@ def _taken(what: str, host: str, port: int, problem: OSError) -> InvalidValue:
 
 
 def a_worker_is_alive(container: Container) -> bool:
-    """Whether some worker holds the workers' lease."""
-    return WORKER_LEASE in container.leases().holders(WORKER_LEASE)
+    """Whether some worker holds the workers' lease, on every shard."""
+    return all(WORKER_LEASE in cell.leases().holders(WORKER_LEASE) for cell in cells(container))
 
 
 def worker_name() -> str:

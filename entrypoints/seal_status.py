@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -43,4 +43,54 @@ class SealingStatus:
 
     def shown(self) -> tuple[int, float | None, dict[str, float | None]]:
         """Events under the newest checkpoint, its age in seconds, and the sinks."""
+        return self.size, self.age_s, self.lags_s()
+
+
+@dataclass(frozen=True, slots=True)
+class SealingOfShards:
+    """Several shards' sealing as one: as good as the worst of them."""
+
+    parts: Sequence[SealingStatus]
+
+    @property
+    def size(self) -> int:
+        return sum(one.size for one in self.parts)
+
+    @property
+    def problem(self) -> str:
+        problems = [f"shard {shard}: {one.problem}" for shard, one in enumerate(self.parts) if one.problem]
+        return "; ".join(problems)
+
+    @property
+    def sinks_behind(self) -> Mapping[str, str]:
+        return {name: problem for one in self.parts for name, problem in one.sinks_behind.items()}
+
+    @property
+    def is_running(self) -> bool:
+        return any(one.is_running for one in self.parts)
+
+    @property
+    def age_s(self) -> float | None:
+        """That of the oldest; None while one has no round behind it that went well."""
+        ages = [one.age_s for one in self.parts]
+        known = [age for age in ages if age is not None]
+        return max(known) if len(known) == len(ages) else None
+
+    @property
+    def silent_s(self) -> float:
+        """Of those that run, the longest."""
+        return max((one.silent_s for one in self.parts if one.is_running), default=0.0)
+
+    def lags_s(self) -> dict[str, float | None]:
+        """Of each sink, for how long a shard has been without it; None for one that all have."""
+        lags: dict[str, float | None] = {}
+        for one in self.parts:
+            for name, lag in one.lags_s().items():
+                known = lags.get(name)
+                lags[name] = lag if known is None or lag is None else max(known, lag)
+                lags[name] = known if lag is None else lags[name]
+        return lags
+
+    def shown(self) -> tuple[int, float | None, dict[str, float | None]]:
+        """As of one."""
         return self.size, self.age_s, self.lags_s()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from application.ports.event_log import ReadOnlyLog
 from entrypoints.checkpoints import signer_of
-from entrypoints.composition import Plan, opened
+from entrypoints.composition import Plan, cells, opened
 from entrypoints.running import Stop, metrics_served, observed
 from entrypoints.sealing import sealer_running
 from entrypoints.settings import Settings
@@ -24,6 +24,7 @@ def run(settings: Settings) -> None:
     ):
         if shut := container.store().shut:
             raise ReadOnlyLog(holder=shut)
-        signer_of(settings, container.seals())  # without a key there is nothing for it to do
+        for shard, cell in enumerate(cells(container)):
+            signer_of(settings, cell.seals(), shard)  # without a key there is nothing for it to do
         with sealer_running(container, settings):
             stop.event.wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from time import monotonic
 
 from adapters.persistence.envelope import event_hash
@@ -21,9 +21,9 @@ from application.sealing.errors import LogContradictsCheckpoint, NothingToRecove
 from application.sealing.seal_log import SealLog
 from domain.sealing.notes import Checkpoint, VerifierKey, signed
 from entrypoints.checkpoints import files_of, key_file, signer_of, sinks_of
-from entrypoints.composition import Container, Plan, opened
-from entrypoints.seal_status import SealingStatus
-from entrypoints.settings import Settings
+from entrypoints.composition import Container, Plan, cells, opened
+from entrypoints.seal_status import SealingOfShards, SealingStatus
+from entrypoints.settings import Settings, require_one_shard
 
 log = logging.getLogger("evenkeel.sealing")
 EVERY_S = 0.75
@@ -33,19 +33,28 @@ ARRIVES_WITHIN_S = 10.0
 
 
 @contextmanager
-def sealer_running(container: Container, settings: Settings) -> Iterator[SealingStatus]:
-    """Seals in a thread of its own; what is left is sealed at the stop."""
+def sealer_running(container: Container, settings: Settings) -> Iterator[SealingStatus | SealingOfShards]:
+    """Seals in a thread of its own, each shard in one; what is left is sealed at the stop."""
+    with ExitStack() as stack:
+        parts = [stack.enter_context(_sealer_running(cell, settings)) for cell in cells(container)]
+        status = parts[0] if len(parts) == 1 else SealingOfShards(parts)
+        container.metrics().watch_sealing(status.shown)
+        yield status
+
+
+@contextmanager
+def _sealer_running(cell: Container, settings: Settings) -> Iterator[SealingStatus]:
     status, stopping = SealingStatus(), threading.Event()
-    seals = SqlSeals(container.database())
-    container.metrics().watch_sealing(status.shown)
+    database = cell.database()
+    seals, shard = SqlSeals(database), database.shard.number
     try:
-        signer = signer_of(settings, seals)
+        signer = signer_of(settings, seals, shard)
     except UnusableKey as problem:
         status.problem = str(problem)
         log.error("the log is not sealed: %s", problem)
         yield status
         return
-    seal = SealLog(seals, signer, sinks_of(settings), signer.key.name)
+    seal = SealLog(seals, signer, sinks_of(settings, shard), signer.key.name)
     status.is_running, status.sinks = True, tuple(sink.name for sink in seal.sinks)
     thread = threading.Thread(target=_seal_on, args=(seal, status, stopping.wait), name="sealer", daemon=True)
     thread.start()
@@ -60,17 +69,23 @@ def sealer_running(container: Container, settings: Settings) -> Iterator[Sealing
             log.warning("the last checkpoint did not reach %s: %s", name, why)
 
 
-def seal_once(settings: Settings) -> Checkpoint | None:
-    """Seal to the end and sign, where nothing else does it. Errors: those of the database, UnusableKey,
-    LogContradictsCheckpoint, SinkUnavailable."""
+def seal_once(settings: Settings) -> list[Checkpoint]:
+    """Seal every shard to its end and sign, where nothing else does it; the checkpoints of those that hold
+    something. Errors: those of the database, UnusableKey, LogContradictsCheckpoint, SinkUnavailable."""
     with opened(settings, Plan(inline=True, observed=False)) as container:
         if shut := container.store().shut:
             raise ReadOnlyLog(holder=shut)
-        seals = SqlSeals(container.database())
-        signer = signer_of(settings, seals)
-        seal = SealLog(seals, signer, sinks_of(settings), signer.key.name)
-        checkpoint = seal()
-        _require_arrived(seal)
+        found = [_sealed_once(cell, settings) for cell in cells(container)]
+    return [checkpoint for checkpoint in found if checkpoint is not None]
+
+
+def _sealed_once(cell: Container, settings: Settings) -> Checkpoint | None:
+    database = cell.database()
+    seals, shard = SqlSeals(database), database.shard.number
+    signer = signer_of(settings, seals, shard)
+    seal = SealLog(seals, signer, sinks_of(settings, shard), signer.key.name)
+    checkpoint = seal()
+    _require_arrived(seal)
     return checkpoint
 
 
@@ -82,6 +97,7 @@ def recover(settings: Settings, *, reason: str) -> Checkpoint | None:
     UnsignedNote and MalformedNote for an outside checkpoint of another key, SinkUnavailable, those of the
     database.
     """
+    require_one_shard(settings, "recovering")
     with opened(settings, Plan(inline=True, observed=False, unchecked=True)) as container:
         database, bus = container.database(), container.bus()
         seals, sinks = SqlSeals(database), sinks_of(settings)
@@ -110,6 +126,7 @@ def rotate_key(settings: Settings) -> VerifierKey:
 
     Errors: UnusableKey, ReadOnlyLog, SinkUnavailable, those of the database.
     """
+    require_one_shard(settings, "rotating the key")
     with opened(settings, Plan(inline=True, observed=False)) as container:
         if shut := container.store().shut:
             raise ReadOnlyLog(holder=shut)

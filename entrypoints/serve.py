@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +38,7 @@ def run(settings: Settings, *, demo: bool, candles: Path | None, banner: Banner)
     """`evenkeel serve`: until SIGTERM or SIGINT, then every part stops in reverse order."""
     require_live_venues(settings)
     stop = Stop()
-    give_tables(settings.database)
+    give_tables(settings)
     with (
         observed(settings, "serve"),
         stop.on_signals(),
@@ -79,11 +79,11 @@ def _writing_parts(container: Container, settings: Settings) -> Iterator[None]:
     with (
         sealer_running(container, settings) as sealing,
         holds_expiring(container),
-        worker_running(container, settings, worker_id=worker_name()) as worker,
+        worker_running(container, settings, worker_id=worker_name()) as workers,
         reconciler_running(container, settings, holder=worker_name()),
     ):
         container.health().sealing = sealing
-        _watch(container, worker)
+        _watch(container, workers)
         yield
 
 
@@ -105,15 +105,17 @@ def operators_admitted(
         address.forget()
 
 
-def _watch(container: Container, worker: BotWorker) -> None:
+def _watch(container: Container, workers: Sequence[BotWorker]) -> None:
     def age_s() -> float | None:
-        seen = worker.last_tick_at
-        return None if seen is None else (datetime.now(UTC) - seen).total_seconds()
+        """Of the one that was seen longest ago; None while one never was."""
+        seen = [worker.last_tick_at for worker in workers]
+        known = [at for at in seen if at is not None]
+        return (datetime.now(UTC) - min(known)).total_seconds() if len(known) == len(seen) else None
 
     health = container.health()
     health.worker_age_s = age_s
-    health.worker_problem = lambda: worker.outage
-    health.connectors = worker.connectors
+    health.worker_problem = lambda: next((worker.outage for worker in workers if worker.outage), "")
+    health.connectors = lambda: [connector for worker in workers for connector in worker.connectors()]
 
 
 def _shown(host: str) -> str:

@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 from adapters.checkpoints.push_sink import parse_push_url
+from application.ports.event_log import OneShardOnly
 from domain.errors import DomainError
 from domain.sealing.notes import origin_problem
 
@@ -45,6 +46,12 @@ class Settings(BaseSettings):
     database_pool_connections: int = Field(5, ge=1, le=100, description="PostgreSQL connections kept open")
     lock_timeout_ms: int = Field(1_000, ge=10, le=60_000, description="longest wait for a database lock")
     statement_timeout_ms: int = Field(5_000, ge=100, le=600_000, description="longest database statement")
+    shards: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="of a PostgreSQL database; fixed when it is created, and the same ever after",
+    )
     pg_bin: Path | None = Field(
         None, description="folder of pg_dump and pg_restore, for backups; default: looked for on PATH"
     )
@@ -79,7 +86,9 @@ class Settings(BaseSettings):
         None, description="the key that signs checkpoints; default: beside the database, made if new"
     )
     log_public_key: str = Field(
-        "", description="of processes without the signing key: what the log's checkpoints are checked with"
+        "",
+        description="of processes without the signing key: what the log's checkpoints are checked with; "
+        "of several shards each one's, comma-separated",
     )
     checkpoint_files: str = Field(
         "",
@@ -219,3 +228,9 @@ def _problem(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return f"{name}: there is no such setting; `evenkeel doctor --settings` lists them"
     return f"{PREFIX}{name.upper()}: {str(error['msg']).removeprefix('Value error, ')}"
+
+
+def require_one_shard(settings: Settings, what: str) -> None:
+    """Raises OneShardOnly."""
+    if settings.shards > 1:
+        raise OneShardOnly(what=what)

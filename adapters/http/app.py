@@ -30,6 +30,7 @@ from adapters.http.reconciliations import ReconciliationsController
 from adapters.http.schema_pages import openapi_config
 from adapters.http.sessions import SessionsController
 from adapters.http.strict_json import StrictRequest
+from adapters.http.transfers import TransfersController
 from application.ports.http_observer import HttpObserver, SilentHttpObserver
 from application.services import Services
 
@@ -43,6 +44,7 @@ CONTROLLERS = (
     BatchesController,
     TotalsController,
     ImportsController,
+    TransfersController,
     BotsController,
     BotHistoryController,
     OrdersController,

@@ -193,7 +193,7 @@ def _inclusion(desk: Desk, at: Position, owner_id: str | None) -> tuple[Proof, b
     """Somebody else's event answers as one that is not there."""
     seals, log = desk.services.seals, desk.services.log
     if owner_id is not None:
-        entry = desk.services.views.get(EntryRow, at.id)
+        entry = desk.services.views.get(EntryRow, at.number)
         if entry is None or entry.owner_id != owner_id:
             raise UnknownEvent(position=at)
     proof = inclusion_proof(seals, log, at)

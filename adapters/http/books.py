@@ -99,8 +99,8 @@ class WalletsController(Controller):
         min_position: MinPosition = None,
     ) -> PageOf[WalletView]:
         await desk.fresh(min_position)
-        moment = await desk.moment(at)
         owner_id, services = principal_of(request).account_id, desk.services
+        moment = await desk.moment(at, owner_id)
         return PageOf(await desk.read(wallets_of, services.log, services.views, owner_id, moment))
 
 
@@ -244,8 +244,8 @@ async def _balances(
     request: AnyRequest, desk: Desk, book_id: str, at: str | None, effective_at: str | None
 ) -> BookBalances:
     then = None if effective_at is None else parse_time(effective_at, "effective_at")
-    moment = await desk.moment(at)
     owner_id = principal_of(request).account_id
+    moment = await desk.moment(at, owner_id)
     return await desk.read(balances_of, desk.services.log, book_id, owner_id, moment, then)
 
 

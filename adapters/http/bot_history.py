@@ -81,10 +81,10 @@ class BotHistoryController(Controller):
         min_position: MinPosition = None,
     ) -> Performance:
         await desk.fresh(min_position)
-        moment = await desk.moment(at)
-        services = desk.services
+        owner_id, services = principal_of(request).account_id, desk.services
+        moment = await desk.moment(at, owner_id)
         query = BotPerformance(services.log, services.views, services.candles)
-        return await desk.read(query, bot_id, principal_of(request).account_id, moment)
+        return await desk.read(query, bot_id, owner_id, moment)
 
 
 class OrdersController(Controller):

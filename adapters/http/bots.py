@@ -288,7 +288,7 @@ def _book_of(desk: Desk, owner_id: str, named: str | None) -> tuple[str, bool]:
     if named is not None:
         return named, False
     services = desk.services
-    services.views.wait_for(services.log.head().id, timeout_s=desk.options.fresh_wait_s)
+    services.views.wait_for(services.log.of(owner_id).head().number, timeout_s=desk.options.fresh_wait_s)
     found = newest_open_paper_book(services.views, owner_id)
     # one id an owner: two bots created at the same moment share the account that is opened for them
     return (found, False) if found else (derived_id("book", owner_id, "first"), True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -28,6 +29,7 @@ from application.queries.moments import Moment, parse_moment
 from application.rehearsal import rehearse
 from application.services import Services
 
+_log = logging.getLogger("evenkeel.http.transfers")
 P = ParamSpec("P")
 R = TypeVar("R")
 AnyRequest = Request[Any, Any, Any]
@@ -90,11 +92,22 @@ class Desk:
         run = partial(services.reconcile, services.venue_statements, run_id=run_id, caller=caller)
         return await self.answered(asyncio.shield(self._reconciler.run(run)), caller)
 
-    async def moment(self, at: str | None) -> Moment | None:
-        """`at` of a query; None is now. Raises InvalidValue, also for what has not happened yet."""
+    async def carried(self, transfer_id: str) -> None:
+        """Bring a transfer to its end now; what prevents that is no error: the outbox keeps it for later."""
+        try:
+            await self._venue.run(self.services.transfers.carry, transfer_id)
+        except Exception as problem:  # noqa: BLE001 - sent it is, and says so
+            _log.warning("transfer %s is carried later: %s", transfer_id, problem)
+
+    async def moment(self, at: str | None, owner_id: str | None) -> Moment | None:
+        """`at` of a query about one owner, or about all (None); None is now.
+
+        InvalidValue, also for what has not happened yet.
+        """
         if at is None:
             return None
-        return await self.read(parse_moment, at, self.services.log, clock=self.services.clock)
+        log = self.services.log if owner_id is None else self.services.log.of(owner_id)
+        return await self.read(parse_moment, at, log, clock=self.services.clock)
 
     async def fresh(self, min_position: str | None) -> None:
         """Wait until the read models have folded the log that far, at most `fresh_wait_s`; then 503."""
@@ -102,7 +115,7 @@ class Desk:
             return
         position = Position.parse(min_position, "min_position")
         wait = self.options.fresh_wait_s
-        if not await self.read(self.services.views.wait_for, position.id, timeout_s=wait):
+        if not await self.read(self.services.views.wait_for, position.number, timeout_s=wait):
             raise Problem("read_models_behind", f"the lists have not reached {position} yet; ask again")
 
     async def submit(self, command: Command, caller: Caller) -> Outcome:
@@ -183,7 +196,7 @@ def answer(
     """
     sent: dict[str, str] = {}
     if outcome.position:
-        sent["Evenkeel-Position"] = str(Position(id=outcome.position))
+        sent["Evenkeel-Position"] = str(Position.of(outcome.position))
     if outcome.replayed:
         sent["Idempotent-Replayed"] = "true"
     if outcome.refusal is not None:

@@ -78,7 +78,7 @@ class Watch:
 
     async def _first(self, last_seen: Position | None) -> AsyncIterator[bytes]:
         start, services = self._subscription.start, self._desk.services
-        if last_seen is not None and 0 <= start.id - last_seen.id <= _LONGEST_REPLAY:
+        if last_seen is not None and self._can_replay(last_seen):
             missed = await self._desk.read(self._missed, last_seen)
             for recorded in missed:
                 self._subscription.take(recorded)
@@ -87,6 +87,12 @@ class Watch:
             return
         state = await self._desk.read(live_state, services.log, services.views, self._principal.account_id)
         yield frame_of("state", state, start)
+
+    def _can_replay(self, last_seen: Position) -> bool:
+        """Only where the platform's events are too: of other shards they would be missing."""
+        start = self._subscription.start
+        here = last_seen.shard == start.shard == SHARD
+        return here and 0 <= start.id - last_seen.id <= _LONGEST_REPLAY
 
     async def _onward(self) -> AsyncIterator[bytes]:
         options, mine = self._desk.options, self._subscription
@@ -150,7 +156,6 @@ def frame_of(event: str, data: Any, position: Position | None) -> bytes:
 def _seen(last_event_id: str | None) -> Position | None:
     """An id that is not ours is as good as none: the full state follows."""
     try:
-        position = Position.parse(last_event_id) if last_event_id else None
+        return Position.parse(last_event_id) if last_event_id else None
     except InvalidValue:
         return None
-    return position if position is not None and position.shard == SHARD else None

@@ -113,7 +113,7 @@ class TotalsController(Controller):
         refuses=["totals_moved"],
     )
     async def totals(self, desk: NamedDependency[Desk], at: At = None) -> Totals:
-        moment = await desk.moment(at)
+        moment = await desk.moment(at, None)
         return await desk.read(totals_of, desk.services.log, desk.services.views, moment)
 
 

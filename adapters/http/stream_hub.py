@@ -22,7 +22,10 @@ Dealt = tuple[str, RecordedEvent]  # an owner's account id or EVERYONE, and the 
 
 @dataclass(slots=True, eq=False)
 class Subscription:
-    """What one open stream has not told yet. Bounded: a stream changed twice stands here once."""
+    """What one open stream has not told yet. Bounded: a stream changed twice stands here once.
+
+    Its positions are those of its owner's shard; what the platform adds from the first one has none here.
+    """
 
     owner_id: str
     start: Position
@@ -56,9 +59,10 @@ class StreamHub:
 
     def __init__(self, log: EventLog, readers: Workers, options: HttpOptions) -> None:
         self._log, self._readers, self._options = log, readers, options
+        self._parts = log.parts()
         self._owners = Owners(log)
         self._open: dict[str, set[Subscription]] = {}
-        self._position = Position()
+        self._positions = [Position()] * len(self._parts)
         self._tail: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -71,10 +75,11 @@ class StreamHub:
             raise Problem("too_many_streams", "close one of your event streams first")
         if self._tail is None or self._tail.done():
             self._loop = asyncio.get_running_loop()
-            self._position = await self._readers.run(self._log.head)
+            self._positions = await self._readers.run(self._heads)
             if self._tail is None or self._tail.done():  # nobody else began meanwhile
                 self._tail = asyncio.create_task(self._follow())
-        subscription = Subscription(owner_id, self._position, self._position)
+        position = self._positions[self._parts.index(self._log.of(owner_id))]
+        subscription = Subscription(owner_id, position, position)
         self._open.setdefault(owner_id, set()).add(subscription)
         return subscription
 
@@ -98,9 +103,9 @@ class StreamHub:
             await asyncio.gather(self._tail, return_exceptions=True)
 
     def deal(self, after: Position, until: Position | None = None, limit: int = _PAGE) -> list[Dealt]:
-        """The events after a position with their owners, at most `limit`. Blocks."""
+        """The events of its shard after a position with their owners, at most `limit`. Blocks."""
         dealt: list[Dealt] = []
-        for recorded in self._log.read(after=after, until=until):
+        for recorded in self._parts[after.shard].read(after=after, until=until):
             dealt.append((self._owners.owner(recorded.stream), recorded))
             if len(dealt) == limit:
                 break
@@ -111,8 +116,11 @@ class StreamHub:
         try:
             while self._open and not self._closed:
                 try:
-                    while self._deliver(await self._readers.run(self.deal, self._position)):
-                        pass
+                    for shard in range(len(self._parts)):
+                        while self._deliver(
+                            shard, await self._readers.run(self.deal, self._positions[shard])
+                        ):
+                            pass
                 except (Busy, StoreUnavailable):
                     _log.warning("event streams wait: the log can't be read now")
                 try:
@@ -123,7 +131,10 @@ class StreamHub:
             _log.exception("event streams end: reading the log broke off")
             self._end_all()
 
-    def _deliver(self, dealt: list[Dealt]) -> bool:
+    def _heads(self) -> list[Position]:
+        return [part.head() for part in self._parts]
+
+    def _deliver(self, shard: int, dealt: list[Dealt]) -> bool:
         """Hand a page out; whether there may be more."""
         told: set[Subscription] = set()
         for owner_id, recorded in dealt:
@@ -132,9 +143,10 @@ class StreamHub:
                     subscription.take(recorded)
                     told.add(subscription)
         if dealt:
-            self._position = dealt[-1][1].position
+            self._positions[shard] = dealt[-1][1].position
         for subscription in told:
-            subscription.position = self._position
+            if subscription.start.shard == shard:
+                subscription.position = self._positions[shard]
             subscription.wake()
         return len(dealt) == _PAGE
 

@@ -127,6 +127,7 @@ def copy_out(url: str, target: Path, progress: Progress, *, pg_bin: Path | None)
             with open_database(f"sqlite:///{target}", role="reader", check_schema=False) as copy:
                 return Copied(version, f"sqlite {sqlite3.sqlite_version}", contents_of(copy))
         tool = find_tool("pg_dump", needed=_server_major(url), folder=pg_bin)
+        database.require_shards()
         with database.snapshot() as snapshot:
             contents = contents_of(database)
             arguments = ["--format=custom", "--lock-wait-timeout=60s", f"--snapshot={snapshot}"]

@@ -53,14 +53,15 @@ class Asked:
     def is_answered(self) -> bool:
         return self.outcome is not None or self.error is not None
 
-    def answer_from(self, stored: StoredKey) -> None:
+    def answer_from(self, stored: StoredKey, first: int = 0) -> None:
         """Answer as the first time; another content under the same id is an error of its own."""
         if stored.fingerprint != self.caller.fingerprint:
             self.error = CommandIdReused(command_id=self.caller.command_id)
             return
         told = _from_json(stored.outcome)
         refusal = Refused(**told["refusal"]) if "refusal" in told else None
-        self.outcome = Outcome(told.get("result"), refusal, stored.position, replayed=True)
+        position = stored.position and first + stored.position
+        self.outcome = Outcome(told.get("result"), refusal, position, replayed=True)
 
 
 @dataclass(slots=True)
@@ -187,7 +188,7 @@ class Batch:
     def seal(self) -> Append:
         """The append of all that was decided: versions read, new heads, balances, snapshots."""
         append, changed = self.append, self.overlay.changed
-        append.expected = {stream: loaded.version for stream, loaded in self.overlay.base.items()}
+        append.expected = self._states.expected(self.overlay.base, changed)
         for stream in sorted(changed):
             before, after = self.overlay.base[stream], changed[stream]
             append.heads[stream] = Head(after.version, after.hash)
@@ -198,13 +199,16 @@ class Batch:
                 changed[stream] = after._replace(snapshot_due=False)
         return append
 
-    def committed(self, ids: Any) -> list[Refused]:
-        """Answer every command of the batch, keep its states, and return the refusals among the answers."""
+    def committed(self, ids: Any, first: int = 0) -> list[Refused]:
+        """Answer every command of the batch, keep its states, and return the refusals among the answers.
+
+        `first` is the number of the position before the shard's first.
+        """
         for stream, loaded in self.overlay.changed.items():
             self._states.put(stream, loaded)
         refusals = []
         for one in self._decided:
-            position = ids[one.nth - 1] if one.nth else 0
+            position = first + ids[one.nth - 1] if one.nth else 0
             one.asked.outcome = Outcome(one.result, one.refusal, position)
             if one.refusal is not None:
                 refusals.append(one.refusal)

@@ -42,6 +42,7 @@ from domain.platform.events import (
     SigningKeyRotated,
 )
 from domain.reconciliation.events import CaseChanged, CaseClosed, CaseOpened, ReconciliationRecorded
+from domain.transfers.events import TransferCompleted, TransferReturned, TransferSent
 
 _AMOUNTS = Context(prec=60)
 
@@ -120,6 +121,9 @@ REGISTRY = (
     EventType("reconciliation.case_closed", CaseClosed),
     EventType("reconciliation.recorded", ReconciliationRecorded),
     EventType("platform.liabilities_published", LiabilitiesPublished),
+    EventType("transfers.transfer_sent", TransferSent),
+    EventType("transfers.transfer_completed", TransferCompleted),
+    EventType("transfers.transfer_returned", TransferReturned),
 )
 """One line an event."""
 

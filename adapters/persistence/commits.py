@@ -25,7 +25,7 @@ from adapters.persistence.states import States
 from application.failpoints import failpoint
 from application.ports.clock import Clock
 from application.ports.commands import LeaseLost, Refused
-from application.ports.event_log import StoreUnavailable
+from application.ports.event_log import SHARD, Position, StoreUnavailable
 
 _log = logging.getLogger(__name__)
 
@@ -67,13 +67,21 @@ class Commits:
     """
 
     def __init__(
-        self, recorder: Recorder, envelopes: Envelopes, clock: Clock, observer: WriterObserver | None
+        self,
+        recorder: Recorder,
+        envelopes: Envelopes,
+        clock: Clock,
+        observer: WriterObserver | None,
+        *,
+        states: States | None = None,
+        shard: int = SHARD,
     ) -> None:
         self._recorder, self._envelopes, self._clock = recorder, envelopes, clock
         self._observer = observer
         self._latest: datetime | None = None  # when the newest event was recorded, as far as we know
         self._last_id = 0  # of our own last event
-        self.states = States(recorder, envelopes)
+        self._first = Position(shard).number
+        self.states = states or States(recorder, envelopes)
         self.listeners: list[Callable[[int], None]] = []
         """Called with the newest id after each commit that appended events."""
 
@@ -105,7 +113,7 @@ class Commits:
             if found:
                 for asked in batch:
                     asked.error = None
-                waiting = _unanswered_by(found, batch)
+                waiting = self._unanswered_by(found, batch)
                 answered = [asked for asked in batch if asked.is_answered]
                 flight, later = self._decided(waiting, before, _facts(found))
                 flight.answered = answered
@@ -192,7 +200,7 @@ class Commits:
         if ids:
             flight.undisturbed = self._last_id in (0, ids[0] - 1)
             self._last_id = ids[-1]
-        self._tell(flight.decided.committed(ids), ids)
+        self._tell(flight.decided.committed(ids, self._first), ids)
         return True
 
     # -- after a failure -----------------------------------------------------------------------------------
@@ -229,7 +237,7 @@ class Commits:
             try:
                 batch = [asked for asked in batch if asked.error is None]
                 found = self._look_up(batch).found()
-                batch = _unanswered_by(found, batch)
+                batch = self._unanswered_by(found, batch)
                 facts.update(_facts(found))
                 self._latest = self._newest_time()
                 if attempt:
@@ -281,6 +289,16 @@ class Commits:
         claims = [(FACTS, fact) for asked in batch for fact in asked.claims]
         return self._recorder.look_up({*keys, *claims})
 
+    def _unanswered_by(self, found: Mapping[Key, StoredKey], batch: Iterable[Asked]) -> list[Asked]:
+        """Answer those whose outcome is stored; return the others."""
+        rest = []
+        for asked in batch:
+            if asked.key in found:
+                asked.answer_from(found[asked.key], self._first)
+            else:
+                rest.append(asked)
+        return rest
+
     def _tell(self, refusals: Sequence[Refused], ids: Sequence[int]) -> None:
         """What is committed stays committed, whatever those who want to hear of it make of it."""
         try:
@@ -292,17 +310,6 @@ class Commits:
                     listener(ids[-1])
         except Exception:  # noqa: BLE001 - nor is a listener's
             _log.exception("a listener failed after a commit")
-
-
-def _unanswered_by(found: Mapping[Key, StoredKey], batch: Iterable[Asked]) -> list[Asked]:
-    """Answer those whose outcome is stored; return the others."""
-    rest = []
-    for asked in batch:
-        if asked.key in found:
-            asked.answer_from(found[asked.key])
-        else:
-            rest.append(asked)
-    return rest
 
 
 def _facts(found: Iterable[Key]) -> set[str]:

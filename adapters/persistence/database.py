@@ -31,6 +31,7 @@ from adapters.persistence.database_errors import SchemaTooNew as SchemaTooNew
 from adapters.persistence.database_url import sqlite_path as sqlite_path
 from adapters.persistence.database_url import without_password as without_password
 from adapters.persistence.file_lock import claim, holder_of
+from adapters.persistence.shard_layout import SCHEMAS, Shard, ShardsDiffer, ShardsNeedPostgres, shards_among
 from adapters.persistence.unavailable import disk_failure, translated
 from adapters.persistence.unavailable import is_unavailable as is_unavailable
 from application.ports.event_log import ReadOnlyLog, StoreUnavailable
@@ -43,6 +44,7 @@ BUSY_TIMEOUT_MS = 1_000
 READERS = 8
 
 Role = Literal["writer", "reader"]
+ONLY_SHARD = Shard()
 log = logging.getLogger(__name__)
 
 
@@ -54,8 +56,8 @@ class Database(ABC):
 
     dialect: Literal["sqlite", "postgresql"]
 
-    def __init__(self, url: str, role: Role) -> None:
-        self.url, self.role = url, role
+    def __init__(self, url: str, role: Role, shard: Shard = ONLY_SHARD) -> None:
+        self.url, self.role, self.shard = url, role, shard
         self.lock = threading.RLock()
         self.folding = threading.RLock()  # one thread at a time moves projections in this process
         self.progress = threading.Condition()  # notified when projections have moved
@@ -142,6 +144,10 @@ class Database(ABC):
     def schema_version(self) -> str:
         """The newest migration applied; "" for none."""
 
+    def shards(self) -> int:
+        """How many shards it was created with. Raises ShardsIncomplete."""
+        return 1
+
     @abstractmethod
     def checkpoint(self) -> None:
         """Bring a SQLite file's write-ahead log into the file; elsewhere the server does."""
@@ -156,6 +162,11 @@ class Database(ABC):
             raise SchemaOutOfDate(found=found, needed=SCHEMA_VERSION)
         if found > SCHEMA_VERSION:
             raise SchemaTooNew(found=found, known=SCHEMA_VERSION)
+
+    def require_shards(self) -> None:
+        """Raises ShardsDiffer unless it was created with as many as it is opened with, ShardsIncomplete."""
+        if (found := self.shards()) != self.shard.of:
+            raise ShardsDiffer(found=found, asked=self.shard.of)
 
     def _open_in_this_thread(self) -> Connection | None:
         return getattr(self._thread, "connection", None)
@@ -334,8 +345,9 @@ class SqliteDatabase(Database):
         return connection
 
 
-_ONE_REBUILD = "SELECT pg_advisory_lock(1801807212, -1)"
-"""The numbers are those of the appends' lock (log_tables), with no shard's."""
+_ONE_REBUILD = "SELECT pg_advisory_lock(1801807212, {})"
+"""The first number is that of the appends' lock (log_tables), the second below any shard's: -1 for the first
+shard, -2 for the next."""
 
 
 class PostgresDatabase(Database):
@@ -344,9 +356,16 @@ class PostgresDatabase(Database):
     dialect = "postgresql"
 
     def __init__(
-        self, url: str, role: Role, *, statement_timeout_ms: int, lock_timeout_ms: int, pool_size: int
+        self,
+        url: str,
+        role: Role,
+        *,
+        statement_timeout_ms: int,
+        lock_timeout_ms: int,
+        pool_size: int,
+        shard: Shard,
     ) -> None:
-        super().__init__(url, role)
+        super().__init__(url, role, shard)
         limits = {
             "lock_timeout": lock_timeout_ms,
             "statement_timeout": statement_timeout_ms,
@@ -356,6 +375,8 @@ class PostgresDatabase(Database):
         if role == "reader":
             options += " -c default_transaction_read_only=on"
         given = conninfo_to_dict(url)
+        if shard.schema:  # and no other: a table that is missing here must not be found in another shard
+            options += f" -c search_path={shard.schema}"
         options = f"{given.get('options') or ''} {options}".strip()
         self._dsn = psycopg.conninfo.make_conninfo(url, options=options, connect_timeout=5)
         self.engine: Engine = create_engine(
@@ -390,6 +411,10 @@ class PostgresDatabase(Database):
                 return ""
             return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
 
+    def shards(self) -> int:
+        with self.reading() as connection:
+            return shards_among(connection.exec_driver_sql(SCHEMAS).scalars())
+
     @contextmanager
     def rebuilding(self) -> Iterator[Callable[[], None]]:
         """A session's lock: it ends with its connection, however the process ends.
@@ -407,7 +432,7 @@ class PostgresDatabase(Database):
             try:
                 with translated():
                     session.execute("SET idle_session_timeout = 0")  # it has nothing else to say
-                    session.execute(_ONE_REBUILD)
+                    session.execute(_ONE_REBUILD.format(-1 - self.shard.number))
             except StoreUnavailable as e:
                 if isinstance(e.__cause__, psycopg.errors.LockNotAvailable):
                     raise RebuildRunning from e
@@ -449,14 +474,19 @@ def open_database(
     lock_timeout_ms: int = 1_000,
     pool_size: int = 5,
     check_schema: bool = True,
+    shard: Shard = ONLY_SHARD,
 ) -> Database:
     """Open sqlite:///file.db (or a plain path) or postgresql://user@host/database.
 
     A writer of a SQLite file excludes every other writing process (DatabaseInUse). `synchronous` below FULL
     may lose acknowledged commits at a power cut: OFF is for throwaway demo files only.
-    Errors: InvalidDatabaseUrl, DatabaseUnreachable, DatabaseInUse, SchemaOutOfDate, SchemaTooNew.
+    `shard` is which one of how many; of a SQLite file there is one.
+    Errors: InvalidDatabaseUrl, DatabaseUnreachable, DatabaseInUse, SchemaOutOfDate, SchemaTooNew,
+    ShardsDiffer, ShardsIncomplete, ShardsNeedPostgres.
     """
     path = sqlite_path(url)
+    if path is not None and shard.of > 1:
+        raise ShardsNeedPostgres(asked=shard.of)
     if path is not None and check_schema and not path.exists():
         raise SchemaOutOfDate(found="", needed=SCHEMA_VERSION)
     database: Database
@@ -469,9 +499,11 @@ def open_database(
             statement_timeout_ms=statement_timeout_ms,
             lock_timeout_ms=lock_timeout_ms,
             pool_size=pool_size,
+            shard=shard,
         )
     if check_schema:
         try:
+            database.require_shards()
             database.require_schema()
         except BaseException:
             database.close()

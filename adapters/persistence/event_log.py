@@ -15,11 +15,13 @@ from adapters.persistence.recorders.base import FACTS, Reader, Recorder, Row
 from adapters.persistence.recorders.memory import MemoryRecorder
 from adapters.persistence.recorders.postgres import PostgresReader, PostgresRecorder
 from adapters.persistence.recorders.sqlite import SqliteReader, SqliteRecorder
+from adapters.persistence.shards.elsewhere import Elsewhere, ShardStates
 from adapters.persistence.snapshots import Loaded, load
+from adapters.persistence.states import States
 from adapters.persistence.writer import GroupCommitWriter
 from application.ports.clock import Clock
 from application.ports.commands import Caller, Command, Outcome
-from application.ports.event_log import EventLog, Metadata, Position, ReadOnlyLog, RecordedEvent
+from application.ports.event_log import SHARD, EventLog, Metadata, Position, ReadOnlyLog, RecordedEvent
 from application.work import Versioned
 
 _START = Position()
@@ -37,9 +39,11 @@ class StoredEventLog(EventLog):
         *,
         peek: Callable[[str], Loaded | None] | None = None,
         page: int | None = None,
+        shard: int = SHARD,
     ) -> None:
         """`peek` may only be given where what it returns is committed and nobody else can append."""
         self._reader, self._envelopes, self._peek, self._page = reader, envelopes, peek, page or PAGE
+        self._shard = shard
 
     def load(self, stream: str) -> Versioned:
         loaded = self._peek(stream) if self._peek is not None else None
@@ -72,7 +76,7 @@ class StoredEventLog(EventLog):
 
     def head(self) -> Position:
         newest = self._reader.newest()
-        return Position(id=newest.id if newest else 0)
+        return Position(self._shard, newest.id if newest else 0)
 
     def position_at(self, moment: datetime) -> Position:
         """By bisection: no process records a time before the newest that it knows of.
@@ -81,7 +85,7 @@ class StoredEventLog(EventLog):
         """
         newest = self._reader.newest()
         if newest is None:
-            return Position()
+            return Position(self._shard)
         low, high = 0, newest.id  # low: recorded in time (or the start); above high: recorded later
         while low < high:
             middle = (low + high + 1) // 2
@@ -93,12 +97,21 @@ class StoredEventLog(EventLog):
             else:
                 high = row.id - 1
         found = self._reader.newest(low)
-        return Position(id=found.id if found else 0)
+        return Position(self._shard, found.id if found else 0)
+
+    def of(self, owner_id: str) -> StoredEventLog:  # noqa: ARG002 - all owners are on this shard
+        return self
+
+    def home(self, stream: str) -> StoredEventLog:  # noqa: ARG002 - as are all streams
+        return self
+
+    def parts(self) -> Sequence[StoredEventLog]:
+        return [self]
 
     def _recorded(self, row: Row) -> RecordedEvent:
         envelope = self._envelopes.read(row.name, row.state)
         return RecordedEvent(
-            position=Position(id=row.id),
+            position=Position(self._shard, row.id),
             stream=row.stream,
             version=row.version,
             name=row.name,
@@ -157,21 +170,24 @@ def open_event_store(
     observer: WriterObserver | None = None,
     inline: bool = False,
     shut: str = "",
+    elsewhere: Elsewhere | None = None,
 ) -> EventStore:
     """The event store of an open database whose tables migrations made.
 
     `inline` commands run in their caller's thread, one commit each (demo, CLI); otherwise a thread gathers
     them. A database opened for reading only gives a bus that refuses (ReadOnlyLog), and so does a log that
-    must not be written, for the reason that `shut` gives.
+    must not be written, for the reason that `shut` gives. `elsewhere` reads what commands of this shard may
+    read of the others.
     """
     envelopes = Envelopes()
     reader: Reader = SqliteReader(db) if db.is_sqlite else PostgresReader(db)
-    if db.role == "reader":
-        return EventStore(StoredEventLog(reader, envelopes), ReadOnlyBus(db.holder), None)
-    if shut:
-        return EventStore(StoredEventLog(reader, envelopes), ReadOnlyBus(lambda: shut), None, shut)
+    shard = db.shard.number
+    if db.role == "reader" or shut:
+        log = StoredEventLog(reader, envelopes, shard=shard)
+        return EventStore(log, ReadOnlyBus(lambda: shut or db.holder()), None, shut)
     recorder: Recorder = SqliteRecorder(db) if db.is_sqlite else PostgresRecorder(db)
-    return _compose(reader, recorder, envelopes, clock, observer, inline)
+    states = None if elsewhere is None else ShardStates(recorder, envelopes, elsewhere)
+    return _compose(reader, recorder, envelopes, clock, observer, inline, shard, states)
 
 
 def memory_event_store(
@@ -179,7 +195,7 @@ def memory_event_store(
 ) -> EventStore:
     """A log that ends with the process: for tests, backtests and simulations."""
     recorder = MemoryRecorder()
-    return _compose(recorder, recorder, Envelopes(), clock, observer, inline)
+    return _compose(recorder, recorder, Envelopes(), clock, observer, inline, SHARD, None)
 
 
 def _compose(
@@ -189,9 +205,11 @@ def _compose(
     clock: Clock,
     observer: WriterObserver | None,
     inline: bool,
+    shard: int,
+    states: States | None,
 ) -> EventStore:
-    writer = GroupCommitWriter(recorder, envelopes, clock, observer=observer)
+    writer = GroupCommitWriter(recorder, envelopes, clock, observer=observer, states=states, shard=shard)
     peek = writer.states.peek if recorder.sole_writer else None
     if not inline:
         writer.start()
-    return EventStore(StoredEventLog(reader, envelopes, peek=peek), writer, recorder)
+    return EventStore(StoredEventLog(reader, envelopes, peek=peek, shard=shard), writer, recorder)

@@ -46,8 +46,9 @@ def read_page(connection: Connection, after: int, until: int, names: Sequence[st
 class Decoder:
     """Stored events as domain events; the last one is kept, since several projections ask for it."""
 
-    def __init__(self, envelopes: Envelopes | None = None) -> None:
+    def __init__(self, envelopes: Envelopes | None = None, shard: int = SHARD) -> None:
         self._read = (envelopes or Envelopes()).read
+        self._shard = shard
         self._last: tuple[StoredEvent, RecordedEvent] | None = None
 
     def __call__(self, stored: StoredEvent) -> RecordedEvent:
@@ -57,7 +58,7 @@ class Decoder:
         id, stream, version, name, state = stored
         envelope = self._read(name, state)
         recorded = RecordedEvent(
-            position=Position(SHARD, id),
+            position=Position(self._shard, id),
             stream=stream,
             version=version,
             name=name,

@@ -96,6 +96,14 @@ APPENDS_IN_ORDER = "SELECT pg_advisory_xact_lock(1801807212, 0)"  # "keel", the 
 A statement of its own, before all that checks or reads: they see what was committed when it was had.
 """
 
+
+def of_shard(statement: str, shard: int) -> str:
+    """SQL that takes the appends' lock, as another shard than the first takes its own."""
+    return statement.replace(
+        "pg_advisory_xact_lock(1801807212, 0)", f"pg_advisory_xact_lock(1801807212, {shard})"
+    )
+
+
 STALE_VERSION, LEASE_LOST = "EK001", "EK003"
 """SQLSTATEs that evenkeel_check_append (first migration) raises; the message names the stream or the lease.
 

@@ -66,7 +66,7 @@ class Projector:
     ) -> None:
         self._db = db
         self._projections = {projection.name: projection for projection in projections}
-        self._decode = Decoder(envelopes)
+        self._decode = Decoder(envelopes, db.shard.number)
         self._page, self._poll_s = page, poll_s
         self._rows: dict[str, StoredRows] = {}
         self._committed: dict[str, tuple[int, int]] = {}  # position, generation that _rows are good for
@@ -250,6 +250,8 @@ def _fold_all(
 # -- positions ---------------------------------------------------------------------------------------------
 
 _OF_THIS_SHARD = projection_positions.c.shard == SHARD
+"""In each shard's own tables: which of how many it is, its schema says (shard_layout.py)."""
+
 _READ = (
     select(
         projection_positions.c.name,

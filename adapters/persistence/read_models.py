@@ -12,7 +12,7 @@ from adapters.persistence.database import Database
 from adapters.persistence.log_pages import head_of_log
 from adapters.persistence.projector import STOPPED, read_progress
 from adapters.persistence.row_store import RowTable, encoded, row_table, select
-from application.ports.event_log import SHARD, EventLog, Position
+from application.ports.event_log import EventLog, Position
 from application.ports.read_models import EVERYTHING, Narrowed, Page, Projection
 from application.views.projections import BALANCES, FOLLOWERS, PROJECTIONS
 from domain.money import add
@@ -62,20 +62,20 @@ class SqlReadModels:
         limit = max(1, min(limit, MOST_ROWS))
         shape, values = _shape(equal, narrowed), _values(equal, narrowed, self._db.dialect)
         newest = self._statement("newest" if before is None else "older", table, shape)
-        wanted = (*values, limit + 1) if before is None else (*values, before.id, limit + 1)
+        wanted = (*values, limit + 1) if before is None else (*values, before.number, limit + 1)
         with self._db.reading() as connection:
             rows = [table.decode(found) for found in select(connection, newest, wanted)]
             if len(rows) <= limit:
                 return Page(rows, None)
             last, next_one = _position(rows[limit - 1]), _position(rows[limit])
             if next_one < last:
-                return Page(rows[:limit], Position(SHARD, last))
+                return Page(rows[:limit], Position.of(last))
             at_last = self._statement("at", table, shape)
             rows = [row for row in rows if _position(row) > last]
             rows += [table.decode(found) for found in select(connection, at_last, (*values, last))]
             older = self._statement("older", table, shape)
             more = next(select(connection, older, (*values, last, 1)), None) is not None
-            return Page(rows, Position(SHARD, last) if more else None)
+            return Page(rows, Position.of(last) if more else None)
 
     def _statement(self, what: str, table: RowTable, shape: Shape) -> str:
         try:
@@ -88,16 +88,16 @@ class SqlReadModels:
     def position(self, projection: str) -> Position:
         with self._db.reading() as connection:
             if projection == BALANCES.name:
-                return Position(SHARD, head_of_log(connection))
+                return Position(self._db.shard.number, head_of_log(connection))
             found = {progress.name: progress.position for progress in read_progress(connection)}
-        return Position(SHARD, found.get(projection, 0))
+        return Position(self._db.shard.number, found.get(projection, 0))
 
     def wait_for(self, position: int, *, timeout_s: float) -> bool:
-        """Block until every projection has folded that log id; False when it took too long or one stopped."""
+        """Block until every projection has folded so far; False when it took too long or one stopped."""
         deadline = time.monotonic() + timeout_s
         while True:
             with self._db.progress:  # held while looking, so that no notice comes between look and wait
-                reached, hopeless = self._reached(position)
+                reached, hopeless = self._reached(Position.of(position).id)
                 left = deadline - time.monotonic()
                 if reached or hopeless or left <= 0:
                     return reached
@@ -166,14 +166,14 @@ class MemoryReadModels:
         limit: int = 50,
     ) -> Page[R]:
         limit = max(1, min(limit, MOST_ROWS))
-        rows = [row for row in self.where(kind, **equal) if before is None or _position(row) < before.id]
+        rows = [row for row in self.where(kind, **equal) if before is None or _position(row) < before.number]
         rows = self._narrow(rows, narrowed)
         rows.sort(key=_position, reverse=True)  # stable: rows of one position stay in key order
         if len(rows) <= limit:
             return Page(rows, None)
         last = _position(rows[limit - 1])
         shown = [row for row in rows if _position(row) >= last]
-        return Page(shown, Position(SHARD, last) if len(shown) < len(rows) else None)
+        return Page(shown, Position.of(last) if len(shown) < len(rows) else None)
 
     def _narrow(self, rows: list[R], narrowed: Narrowed) -> list[R]:
         for name, since in narrowed.since.items():
@@ -197,7 +197,7 @@ class MemoryReadModels:
         while True:
             with self._lock:
                 self.catch_up()
-                if self._folded.id >= position:
+                if self._folded.number >= position:
                     return True
             if time.monotonic() >= deadline:
                 return False

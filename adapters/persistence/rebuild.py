@@ -19,7 +19,7 @@ from adapters.persistence.database import Database
 from adapters.persistence.envelope import Envelopes
 from adapters.persistence.fast_balances import FastBalances
 from adapters.persistence.log_pages import Decoder, StoredEvent, head_of_log, read_page
-from adapters.persistence.log_tables import APPENDS_IN_ORDER
+from adapters.persistence.log_tables import APPENDS_IN_ORDER, of_shard
 from adapters.persistence.projector import (
     FOLDING,
     STOPPED,
@@ -30,7 +30,7 @@ from adapters.persistence.projector import (
     write_progress,
 )
 from adapters.persistence.row_store import StoredRows
-from adapters.persistence.shadow import Shadow, drop_leftovers
+from adapters.persistence.shadow import Shadow
 from application.failpoints import failpoint
 from application.ports.read_models import Projection
 from application.views.projections import BALANCES, PROJECTIONS
@@ -150,7 +150,7 @@ class _Rebuild:
         self._report = progress or (lambda _done, _all: None)
         self._shadow = Shadow(db, [kind for one in projections for kind in one.rows])
         self._rows = StoredRows(db.dialect, prefix=self._shadow.prefix, fresh=True)
-        self._decode = Decoder(Envelopes())
+        self._decode = Decoder(Envelopes(), db.shard.number)
         self._balances = FastBalances()
         self._folded = 0
         self._events = 0
@@ -168,7 +168,7 @@ class _Rebuild:
                     failpoint("mid_rebuild")
             finally:
                 with self._db.transaction() as connection:
-                    drop_leftovers(connection)
+                    self._shadow.drop(connection)
         return replace(report, seconds=time.monotonic() - started)
 
     # -- beside --------------------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ class _Rebuild:
         found = [Rebuilt(name, self._compare_follower(connection, name)) for name in self._followers]
         locked = time.monotonic()
         if not self._db.is_sqlite:
-            connection.exec_driver_sql(APPENDS_IN_ORDER)
+            connection.exec_driver_sql(of_shard(APPENDS_IN_ORDER, self._db.shard.number))
         self._fold_tail(connection)
         if BALANCES in self._projections:
             found.insert(0, Rebuilt(BALANCES.name, self._compare(connection, BALANCES)))

@@ -101,7 +101,7 @@ class SqlSeals(Seals):
             return bytes(state)
 
     def index_of(self, position: Position) -> int | None:
-        if position.shard != SHARD:
+        if position.shard != self._db.shard.number:
             return None
         with self._db.reading() as connection:
             number = connection.execute(
@@ -118,7 +118,7 @@ class SqlSeals(Seals):
         number, offset = divmod(index, WIDTH)
         with self._db.reading() as connection:
             _require_size(connection, index + 1)
-            return Position(SHARD, _ids(connection, number)[offset])
+            return Position(self._db.shard.number, _ids(connection, number)[offset])
 
     def keep(self, checkpoint: Checkpoint, note: str) -> bool:
         insert = sqlite.insert if self._db.is_sqlite else postgresql.insert

@@ -14,7 +14,6 @@ from sqlalchemy import Connection
 from adapters.persistence.database import Database
 from adapters.persistence.row_store import RowTable, row_table, select
 
-SCHEMA = "evenkeel_shadow"
 PREFIX = "shadow_"
 
 
@@ -23,7 +22,8 @@ class Shadow:
 
     def __init__(self, db: Database, kinds: Sequence[type]) -> None:
         self.db, self.kinds = db, kinds
-        self.prefix = PREFIX if db.is_sqlite else SCHEMA + "."
+        self.schema = db.shard.shadow_schema
+        self.prefix = PREFIX if db.is_sqlite else self.schema + "."
 
     def live(self, kind: type) -> RowTable:
         return row_table(kind, self.db.dialect)
@@ -34,21 +34,37 @@ class Shadow:
     def create(self) -> None:
         """Without the indexes that only readers need: those come last (index)."""
         with self.db.transaction() as connection:
-            drop_leftovers(connection)
+            self.drop(connection)
             if not self.db.is_sqlite:
-                connection.exec_driver_sql(f"CREATE SCHEMA {SCHEMA}")
+                connection.exec_driver_sql(f"CREATE SCHEMA {self.schema}")
             for kind in self.kinds:
-                create = _create_sqlite if self.db.is_sqlite else _create_postgres
-                create(connection, self.live(kind).table)
+                name = self.live(kind).table
+                if self.db.is_sqlite:
+                    _create_sqlite(connection, name)
+                else:
+                    _create_postgres(connection, name, self.schema)
+
+    def drop(self, connection: Connection) -> None:
+        """Drop every shadow table there is, of whichever rebuild."""
+        if not self.db.is_sqlite:
+            connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE")
+            return
+        found = select(
+            connection,
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) = ?",
+            (PREFIX,),
+        )
+        for (name,) in list(found):
+            connection.exec_driver_sql(f"DROP TABLE {name}")
 
     def index(self, connection: Connection) -> None:
         """PostgreSQL: the readers' indexes, under their names. SQLite can't: there index names are global."""
         if not self.db.is_sqlite:
             for kind in self.kinds:
                 name = self.live(kind).table
-                for definition in _postgres_indexes(connection, name):
+                for definition in _postgres_indexes(connection, name, self.schema):
                     connection.exec_driver_sql(definition)
-                connection.exec_driver_sql(f"ANALYZE {SCHEMA}.{name}")
+                connection.exec_driver_sql(f"ANALYZE {self.schema}.{name}")
 
     def swap(self, connection: Connection) -> None:
         """The shadow tables become the live ones, which are dropped."""
@@ -64,7 +80,7 @@ class Shadow:
                 grants = _postgres_grants(connection, name)
                 (home,) = next(select(connection, "SELECT current_schema()"))
                 connection.exec_driver_sql(f"DROP TABLE {name}")
-                connection.exec_driver_sql(f'ALTER TABLE {SCHEMA}.{name} SET SCHEMA "{home}"')
+                connection.exec_driver_sql(f'ALTER TABLE {self.schema}.{name} SET SCHEMA "{home}"')
                 for grant in grants:
                     connection.exec_driver_sql(grant)
 
@@ -91,34 +107,20 @@ class Shadow:
         return rows
 
 
-def drop_leftovers(connection: Connection) -> None:
-    """Drop every shadow table there is."""
-    if connection.dialect.name != "sqlite":
-        connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
-        return
-    found = select(
-        connection,
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) = ?",
-        (PREFIX,),
-    )
-    for (name,) in list(found):
-        connection.exec_driver_sql(f"DROP TABLE {name}")
-
-
 def _create_sqlite(connection: Connection, name: str) -> None:
     (definition,) = next(select(connection, "SELECT sql FROM sqlite_master WHERE name = ?", (name,)))
     body = definition.partition("(")[2]
     connection.exec_driver_sql(f"CREATE TABLE {PREFIX}{name} ({body}")
 
 
-def _create_postgres(connection: Connection, name: str) -> None:
+def _create_postgres(connection: Connection, name: str, schema: str) -> None:
     connection.exec_driver_sql(
-        f"CREATE TABLE {SCHEMA}.{name} (LIKE {name} INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS)"
+        f"CREATE TABLE {schema}.{name} (LIKE {name} INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS)"
     )
     for options in _one_column(
         connection, "SELECT unnest(reloptions) FROM pg_class WHERE oid = %s::regclass", (name,)
     ):
-        connection.exec_driver_sql(f"ALTER TABLE {SCHEMA}.{name} SET ({options})")
+        connection.exec_driver_sql(f"ALTER TABLE {schema}.{name} SET ({options})")
     keys = select(
         connection,
         "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint "
@@ -126,7 +128,7 @@ def _create_postgres(connection: Connection, name: str) -> None:
         (name,),
     )
     for constraint, definition in list(keys):
-        connection.exec_driver_sql(f"ALTER TABLE {SCHEMA}.{name} ADD CONSTRAINT {constraint} {definition}")
+        connection.exec_driver_sql(f"ALTER TABLE {schema}.{name} ADD CONSTRAINT {constraint} {definition}")
 
 
 def _sqlite_indexes(connection: Connection, name: str) -> list[str]:
@@ -137,7 +139,7 @@ def _sqlite_indexes(connection: Connection, name: str) -> list[str]:
     )
 
 
-def _postgres_indexes(connection: Connection, name: str) -> list[str]:
+def _postgres_indexes(connection: Connection, name: str, shadow: str) -> list[str]:
     """The live table's indexes but the key's, as they are to stand on the shadow."""
     found = select(
         connection,
@@ -146,7 +148,7 @@ def _postgres_indexes(connection: Connection, name: str) -> list[str]:
         (name,),
     )
     return [
-        definition.replace(f" ON {schema}.{name} ", f" ON {SCHEMA}.{name} ") for definition, schema in found
+        definition.replace(f" ON {schema}.{name} ", f" ON {shadow}.{name} ") for definition, schema in found
     ]
 
 

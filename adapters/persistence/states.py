@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from adapters.persistence.envelope import Envelopes, event_hash
 from adapters.persistence.recorders.base import Recorder, Row
@@ -39,6 +39,10 @@ class States:
         self._known.move_to_end(stream)
         if len(self._known) > self._capacity:
             self._known.popitem(last=False)
+
+    def expected(self, read: Mapping[str, Loaded], changed: Mapping[str, Loaded]) -> dict[str, int]:  # noqa: ARG002
+        """The versions at which the append must find the streams that were read."""
+        return {stream: loaded.version for stream, loaded in read.items()}
 
     def evict(self, streams: Iterable[str]) -> None:
         for stream in streams:

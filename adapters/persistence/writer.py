@@ -21,7 +21,7 @@ from adapters.persistence.recorders.base import Recorder
 from adapters.persistence.states import States
 from application.ports.clock import Clock
 from application.ports.commands import Caller, Command, Outcome, QueueFull
-from application.ports.event_log import StoreUnavailable
+from application.ports.event_log import SHARD, StoreUnavailable
 
 _log = logging.getLogger(__name__)
 
@@ -47,8 +47,10 @@ class GroupCommitWriter:
         queue_bound: int = QUEUE_BOUND,
         max_batch: int = MAX_BATCH,
         overlap_pays: float = OVERLAP_PAYS,
+        states: States | None = None,
+        shard: int = SHARD,
     ) -> None:
-        self._commits = Commits(recorder, envelopes, clock, observer)
+        self._commits = Commits(recorder, envelopes, clock, observer, states=states, shard=shard)
         self._commits_alone = recorder.commits_alone
         self._observer = observer
         self._bound, self._max_batch = queue_bound, max_batch

@@ -62,6 +62,10 @@ class PostStatement:
     report: Mapping[str, Any] = field(default_factory=dict)  # of the whole import, where this is all of it
     changes: Changes = field(default_factory=dict)
 
+    @property
+    def owner_id(self) -> str:
+        return self.target.owner_id
+
     def decide(self, work: Work) -> Result:
         to = self.target
         before = owned(opened_book(work, to.book_id, OpenConnectedBook(to.owner_id, to.venue_account)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -59,6 +60,10 @@ class PostBatch:
     batch_id: str
     entries: Sequence[NewEntry]
     asked_by: str = ""  # an account id; "" for who works on the machine itself
+
+    @property
+    def book_ids(self) -> AbstractSet[str]:
+        return {entry.book_id for entry in self.entries}
 
     def decide(self, work: Work) -> Result:
         if self.asked_by:

@@ -13,11 +13,14 @@ from application.ports.paper_accounts import PaperAccounts, PaperTerms, VenueDep
 from application.streams import book_stream
 from application.work import Work
 from domain.errors import DomainError, InvalidValue
-from domain.ledger.book import PAPER, Book
+from domain.ledger.book import PAPER, TRANSFER_RECEIVED, TRANSFER_SETTLED, Book
 from domain.ledger.events import EntryPosted
 from domain.money import Money
 
 FUNDING = "paper_funding"
+_AT_VENUE = (FUNDING, TRANSFER_RECEIVED, TRANSFER_SETTLED)
+"""Entries that bring money to the venue account, or take it away from there, of the owner's own doing."""
+
 BOOKS_REMEMBERED = 20_000
 """Books whose venue accounts are known to be level up to a version; others are followed from their start."""
 
@@ -141,7 +144,7 @@ class PaperAccountService:
         deposits = []
         for recorded in self.log.newer({stream: followed.version for stream, followed in known.items()}):
             followed, entry = known[recorded.stream], recorded.event
-            if isinstance(entry, EntryPosted) and entry.kind == FUNDING:
+            if isinstance(entry, EntryPosted) and entry.kind in _AT_VENUE:
                 custody = next(leg for leg in entry.postings if leg.account == followed.custody)
                 amount = Money(custody.amount, custody.asset)
                 deposits.append(VenueDeposit(followed.venue_account, entry.entry_id, amount))

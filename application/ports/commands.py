@@ -55,7 +55,7 @@ class Outcome:
 
     result: Result | None
     refusal: Refused | None
-    position: int  # id of the last event it appended; 0 when it appended none
+    position: int  # number of the position of the last event it appended; 0 when it appended none
     replayed: bool = False  # answered from an earlier run of the same command id
 
     def unwrap(self) -> Result:

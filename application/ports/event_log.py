@@ -14,7 +14,9 @@ from application.work import Versioned as Versioned
 from domain.errors import DomainError, InvalidValue
 
 SHARD = 0
-"""The shard every stream is on until a database is created with more (design §5)."""
+"""The first shard: the platform's own, and the only one of a database that was not created with more."""
+
+_ID_BITS = 48
 
 _POSITION = re.compile(r"([0-9]{1,4}-)?[0-9]{1,18}", re.ASCII)  # more digits than any database counts up to
 
@@ -28,6 +30,16 @@ class Position:
 
     def __str__(self) -> str:
         return f"{self.shard}-{self.id}"
+
+    @property
+    def number(self) -> int:
+        """As one number, as rows keep it: on the first shard the id itself; in the order of positions."""
+        return (self.shard << _ID_BITS) + self.id
+
+    @classmethod
+    def of(cls, number: int) -> Position:
+        """The position that a number stands for."""
+        return cls(number >> _ID_BITS, number & (1 << _ID_BITS) - 1)
 
     @classmethod
     def parse(cls, text: str, field: str = "position") -> Position:
@@ -73,6 +85,14 @@ class ReadOnlyLog(DomainError, code="read_only"):
         self.holder = holder
 
 
+class OneShardOnly(DomainError, code="one_shard_only"):
+    """This cannot be answered for all shards of the log at once; ask shard by shard, or about one owner."""
+
+    def __init__(self, *, what: str) -> None:
+        super().__init__(f"{what}: this log has several shards, and this is of one shard only")
+        self.what = what
+
+
 class EventLog(Protocol):
     """Reading the log. Everything read is committed. Errors: StoreUnavailable."""
 
@@ -103,6 +123,22 @@ class EventLog(Protocol):
 
     def head(self) -> Position:
         """The newest event's position."""
+        ...
+
+    def of(self, owner_id: str) -> EventLog:
+        """The shard that all streams of that owner are on; this log itself where there is one shard."""
+        ...
+
+    def home(self, stream: str) -> EventLog:
+        """The shard that a stream is on; the first one for a stream that is nowhere."""
+        ...
+
+    def parts(self) -> Sequence[EventLog]:
+        """The log shard by shard. One log where there is one shard.
+
+        Of several, `head` is the last shard's, `read` goes shard by shard, and `position_at` is refused
+        (OneShardOnly): a moment of several shards is a position on each.
+        """
         ...
 
     def position_at(self, moment: datetime) -> Position:

@@ -49,7 +49,7 @@ class PaperAccount:
 
 
 class VenueDeposit(NamedTuple):
-    """Paper money for one account at the venue. The account and the id name it for ever."""
+    """Paper money for one account at the venue, or, below zero, from it. Account and id name it for ever."""
 
     venue_account: str
     deposit_id: str
@@ -67,7 +67,8 @@ class PaperAccounts(Protocol):
     def deposit(self, deposits: Sequence[VenueDeposit]) -> None:
         """Make them, in one commit; those that were made before are not made again.
 
-        Errors, and then none is made: InvalidValue, UnknownVenueAccount, DepositDiffers.
+        Errors, and then none is made: InvalidValue, UnknownVenueAccount, DepositDiffers, InsufficientFunds
+        (more is taken out than is free).
         """
         ...
 

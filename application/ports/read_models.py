@@ -95,5 +95,5 @@ class ReadModels(Protocol):
         ...
 
     def wait_for(self, position: int, *, timeout_s: float) -> bool:
-        """Block until every projection has folded that log id; False when it took too long."""
+        """Block until every projection has folded that position (its number); False when it took too long."""
         ...

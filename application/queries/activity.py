@@ -93,7 +93,23 @@ def shown(recorded: RecordedEvent) -> LogLine:
 
 
 def log_page(log: EventLog, *, before: Position | None, limit: int) -> tuple[list[LogLine], Position | None]:
-    """The newest events before a position, newest first, and the cursor that goes on after them."""
+    """The newest events before a position, newest first, and the cursor that goes on after them.
+
+    Of several shards one after the other, the last first: in the order of positions.
+    """
+    parts = log.parts()
+    shard = len(parts) - 1 if before is None else min(before.shard, len(parts) - 1)
+    lines, more = _log_page(parts[shard], before=before, limit=limit)
+    while more is None and shard and len(lines) < limit:
+        shard -= 1
+        older, more = _log_page(parts[shard], before=None, limit=limit - len(lines))
+        lines += older
+    if more is None and shard and lines:
+        more = Position(shard, 0)
+    return lines, more
+
+
+def _log_page(log: EventLog, *, before: Position | None, limit: int) -> tuple[list[LogLine], Position | None]:
     end = log.head() if before is None else Position(before.shard, before.id - 1)
     found: list[RecordedEvent] = []
     width = limit

@@ -16,19 +16,11 @@ from application.queries.asset_codes import shown_asset
 from application.queries.moments import Moment, events_until, state_at
 from application.streams import book_stream, empty_state
 from application.views.rows import BookRow, BotRow
-from domain.errors import DomainError
 from domain.ledger.book import PAPER, Book
+from domain.ledger.errors import UnknownBook as UnknownBook
 from domain.ledger.events import BookClosed, EntryPosted
 from domain.ledger.postings import AVAILABLE, BOT_PREFIX, DUE, HELD_PREFIX, OWNER_PREFIX
 from domain.money import ZERO, add, subtract, text
-
-
-class UnknownBook(DomainError, code="unknown_book"):
-    """The owner has no book of that id."""
-
-    def __init__(self, *, book_id: str) -> None:
-        super().__init__(f"no book {book_id}")
-        self.book_id = book_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +141,7 @@ def traded_assets(
     """What the owner's bots trade in, by paper account: there is a wallet for it, if only at zero."""
     traded: dict[str, set[str]] = {}
     for bot in views.where(BotRow, owner_id=owner_id):
-        if moment is None or bot.position <= moment.position.id:
+        if moment is None or bot.position <= moment.position.number:
             traded.setdefault(bot.book_id, set()).update(bot.symbol.split("/"))
     return traded
 

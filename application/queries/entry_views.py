@@ -79,7 +79,7 @@ def entry_views(log: EventLog, views: ReadModels, rows: Sequence[EntryRow]) -> l
             purses[row.book_id] = book.purse if book else ""
         purse = purses[row.book_id]
         reversal = views.get(ReversalRow, row.book_id, row.entry_id, row.reference)
-        (recorded,) = log.read(after=Position(id=row.position - 1), until=Position(id=row.position))
+        (recorded,) = log.read(after=Position.of(row.position - 1), until=Position.of(row.position))
         facts = entry_facts(
             recorded, purse, book_id=row.book_id, reversed_by=reversal.reversal_id if reversal else ""
         )

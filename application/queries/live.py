@@ -55,7 +55,7 @@ def kill_switch(log: EventLog) -> KillSwitchView:
 
 def live_state(log: EventLog, views: ReadModels, owner_id: str) -> LiveState:
     """Everything an owner watches. Which bots there are comes from the read models, their states do not."""
-    views.wait_for(log.head().id, timeout_s=CATCH_UP_S)
+    views.wait_for(log.of(owner_id).head().number, timeout_s=CATCH_UP_S)
     bot_ids = [row.bot_id for row in views.where(BotRow, owner_id=owner_id)]
     orders: list[OrderView] = []
     for bot_id in bot_ids:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -42,6 +42,11 @@ def parse_moment(raw: str | None, log: EventLog, field: str = "at", *, clock: Cl
                 f"nothing stands at {raw} yet, the log ends at {head}; name a position up to there, or leave "
                 f"{field} out for now",
             )
+        if position.shard != head.shard:
+            raise InvalidValue(
+                field,
+                f"{raw} is on another shard than what is asked for, whose log ends at {head}; name a time",
+            )
         return Moment(position)
     moment = _time_of(raw)
     if moment is None:
@@ -57,6 +62,21 @@ def parse_moment(raw: str | None, log: EventLog, field: str = "at", *, clock: Cl
             f"{log.head()}; name a time up to now, or leave {field} out for now",
         )
     return Moment(log.position_at(moment), moment)
+
+
+def moments(
+    raw: str | None, log: EventLog, field: str = "at", *, clock: Clock
+) -> Sequence[tuple[EventLog, Moment | None]]:
+    """The log shard by shard, each with what `at` is there.
+
+    Raises InvalidValue as parse_moment, and where there are several for a position, which is on one.
+    """
+    parts = log.parts()
+    if len(parts) > 1 and raw is not None and _POSITION.fullmatch(raw):
+        raise InvalidValue(
+            field, f"{raw} is a place on one of {len(parts)} shards; name a time for all of them"
+        )
+    return [(part, parse_moment(raw, part, field, clock=clock)) for part in parts]
 
 
 def parse_time(raw: str, field: str) -> datetime:

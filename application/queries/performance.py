@@ -100,7 +100,7 @@ class BotPerformance:
 
     def _fills(self, bot_id: str, moment: Moment | None) -> list[FillRow]:
         rows = self.views.where(FillRow, bot_id=bot_id)
-        until = None if moment is None else moment.position.id
+        until = None if moment is None else moment.position.number
         return sorted(
             (row for row in rows if until is None or row.position <= until), key=lambda row: row.position
         )
@@ -120,7 +120,7 @@ class BotPerformance:
         """What was allocated to the bot of an asset, less what it gave back."""
         account, given = bot_account(bot.bot_id), ZERO
         for entry in self.views.where(EntryRow, book_id=bot.book_id, reference=bot.bot_id):
-            if moment is not None and entry.position > moment.position.id:
+            if moment is not None and entry.position > moment.position.number:
                 continue
             for leg in self.views.where(PostingRow, position=entry.position):
                 if leg.account == account and leg.asset == asset:

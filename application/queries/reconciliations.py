@@ -222,7 +222,7 @@ def runs_page(views: ReadModels, *, before: Position | None, limit: int) -> Page
 def run_line(row: ReconciliationRow) -> RunLine:
     return RunLine(
         run_id=row.run_id,
-        position=str(Position(id=row.position)),
+        position=str(Position.of(row.position)),
         source=row.source,
         by=row.run_by,
         accounts=row.accounts,
@@ -277,7 +277,7 @@ def case_view(row: CaseRow, now: datetime) -> CaseView:
     until = row.closed_at_utc or max(now, row.opened_at_utc)
     return CaseView(
         case_id=row.case_id,
-        position=str(Position(id=row.position)),
+        position=str(Position.of(row.position)),
         venue_account=row.venue_account,
         book_id=row.book_id,
         owner_id=row.owner_id,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 
-from application.ports.event_log import EventLog, Position
+from application.ports.event_log import EventLog, OneShardOnly, Position
 from application.ports.read_models import ReadModels
 from application.queries.asset_codes import shown_asset
 from application.queries.moments import Moment
@@ -82,8 +82,11 @@ class Totals:
 
 def totals_of(log: EventLog, views: ReadModels, moment: Moment | None = None) -> Totals:
     """The read model's totals, with the entries between its place in the log and the moment's folded in or
-    out again: what is near costs little. Without a moment it is the log's end. Raises TotalsMoved.
+    out again: what is near costs little. Without a moment it is the log's end. Raises TotalsMoved, and
+    OneShardOnly where the log has several shards, which end at no common place.
     """
+    if len(log.parts()) > 1:
+        raise OneShardOnly(what="totals as of a place in the log; the trial balance is of all shards")
     at = log.head() if moment is None else moment.position
     start, sums = _kept(views)
     if at.id < start.id - at.id:  # nearer to the log's beginning than to where the totals stand

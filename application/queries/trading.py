@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from application.ports.candle_store import Series
-from application.ports.event_log import EventLog
+from application.ports.event_log import EventLog, Position
 from application.queries.asset_codes import shown_asset
 from application.queries.bot_warnings import BotWarnings
 from application.streams import bot_stream, order_stream
@@ -172,7 +172,7 @@ def bot_from_row(row: BotRow) -> BotView:
 
 def signal_from_row(row: SignalRow) -> SignalView:
     return SignalView(
-        position=f"0-{row.position}",
+        position=str(Position.of(row.position)),
         signal_id=row.signal_id,
         bot_id=row.bot_id,
         side=row.side,
@@ -188,7 +188,7 @@ def signal_from_row(row: SignalRow) -> SignalView:
 
 def order_from_row(row: OrderRow) -> OrderView:
     return OrderView(
-        position=f"0-{row.position}",
+        position=str(Position.of(row.position)),
         client_order_id=row.client_order_id,
         venue_order_id=row.venue_order_id,
         bot_id=row.bot_id,
@@ -218,7 +218,7 @@ def order_from_stream(log: EventLog, client_order_id: str, owner_id: str) -> Ord
         event = recorded.event
         order = order.evolve(event)
         if isinstance(event, OrderIntended):
-            view = _intended(event, f"0-{recorded.position.id}")
+            view = _intended(event, str(recorded.position))
         if isinstance(event, OrderFilled | OrderPartiallyFilled):
             fills += 1
             quote = add(quote, event.quote_amount)
@@ -239,7 +239,7 @@ def order_from_stream(log: EventLog, client_order_id: str, owner_id: str) -> Ord
 
 def fill_from_row(row: FillRow) -> FillView:
     return FillView(
-        position=f"0-{row.position}",
+        position=str(Position.of(row.position)),
         venue_trade_id=row.venue_trade_id,
         client_order_id=row.client_order_id,
         bot_id=row.bot_id,

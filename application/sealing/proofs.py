@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from application.ports.event_log import SHARD, EventLog, Position
+from application.ports.event_log import EventLog, Position
 from application.ports.seals import Seals
 from application.sealing.seal_log import parsed
 from domain.errors import DomainError
@@ -79,9 +79,10 @@ def inclusion_proof(seals: Seals, log: EventLog, position: Position) -> Proof:
 
 
 def _is_in(log: EventLog, position: Position) -> bool:
-    if position.shard != SHARD or not position.id:
+    if not position.id:
         return False
-    return any(True for _ in log.read(after=Position(id=position.id - 1), until=position))
+    before = Position(position.shard, position.id - 1)
+    return any(recorded.position == position for recorded in log.read(after=before, until=position))
 
 
 def consistency_proof(seals: Seals, since: int) -> Proof:

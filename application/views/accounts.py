@@ -38,7 +38,7 @@ class Accounts:
             rows.put(
                 AccountRow(
                     account_id=event.account_id,
-                    position=recorded.position.id,
+                    position=recorded.position.number,
                     version=recorded.version,
                     roles=",".join(event.roles),
                     status=ACTIVE,

@@ -71,7 +71,7 @@ def _created(recorded: RecordedEvent, event: BotCreated) -> BotRow:
     terms = event.terms
     return BotRow(
         bot_id=event.bot_id,
-        position=recorded.position.id,
+        position=recorded.position.number,
         version=recorded.version,
         owner_id=event.owner_id,
         book_id=event.book_id,
@@ -99,7 +99,7 @@ def _created(recorded: RecordedEvent, event: BotCreated) -> BotRow:
 def _raised(recorded: RecordedEvent, event: SignalRaised, bot: BotRow) -> SignalRow:
     return SignalRow(
         signal_id=event.signal_id,
-        position=recorded.position.id,
+        position=recorded.position.number,
         bot_id=bot.bot_id,
         owner_id=bot.owner_id,
         side=event.side,

@@ -20,7 +20,7 @@ def fold_hold(rows: Rows, recorded: RecordedEvent, event: HoldEvent) -> None:
         rows.put(
             HoldRow(
                 hold_id=event.hold_id,
-                position=recorded.position.id,
+                position=recorded.position.number,
                 version=recorded.version,
                 owner_id=event.owner_id,
                 book_id=event.book_id,

@@ -54,7 +54,7 @@ class Ledger:
                 rows.put(
                     BookRow(
                         book_id=book_id,
-                        position=recorded.position.id,
+                        position=recorded.position.number,
                         version=recorded.version,
                         owner_id=event.owner_id,
                         purse=event.purse,
@@ -78,7 +78,7 @@ _HOLD_EVENTS = frozenset(holds.NAMES)
 
 def _entry(rows: Rows, recorded: RecordedEvent, event: EntryPosted, book: BookRow) -> None:
     fee = event.venue_fee
-    position = recorded.position.id
+    position = recorded.position.number
     rows.add(
         EntryRow(
             position=position,

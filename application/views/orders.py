@@ -91,7 +91,7 @@ def _intended(recorded: RecordedEvent, event: OrderIntended) -> OrderRow:
     terms = event.terms
     return OrderRow(
         client_order_id=event.client_order_id,
-        position=recorded.position.id,
+        position=recorded.position.number,
         version=recorded.version,
         owner_id=event.owner_id,
         book_id=event.book_id,
@@ -135,7 +135,7 @@ def _filled(
         venue_account=order.venue_account,
         symbol=order.symbol,
         venue_trade_id=event.venue_trade_id,
-        position=recorded.position.id,
+        position=recorded.position.number,
         owner_id=order.owner_id,
         book_id=order.book_id,
         bot_id=order.bot_id,

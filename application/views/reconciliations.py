@@ -40,7 +40,7 @@ class Reconciliations:
         event: ReconciliationEvent = recorded.event
         match event:
             case CaseOpened():
-                rows.put(_case(recorded.position.id, event))
+                rows.put(_case(recorded.position.number, event))
             case CaseChanged():
                 row = the(rows, CaseRow, event.case_id)
                 rows.put(changed(row, kind=event.kind, **_figures(event.here, event.there)))
@@ -57,7 +57,7 @@ class Reconciliations:
                     )
                 )
             case ReconciliationRecorded():
-                rows.put(_run(recorded.position.id, event))
+                rows.put(_run(recorded.position.number, event))
             case _:
                 assert_never(event)
 

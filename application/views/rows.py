@@ -1,6 +1,7 @@
 """The rows of the read models, one dataclass a table. Field order is column order; keys come first.
 
-Amounts are exact Decimals; times are aware UTC datetimes; positions are log ids within the shard.
+Amounts are exact Decimals; times are aware UTC datetimes; positions are Position.number: where a
+database has one shard, the log id.
 """
 
 from __future__ import annotations

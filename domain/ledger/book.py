@@ -33,6 +33,7 @@ from domain.ledger.postings import (
     custody_account,
     held_account,
     imbalance,
+    in_transit_account,
     moved,
     negated,
     revenue_account,
@@ -43,6 +44,12 @@ PAPER, LIVE, CONNECTED = "PAPER", "LIVE", "CONNECTED"
 PURSES = (PAPER, LIVE, CONNECTED)
 REVERSAL, SETTLEMENT = "reversal", "settlement"
 _FOLLOWS_WHAT_IT_IS_FOR = ("hold", "release")
+TRANSFER_SENT, TRANSFER_RECEIVED, TRANSFER_SETTLED = (
+    "transfer_sent",
+    "transfer_received",
+    "transfer_settled",
+)
+_OF_A_TRANSFER = (TRANSFER_SENT, TRANSFER_RECEIVED, TRANSFER_SETTLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,6 +305,59 @@ class Book:
             venue_fee=fill.venue_fee if fill.venue_fee.amount else None,
         )
 
+    def send(self, amount: Money, *, transfer_id: str, at: datetime) -> Sequence[BookEvent]:
+        """Put free funds on their way to another book: owed to nobody in particular until they arrive."""
+        self.require_open()
+        _require_positive(amount)
+        return self._move(
+            amount,
+            AVAILABLE,
+            in_transit_account(transfer_id),
+            TRANSFER_SENT,
+            _leg(transfer_id, "sent"),
+            transfer_id,
+            at,
+        )
+
+    def receive(self, amount: Money, *, transfer_id: str, at: datetime) -> Sequence[BookEvent]:
+        """What another book sent arrives: what is owed from there, and what is held for it into our custody.
+
+        Both pass through in_transit, where they leave nothing in this book.
+        """
+        self.require_open()
+        _require_positive(amount)
+        in_transit = in_transit_account(transfer_id)
+        return self.post(
+            entry_id=_leg(transfer_id, "received"),
+            kind=TRANSFER_RECEIVED,
+            postings=(*moved(amount, in_transit, AVAILABLE), *moved(amount, self.custody, in_transit)),
+            at=at,
+            reference=transfer_id,
+        )
+
+    def settle_transfer(self, amount: Money, *, transfer_id: str, at: datetime) -> Sequence[BookEvent]:
+        """It arrived: what was in transit goes, and what is held for it. Works on a closed book too."""
+        return self.post(
+            entry_id=_leg(transfer_id, "settled"),
+            kind=TRANSFER_SETTLED,
+            postings=moved(amount, in_transit_account(transfer_id), self.custody),
+            at=at,
+            reference=transfer_id,
+        )
+
+    def take_back(self, amount: Money, *, transfer_id: str, reason: str, at: datetime) -> Sequence[BookEvent]:
+        """It was refused: the reversal of what sent it. Works on a closed book too."""
+        sent = _leg(transfer_id, "sent")
+        return self.post(
+            entry_id=f"{REVERSAL}:{sent}",
+            kind=REVERSAL,
+            postings=negated(moved(amount, AVAILABLE, in_transit_account(transfer_id))),
+            at=at,
+            reference=transfer_id,
+            reverses=sent,
+            reason=reason,
+        )
+
     def reverse(self, entry: EntryPosted, *, reason: str, at: datetime) -> Sequence[BookEvent]:
         """Take an entry of this book back: a new one with its legs, and its venue fee, the other way round.
 
@@ -328,6 +388,10 @@ class Book:
             raise EntryNotReversible(
                 entry_id=entry.entry_id,
                 problem=f"is a {entry.kind}: what is held follows its order, or is released",
+            )
+        if entry.kind in _OF_A_TRANSFER:
+            raise EntryNotReversible(
+                entry_id=entry.entry_id, problem="is one side of a transfer; send the money back by another"
             )
 
     def adjust(
@@ -494,6 +558,11 @@ def reversal_id(entry: EntryPosted) -> str:
     """The id of an entry's one reversal. A fill's has its order in it: trade ids are a symbol's."""
     of_order = f":{entry.reference}" if entry.kind == "fill" else ""
     return f"{REVERSAL}:{entry.entry_id}{of_order}"
+
+
+def _leg(transfer_id: str, step: str) -> str:
+    """The id of a transfer's entry: derived, so that no step is posted twice under two ids."""
+    return f"transfer:{transfer_id}:{step}"
 
 
 def _may_not_stand_in_debit(account: str) -> bool:

@@ -88,3 +88,11 @@ class BookAlreadyOpen(DomainError, code="book_already_open"):
     def __init__(self, *, book_id: str) -> None:
         super().__init__(f"book {book_id} is open already")
         self.book_id = book_id
+
+
+class UnknownBook(DomainError, code="unknown_book"):
+    """The owner has no book of that id."""
+
+    def __init__(self, *, book_id: str) -> None:
+        super().__init__(f"no book {book_id}")
+        self.book_id = book_id

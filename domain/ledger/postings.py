@@ -34,6 +34,11 @@ def custody_account(venue_account: str) -> str:
     return CUSTODY_PREFIX + venue_account
 
 
+def in_transit_account(transfer_id: str) -> str:
+    """What has left one book and is not in another yet, of one transfer."""
+    return IN_TRANSIT_PREFIX + transfer_id
+
+
 def revenue_account(kind: str) -> str:
     """What the platform earned, by kind of fee."""
     return f"revenue:{kind}"

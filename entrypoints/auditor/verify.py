@@ -552,6 +552,7 @@ WITHOUT_MONEY = re.compile(
     r"|bots\.(bot_(created|started|paused|resumed|stopped)|signal_raised|guardrail_tripped)"
     r"|orders\.cancel_intended|platform\.kill_switch_(engaged|released)"
     r"|reconciliation\.(recorded|case_(opened|changed|closed))"
+    r"|transfers\.transfer_(sent|completed|returned)"
 )
 
 STREAMS = {"ledger": "book", "holds": "hold", "orders": "order", "platform": "platform"}

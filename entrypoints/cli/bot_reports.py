@@ -34,8 +34,9 @@ def performance(
     with reading(database_url) as core:
         services = core.services
         read = BotPerformance(services.log, services.views, services.candles)
-        moment = parse_moment(at, services.log, clock=services.clock)
-        found = plain(read(bot, known_bot(core, bot).owner_id, moment))
+        owner_id = known_bot(core, bot).owner_id
+        moment = parse_moment(at, services.log.of(owner_id), clock=services.clock)
+        found = plain(read(bot, owner_id, moment))
     output.value(found)
     output.facts(found)
 

@@ -6,7 +6,15 @@ help is there at once, and a command that looks at the log does not wait for the
 
 from __future__ import annotations
 
-from entrypoints.cli import demo, doctor, ledger_import, ledger_posting, log_proofs, processes
+from entrypoints.cli import (
+    demo,
+    doctor,
+    ledger_import,
+    ledger_posting,
+    ledger_transfers,
+    log_proofs,
+    processes,
+)
 from entrypoints.cli.app import app
 from entrypoints.cli.backup import backup
 from entrypoints.cli.bots import bots
@@ -32,4 +40,13 @@ app.add_typer(paper, name="paper")
 app.add_typer(bots, name="bots")
 app.add_typer(kill_switch, name="kill-switch")
 
-__all__ = ["app", "demo", "doctor", "ledger_import", "ledger_posting", "log_proofs", "processes"]
+__all__ = [
+    "app",
+    "demo",
+    "doctor",
+    "ledger_import",
+    "ledger_posting",
+    "ledger_transfers",
+    "log_proofs",
+    "processes",
+]

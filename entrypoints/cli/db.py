@@ -22,7 +22,7 @@ def upgrade(database_url: options.DatabaseUrl = None, as_json: options.Json = Fa
     from entrypoints.schema import upgrade as upgraded
 
     output = Output(as_json=as_json)
-    version = upgraded(command_settings(database_url).database)
+    version = upgraded(command_settings(database_url))
     output.value({"schema": version})
     output.say(f"the database is at schema {version}")
 
@@ -36,7 +36,7 @@ def current(database_url: options.DatabaseUrl = None, as_json: options.Json = Fa
     from entrypoints.schema import SCHEMA_VERSION, schema_of
 
     output = Output(as_json=as_json)
-    found, needed = schema_of(command_settings(database_url).database), SCHEMA_VERSION
+    found, needed = schema_of(command_settings(database_url)), SCHEMA_VERSION
     output.value({"schema": found, "needed": needed, "up_to_date": found == needed})
     output.facts({"schema": found or "none", "this program needs": needed})
     if found != needed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
@@ -11,24 +12,26 @@ from typing import Annotated
 
 import typer
 
+from application.ports.event_log import EventLog, OneShardOnly
 from application.queries.asset_codes import shown_asset
 from application.queries.books import UnknownBook, book_at
 from application.queries.entries import EntryFilter, entries_page, parse_account
 from application.queries.entry_views import entry_views
-from application.queries.moments import Moment, parse_moment, parse_time
+from application.queries.moments import Moment, moments, parse_moment, parse_time
 from application.queries.statements import EFFECTIVE, RECORDED, Period, statement_of
 from application.queries.totals import AMOUNTS, totals_of
 from application.streams import book_stream
 from application.views.balances import BOOK_STREAM
 from application.views.rows import BookRow
 from domain.ledger.book import Book
+from domain.ledger.postings import IN_TRANSIT_PREFIX
 from domain.money import ZERO, add, text
 from entrypoints.cli import options
 from entrypoints.cli.app import group
 from entrypoints.cli.entry_options import asking_for_entries
 from entrypoints.cli.ledger_reconciliation import cases, reconcile
 from entrypoints.cli.output import Output, plain
-from entrypoints.cli.session import Core, account_of, reading
+from entrypoints.cli.session import account_of, reading
 from entrypoints.ledger_export import Format, export_books
 from entrypoints.problems import CheckFailed
 
@@ -60,8 +63,8 @@ def balances(
     output = Output(as_json=as_json)
     then = _effective(effective_at)
     with reading(database_url) as core:
-        moment = parse_moment(at, core.services.log, clock=core.services.clock)
-        books = _books(core, moment, account_of(core, user) if user else None, then)
+        asked = moments(at, core.services.log, clock=core.services.clock)
+        books = _books(asked, account_of(core, user) if user else None, then)
     rows = [
         {
             "book": book.book_id,
@@ -72,7 +75,8 @@ def balances(
         for book in books
         for (account, asset), amount in sorted(book.balances.items())
     ]
-    as_of = {"at": str(moment.position) if moment else None, "effective_at": then}
+    positions = ", ".join(str(moment.position) for _, moment in asked if moment)
+    as_of = {"at": positions or None, "effective_at": then}
     output.value({**as_of, "balances": rows})
     for book_id, lines in groupby(rows, key=itemgetter("book")):
         output.say(book_id)
@@ -129,18 +133,29 @@ def trial_balance(
     output = Output(as_json=as_json)
     then = _effective(effective_at)
     with reading(database_url) as core:
-        moment = parse_moment(at, core.services.log, clock=core.services.clock)
-        books = _books(core, moment, None, then)
+        books = _books(moments(at, core.services.log, clock=core.services.clock), None, then)
     sums: dict[str, Decimal] = {}
+    in_transit: dict[tuple[str, str], Decimal] = {}
     for book in books:
-        for (_, asset), amount in book.balances.items():
+        for (account, asset), amount in book.balances.items():
             code = shown_asset(asset, book.purse)
             sums[code] = add(sums.get(code, ZERO), amount)
+            if account.startswith(IN_TRANSIT_PREFIX):
+                in_transit[account, code] = add(in_transit.get((account, code), ZERO), amount)
     shown = {asset: text(amount) for asset, amount in sorted(sums.items())}
+    moving = [
+        {"account": account, "asset": asset, "amount": text(amount)}
+        for (account, asset), amount in sorted(in_transit.items())
+        if amount
+    ]
     balanced = not any(sums.values())
-    output.value({"books": len(books), "balanced": balanced, "trial_balance": shown})
+    output.value({"books": len(books), "balanced": balanced, "trial_balance": shown, "in_transit": moving})
     rows = [{"asset": asset, "sum": amount} for asset, amount in shown.items()]
     output.table(rows, ("asset", "sum"), empty="the books are empty")
+    for one in moving:
+        output.say(
+            f"in transit: {one['account'].removeprefix(IN_TRANSIT_PREFIX)}  {one['amount']} {one['asset']}"
+        )
     output.say(f"books: {len(books)}, " + ("in balance" if balanced else "OUT OF BALANCE"))
     if not balanced:
         raise CheckFailed
@@ -204,9 +219,14 @@ def export(
     output = Output(as_json=as_json)
     with reading(database_url) as core, output.progress("exporting") as progress:
         log = core.services.log
+        if book:
+            found = log.load(book_stream(book)).state
+            if not found.exists:
+                raise UnknownBook(book_id=book)
+            log = log.of(found.owner_id)
+        if at and len(log.parts()) > 1:
+            raise OneShardOnly(what="an export as of a past moment; name a --book")
         moment = parse_moment(at, log, clock=core.services.clock)
-        if book and not log.load(book_stream(book)).state.exists:
-            raise UnknownBook(book_id=book)
         done = export_books(
             log,
             file_format=file_format,
@@ -273,11 +293,12 @@ def _effective(raw: str | None) -> datetime | None:
 
 
 def _books(
-    core: Core, moment: Moment | None, owner_id: str | None, effective_at: datetime | None
+    asked: Sequence[tuple[EventLog, Moment | None]], owner_id: str | None, effective_at: datetime | None
 ) -> list[Book]:
-    """Every book there was, as it stood."""
-    log = core.services.log
-    until = moment.position if moment else None
-    opened = [recorded.stream for recorded in log.read(until=until, names=("ledger.book_opened",))]
-    books = [book_at(log, stream.removeprefix(BOOK_STREAM), moment, effective_at) for stream in opened]
+    """Every book there was, as it stood; shard by shard."""
+    books = []
+    for log, moment in asked:
+        until = moment.position if moment else None
+        opened = [recorded.stream for recorded in log.read(until=until, names=("ledger.book_opened",))]
+        books += [book_at(log, stream.removeprefix(BOOK_STREAM), moment, effective_at) for stream in opened]
     return [book for book in books if owner_id is None or book.owner_id == owner_id]

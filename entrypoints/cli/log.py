@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Annotated, Any
 
 import typer
 
-from application.ports.event_log import Position, RecordedEvent
+from application.ports.event_log import EventLog, Position, RecordedEvent
 from application.queries.activity import shown
-from application.queries.moments import Moment, events_until, parse_moment
+from application.queries.moments import moments
 from domain.errors import InvalidValue
 from entrypoints.cli import options
 from entrypoints.cli.app import group
@@ -34,28 +33,34 @@ def tail(
     """
     output = Output(as_json=as_json)
     with reading(database_url) as core:
-        read = core.services.log
-        moment = parse_moment(at, read, clock=core.services.clock)
-        end = moment.position if moment else read.head()
-        found: list[RecordedEvent] = []
-        if stream:
-            if not read.stream(stream, limit=1):
-                raise UnknownStream(stream=stream)
-            found = list(deque(events_until(read, stream, Moment(end)), maxlen=limit))
-        else:
-            width = limit
-            while len(found) < limit and end.id > 0:  # ids have holes: go back until there are enough
-                start = Position(end.shard, max(end.id - width, 0))
-                found = [*read.read(after=start, until=end), *found]
-                end, width = start, width * 2
-            found = found[-limit:]
+        asked = moments(at, core.services.log, clock=core.services.clock)
+        if stream and not core.services.log.stream(stream, limit=1):
+            raise UnknownStream(stream=stream)
+        found = []
+        for part, moment in asked:
+            found += _newest(part, moment.position if moment else part.head(), stream, limit)
+    if len(asked) > 1:  # of several shards only the time says what came later
+        found = sorted(found, key=lambda event: (event.metadata.recorded_at_utc, event.position))[-limit:]
     rows = [_row(event) for event in found]
     output.value(rows)
     output.table(
         rows,
         ("position", "recorded_at", "stream", "version", "name", "actor"),
-        empty="there were no events yet" if moment else "the log is empty",
+        empty="there were no events yet" if at else "the log is empty",
     )
+
+
+def _newest(log: EventLog, end: Position, stream: str | None, limit: int) -> list[RecordedEvent]:
+    """The last events up to a position, of one shard."""
+    if stream:
+        return [event for event in log.stream(stream) if event.position <= end][-limit:]
+    found: list[RecordedEvent] = []
+    width = limit
+    while len(found) < limit and end.id > 0:  # ids have holes: go back until there are enough
+        start = Position(end.shard, max(end.id - width, 0))
+        found = [*log.read(after=start, until=end), *found]
+        end, width = start, width * 2
+    return found[-limit:]
 
 
 @log.command()
@@ -75,9 +80,10 @@ def show(
     with reading(database_url) as core:
         link = core.maintenance.link(wanted)
         if link is None:
+            ends = ", ".join(str(part.head()) for part in core.services.log.parts())
             raise InvalidValue(
                 "position",
-                f"there is no event at {wanted}, the log ends at {core.services.log.head()}; "
+                f"there is no event at {wanted}, the log ends at {ends}; "
                 "`evenkeel log tail` shows the newest",
             )
         before = Position(wanted.shard, max(wanted.id - 1, 0))

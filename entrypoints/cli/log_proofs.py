@@ -13,7 +13,7 @@ from domain.errors import InvalidValue
 from entrypoints.cli import options
 from entrypoints.cli.log import log
 from entrypoints.cli.output import Output
-from entrypoints.cli.session import command_settings, looking, reading
+from entrypoints.cli.session import command_settings, looking, named_settings, named_shard
 
 
 @log.command()
@@ -25,11 +25,13 @@ def seal(database_url: options.DatabaseUrl = None, as_json: options.Json = False
     from entrypoints.sealing import seal_once
 
     output = Output(as_json=as_json)
-    checkpoint = seal_once(command_settings(database_url))
-    if checkpoint is None:
+    settings = command_settings(database_url)
+    sealed = [{"origin": one.origin, "size": one.size, "root": one.root.hex()} for one in seal_once(settings)]
+    if not sealed:
         raise NotSealedYet(what="an empty log")
-    output.value({"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex()})
-    output.say(f"{checkpoint.size} events sealed, root {checkpoint.root.hex()}")
+    output.value(sealed[0] if settings.shards == 1 else sealed)
+    for one in sealed:
+        output.say(f"{one['size']} events sealed, root {one['root']}")
 
 
 @log.command()
@@ -63,7 +65,9 @@ def recover(
 
 
 @log.command()
-def create_key(database_url: options.DatabaseUrl = None, as_json: options.Json = False) -> None:
+def create_key(
+    shard: options.Shard = None, database_url: options.DatabaseUrl = None, as_json: options.Json = False
+) -> None:
     """Make the key that signs for the log at EVENKEEL_SIGNING_KEY_FILE; needless where that is unset.
 
     Prints the public half: what other processes get as EVENKEEL_LOG_PUBLIC_KEY, and auditors.
@@ -71,12 +75,14 @@ def create_key(database_url: options.DatabaseUrl = None, as_json: options.Json =
     Example: `EVENKEEL_SIGNING_KEY_FILE=keys/log.key evenkeel log create-key`
     """
     from adapters.secrets.signing_key import create_key as create
-    from entrypoints.checkpoints import key_file
+    from entrypoints.checkpoints import key_file, origin
 
     output = Output(as_json=as_json)
     settings = command_settings(database_url)
-    key = create(key_file(settings), settings.log_origin)
-    output.value({"key": str(key), "file": str(key_file(settings))})
+    number = named_shard(shard, settings)
+    file = key_file(settings, number)
+    key = create(file, origin(settings, number))
+    output.value({"key": str(key), "file": str(file)})
     output.say(str(key))
 
 
@@ -97,13 +103,15 @@ def rotate_key(database_url: options.DatabaseUrl = None, as_json: options.Json =
 
 
 @log.command()
-def checkpoint(database_url: options.DatabaseUrl = None, as_json: options.Json = False) -> None:
+def checkpoint(
+    shard: options.Shard = None, database_url: options.DatabaseUrl = None, as_json: options.Json = False
+) -> None:
     """Print the newest signed checkpoint, as it is: keep it, and later no other log can be shown to you.
 
     Example: `evenkeel log checkpoint > kept.note`
     """
     output = Output(as_json=as_json)
-    with looking(database_url) as (_, seals):
+    with looking(database_url, shard) as (_, seals, _):
         note = seals.newest()
     if note is None:
         raise NotSealedYet(what="the log")
@@ -120,6 +128,7 @@ def prove(
         int | None,
         typer.Option("--since", min=1, help="Prove that the log of this size is the beginning of today's."),
     ] = None,
+    shard: options.Shard = None,
     database_url: options.DatabaseUrl = None,
     as_json: options.Json = False,
 ) -> None:
@@ -134,10 +143,12 @@ def prove(
     output = Output(as_json=as_json)
     if (position is None) == (since is None):
         raise InvalidValue("position", "name the position of an event, or --since SIZE, and not both")
-    with reading(database_url) as core:
-        seals = core.services.seals
-        if position is not None:
-            proof = inclusion_proof(seals, core.services.log, Position.parse(position))
+    wanted = None if position is None else Position.parse(position)
+    if wanted is not None and named_settings(database_url).shards > 1:
+        shard = wanted.shard
+    with looking(database_url, shard) as (_, seals, read):
+        if wanted is not None:
+            proof = inclusion_proof(seals, read, wanted)
         else:
             proof = consistency_proof(seals, since or 0)
     output.value(proof.as_json())
@@ -156,6 +167,7 @@ def export(
     """Write the log's exact bytes, its checkpoints and public key, and the verifier, which needs no Evenkeel.
 
     One that broke off, or is of an earlier time, is continued. Format: docs/audit.md.
+    Of several shards each is a log, in a directory of its own: DIR/shard-0 and so on.
 
     Example: `evenkeel log export --output books && python -I books/verify.py books --key log.pub`
     """
@@ -163,16 +175,15 @@ def export(
     from entrypoints.log_export import export_log
 
     output = Output(as_json=as_json)
-    key = public_key_of(command_settings(database_url))
-    with looking(database_url) as (database, seals), output.progress("exporting") as progress:
-        done = export_log(database, seals, key, to, progress)
-    output.value(
-        {
-            "events": done.events,
-            "checkpoints": done.checkpoints,
-            "sealed": done.sealed,
-            "output": str(to),
-        }
-    )
-    output.say(f"{done.events} events in {to}, {done.events - done.events_before} of them new")
-    output.say(f"{done.checkpoints} checkpoints, the newest over {done.sealed} events")
+    settings = command_settings(database_url)
+    made = []
+    for shard in range(settings.shards):
+        folder = to if settings.shards == 1 else to / f"shard-{shard}"
+        key = public_key_of(settings, shard)
+        with looking(database_url, shard) as (database, seals, _), output.progress("exporting") as progress:
+            done = export_log(database, seals, key, folder, progress)
+        facts = {"events": done.events, "checkpoints": done.checkpoints, "sealed": done.sealed}
+        made.append({**facts, "output": str(folder)})
+        output.say(f"{done.events} events in {folder}, {done.events - done.events_before} of them new")
+        output.say(f"{done.checkpoints} checkpoints, the newest over {done.sealed} events")
+    output.value(made[0] if settings.shards == 1 else made)

@@ -45,6 +45,15 @@ EffectiveAt = Annotated[
         help="Only entries that took effect by then; with --at, of those that were recorded by that.",
     ),
 ]
+Shard = Annotated[
+    int | None,
+    typer.Option(
+        "--shard",
+        metavar="N",
+        min=0,
+        help="Which shard's log, from 0; needless where there is one (the rule).",
+    ),
+]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="At most so many: the newest.")]
 PaperAccount = Annotated[
     str | None,

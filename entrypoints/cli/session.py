@@ -17,6 +17,7 @@ from entrypoints.problems import NoDatabase, UnknownUser, UserNotNamed
 
 if TYPE_CHECKING:
     from adapters.persistence.database import Database
+    from application.ports.event_log import EventLog
     from application.ports.seals import Seals
     from entrypoints.maintenance import DatabaseMaintenance
     from entrypoints.settings import Settings
@@ -45,18 +46,34 @@ def reading(database_url: str | None) -> Iterator[Core]:
 
 
 @contextmanager
-def looking(database_url: str | None) -> Iterator[tuple[Database, Seals]]:
-    """The database itself and its seals, read only."""
+def looking(database_url: str | None, shard: int | None = None) -> Iterator[tuple[Database, Seals, EventLog]]:
+    """The database itself, its seals and log, read only; of several shards the one that is named.
+
+    Raises InvalidValue where it has to be named, or there is none of that number.
+    """
     from adapters.persistence.database_url import sqlite_path
     from adapters.persistence.seals import SqlSeals
-    from entrypoints.composition import Plan, opened
+    from entrypoints.composition import Plan, cells, opened
 
     settings = command_settings(database_url)
     path = sqlite_path(settings.database)
     if path is not None and not path.exists():
         raise NoDatabase(path=str(path))
+    number = named_shard(shard, settings)
     with opened(settings, Plan(role="reader", observed=False)) as container:
-        yield container.database(), SqlSeals(container.database())
+        cell = cells(container)[number]
+        database = cell.database()
+        yield database, SqlSeals(database), cell.log()
+
+
+def named_shard(shard: int | None, settings: Settings) -> int:
+    """--shard, or the only one; raises InvalidValue."""
+    there_are = f"this database has {settings.shards}, numbered from 0 to {settings.shards - 1}"
+    if shard is None and settings.shards > 1:
+        raise InvalidValue("shard", f"name one; {there_are}")
+    if shard is not None and shard >= settings.shards:
+        raise InvalidValue("shard", f"there is no shard {shard}; {there_are}")
+    return shard or 0
 
 
 def writing(
@@ -72,7 +89,7 @@ def writing(
     settings = command_settings(database_url)
     operation_id = f"cli-{uuid4().hex}"
     try:
-        give_tables(settings.database)
+        give_tables(settings)
         with (
             opened(settings, Plan(inline=True)) as container,
             output.progress(what) as progress,

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from entrypoints.operations import bots, data, ledger, liabilities, paper, platform, statements, users
+from entrypoints.operations import (
+    bots,
+    data,
+    ledger,
+    liabilities,
+    paper,
+    platform,
+    statements,
+    transfers,
+    users,
+)
 from entrypoints.operations.desk import Operation
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -15,6 +25,7 @@ OPERATIONS: Mapping[str, Operation] = {
     **data.OPERATIONS,
     **ledger.OPERATIONS,
     **statements.OPERATIONS,
+    **transfers.OPERATIONS,
     **liabilities.OPERATIONS,
 }
 """By the name that travels to a running server."""

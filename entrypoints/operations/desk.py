@@ -11,6 +11,7 @@ from application.liabilities.publish import PublishLiabilities
 from application.market_data.download_candles import DownloadCandles
 from application.market_data.import_candles import ImportCandles
 from application.ports.commands import Caller, Command, Outcome
+from application.ports.event_log import Position
 from application.queries.asset_codes import parse_paper_asset
 from application.queries.books import newest_open_paper_book
 from application.services import Services
@@ -76,7 +77,7 @@ Operation = Callable[[OperatorDesk, Arguments], dict[str, Any]]
 
 
 def answered(outcome: Outcome) -> dict[str, Any]:
-    return {**outcome.unwrap(), "position": f"0-{outcome.position}"}
+    return {**outcome.unwrap(), "position": str(Position.of(outcome.position))}
 
 
 def money(raw: str, field: str) -> Money:

@@ -165,7 +165,7 @@ def test_balances_as_of_a_past_position(cli: Cli) -> None:
     first_time = cli("log", "show", head, "--json").json["recorded_at"]
     assert available("--at", first_time) == "-100"
     trial = cli("ledger", "trial-balance", "--json").json
-    assert trial == {"books": 1, "balanced": True, "trial_balance": {"USDT.PAPER": "0"}}
+    assert trial == {"books": 1, "balanced": True, "trial_balance": {"USDT.PAPER": "0"}, "in_transit": []}
     entries = cli("ledger", "entries", "--json").json
     assert [len(entry["postings"]) for entry in entries] == [2, 2]
 

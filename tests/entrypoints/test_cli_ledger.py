@@ -25,7 +25,7 @@ def test_balances_as_of_when_entries_took_effect(cli: Cli) -> None:
     assert shown("--effective-at", took_effect) == {"owner:available": "-100"}
     assert shown("--effective-at", "2020-01-01T00:00:00Z") == {}
     trial = cli("ledger", "trial-balance", "--effective-at", took_effect, "--json").json
-    assert trial == {"books": 1, "balanced": True, "trial_balance": {"USDT.PAPER": "0"}}
+    assert trial == {"books": 1, "balanced": True, "trial_balance": {"USDT.PAPER": "0"}, "in_transit": []}
     refused = cli("ledger", "balances", "--effective-at", "0-1")
     assert (refused.code, "effective-at: '0-1' is no time" in refused.err) == (2, True)
 

@@ -221,7 +221,7 @@ def test_a_worker_gives_signs_of_life_only_while_it_looks_at_its_bots(
     def is_alive() -> bool:
         return running.a_worker_is_alive(container)
 
-    with running.worker_running(container, settings, worker_id="w-1") as worker:
+    with running.worker_running(container, settings, worker_id="w-1") as (worker,):
 
         def long_silent_and_never_alive() -> bool:
             assert not is_alive()

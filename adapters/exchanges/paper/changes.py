@@ -18,6 +18,7 @@ from application.ports.paper_store import (
     Balance,
     PaperOrder,
 )
+from domain.ledger.errors import InsufficientFunds
 from domain.money import ZERO, Money, add, negate, subtract
 from domain.orders.events import OrderTerms
 from domain.orders.order import BUY, Fill
@@ -54,11 +55,15 @@ def changed(
 
 
 def credited(state: AccountState, deposits: Mapping[str, Money]) -> AccountChange:
-    """The commit of these deposits, by id, to one account."""
+    """The commit of these deposits, by id, to one account. Raises InsufficientFunds."""
     balances = dict(state.balances)
     for amount in deposits.values():
         balance = balances.get(amount.asset, Balance())
         balances[amount.asset] = replace(balance, free=add(balance.free, amount.amount))
+    for amount in deposits.values():
+        if balances[amount.asset].free < ZERO:
+            free = state.balances.get(amount.asset, Balance()).free
+            raise InsufficientFunds(required=-amount, available=Money(free, amount.asset))
     return changed(state, balances, state.orders, deposits=tuple(deposits.items()))
 
 

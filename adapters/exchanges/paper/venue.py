@@ -280,9 +280,9 @@ class PaperExchange(Exchange, CandleDriven, PaperAccounts):
         """As PaperAccounts."""
         for one in deposits:
             parse_asset(one.amount.asset)
-            if not fits(one.amount.amount) or one.amount.amount <= 0:
+            if not fits(one.amount.amount) or not one.amount.amount:
                 raise InvalidValue(
-                    "amount", "must be above zero, with at most 18 digits before and after the point"
+                    "amount", "must not be zero, with at most 18 digits before and after the point"
                 )
         if not deposits:
             return

@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row, tuple_row
 
 from adapters.persistence.database import Database
-from adapters.persistence.log_tables import APPENDS_IN_ORDER, LEASE_LOST, STALE_VERSION
+from adapters.persistence.log_tables import APPENDS_IN_ORDER, LEASE_LOST, STALE_VERSION, of_shard
 from adapters.persistence.recorders.arrays import blobs, numbers, texts
 from adapters.persistence.recorders.base import (
     Append,
@@ -182,6 +182,7 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
         PostgresReader.__init__(self, db)
         with _translated():
             PostgresApplicationRecorder.__init__(self, LogDatastore(db.dsn))
+        self._in_order = of_shard(APPENDS_IN_ORDER, db.shard.number)
         self._prepared: WeakKeyDictionary[Connection[Any], dict[str, bytes]] = WeakKeyDictionary()
 
     def look_up(self, keys: Iterable[Key]) -> _Lookup:
@@ -199,7 +200,7 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
         with ExitStack() as opened:
             trip = self._trip(opened)
             trip.say("BEGIN")
-            trip.say(APPENDS_IN_ORDER)
+            trip.say(self._in_order)
             _check(trip, append)
             _insert_rows(trip, append)
             if append.events:
@@ -226,7 +227,7 @@ class PostgresRecorder(PostgresReader, PostgresApplicationRecorder):
 
         An exception of ours in one of its later hooks would be raised after its commit.
         """
-        curs.execute(APPENDS_IN_ORDER, prepare=True)
+        curs.execute(self._in_order, prepare=True)
 
     def _insert_stored_events(
         self, curs: Cursor[DictRow], stored_events: Sequence[StoredEvent], **_: Any

@@ -47,6 +47,7 @@ from application.ports.seals import Seals
 from application.reconciliation.reconcile import Reconcile
 from application.reconciliation.sources import VenueStatements
 from application.services import Check, Services
+from application.transfers.send import Transfers
 from tests.adapters.http.documented import documented
 
 BASE_URL = "https://evenkeel.test"
@@ -287,6 +288,7 @@ async def _serving(
     store, identities, sessions = parts.store, parts.identities, parts.sessions
     venue, health, observer = PaperExchange(parts.paper), Health(), Observer()
     hasher, tokens = PlainPasswords(), SystemTokens()
+    paper_accounts = PaperAccountService(store.bus, store.log, venue)
     services = Services(
         clock=clock,
         log=store.log,
@@ -300,10 +302,11 @@ async def _serving(
         register=Registration(store.bus, identities, hasher, tokens, clock),
         sign_in=SignIn(identities, sessions, hasher, tokens, clock),
         authenticate=Authenticate(sessions, clock),
-        paper_accounts=PaperAccountService(store.bus, store.log, venue),
+        paper_accounts=paper_accounts,
         paper_venue=venue,
         reconcile=Reconcile(store.log, store.bus, clock, lambda _seconds: None),
         venue_statements=VenueStatements(venue, lambda: [one.venue_account for one in venue.accounts()]),
+        transfers=Transfers(store.bus, store.log, paper_accounts.make_venue_follow),
         health=health,
         open_statement=open_statement,
         live_sources=frozenset({"synthetic"}),

@@ -48,6 +48,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "NewPaperAccount": {},
     "NewSuspensePosting": {"reason": "a test"},
     "NewReversal": {"entry": "0-1", "reason": "a test"},
+    "NewTransfer": {
+        "paper_account_id": "book-1",
+        "to_account_id": "acc-2",
+        "to_paper_account_id": "book-2",
+        "amount": "1",
+        "asset": "USDT",
+    },
     "Nothing": {},
     "PaperMoney": {"amount": "1", "asset": "USDT"},
     "Reset": {},

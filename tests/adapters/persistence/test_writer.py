@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 
 
 @contextmanager
-def writer(**options: int) -> Iterator[tuple[GroupCommitWriter, Seen]]:
+def writer(**options: Any) -> Iterator[tuple[GroupCommitWriter, Seen]]:
     """A writer with its thread, on a log in memory."""
     seen = Seen()
     made = GroupCommitWriter(

@@ -1,0 +1,14 @@
+"""Each shard is sealed for itself: there is no tree over several, and so nothing to ask about all of them."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from application.ports.event_log import OneShardOnly
+
+
+class SealsOfNoShard:
+    """Stands where one shard's Seals would: whatever it is asked, it says whom to ask (OneShardOnly)."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise OneShardOnly(what="a checkpoint or proof; `evenkeel log … --shard` asks one")

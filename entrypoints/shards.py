@@ -1,0 +1,89 @@
+"""Several shards in one process: each opened like a database of its own, and one container in front."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from dependency_injector import providers
+
+from adapters.persistence.event_log import EventStore
+from adapters.persistence.recorders.base import Reader
+from adapters.persistence.recorders.postgres import PostgresReader
+from adapters.persistence.shard_layout import Shard
+from adapters.persistence.shards.elsewhere import Elsewhere
+from adapters.persistence.shards.log import ShardedBus, ShardedLog
+from adapters.persistence.shards.routing import Directory
+from adapters.persistence.shards.seals import SealsOfNoShard
+from adapters.persistence.shards.venue import ShardedPaperAccounts
+from adapters.persistence.shards.views import ShardedReadModels
+from entrypoints.maintenance import ShardedMaintenance
+from entrypoints.settings import Settings
+
+Container = Any
+"""composition.Container, which knows this module."""
+
+SHARED = ("clock", "metrics", "candles", "identities", "sessions", "import_candles", "download_candles")
+"""What is nobody's in particular and so on the first shard, or not in the database at all."""
+
+
+@contextmanager
+def opened_shards(container: type[Any], settings: Settings, plan: Any) -> Iterator[Container]:
+    """The platform over all shards. Errors: those of open_database; and then none stays open."""
+    readers: list[Reader] = []
+    with ExitStack() as stack:
+        cells: list[Container] = []
+        for number in range(settings.shards):
+            cell = _cell(container, settings, plan, number, readers, cells)
+            stack.callback(cell.shutdown_resources)
+            cell.init_resources()
+            cells.append(cell)
+        readers += [PostgresReader(cell.database()) for cell in cells]
+        yield _in_front(container(settings=settings, plan=plan), cells)
+
+
+def _cell(
+    container: type[Any],
+    settings: Settings,
+    plan: Any,
+    number: int,
+    readers: list[Reader],
+    before: Sequence[Container],
+) -> Container:
+    """One shard, which reads the platform and other owners' accounts where they are."""
+    cell = container(settings=settings, plan=plan)
+    cell.shard.override(providers.Object(Shard(number, settings.shards)))
+    cell.elsewhere.override(providers.Object(Elsewhere(number, readers)))
+    for name in SHARED if before else ():
+        getattr(cell, name).override(getattr(before[0], name))
+    cell.metrics()  # before anything reports to it
+    return cell
+
+
+def _in_front(front: Container, cells: Sequence[Container]) -> Container:
+    """What a face works with: whoever asks need not know that there are several."""
+    logs = [cell.log() for cell in cells]
+    directory = Directory(logs)
+    first = cells[0]
+    given: dict[str, Any] = {name: getattr(first, name) for name in SHARED}
+    given |= {name: getattr(first, name) for name in ("database", "leases", "notifier")}
+    made = {
+        "cells": tuple(cells),
+        "store": _any_shut(cells),
+        "log": ShardedLog(logs, directory),
+        "bus": ShardedBus([cell.bus() for cell in cells], directory),
+        "views": ShardedReadModels([cell.views() for cell in cells], directory),
+        "exchange": ShardedPaperAccounts([cell.exchange() for cell in cells], directory),
+        "seals": SealsOfNoShard(),
+        "maintenance": ShardedMaintenance([cell.maintenance() for cell in cells]),
+    }
+    for name, provider in (given | {name: providers.Object(value) for name, value in made.items()}).items():
+        getattr(front, name).override(provider)
+    return front
+
+
+def _any_shut(cells: Sequence[Container]) -> EventStore:
+    """The store to ask whether the log may be written: it may not where one shard may not."""
+    stores: list[EventStore] = [cell.store() for cell in cells]
+    return next((store for store in stores if store.shut), stores[0])
