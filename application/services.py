@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from application.accounts.sign_in import Authenticate, Registration, SignIn
 from application.liabilities.publications import Publications
 from application.paper.accounts import PaperAccountService
+from application.ports.account_reports import Reconciler, StatementSource
 from application.ports.candle_store import CandleStore
 from application.ports.clock import Clock
 from application.ports.commands import CommandBus
@@ -17,7 +18,6 @@ from application.ports.identities import Identities, Sessions
 from application.ports.paper_accounts import PaperAccounts
 from application.ports.read_models import ReadModels
 from application.ports.seals import Seals
-from application.ports.statements import Reconciler, StatementSource
 from application.ports.venue_statements import OpenStatement
 from application.transfers.send import Transfers
 

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from application.orders.record_report import RecordReport
+from application.ports.account_reports import StatementSource
 from application.ports.clock import Clock
 from application.ports.commands import Caller, CommandBus, Outcome, fingerprint
 from application.ports.event_log import EventLog
 from application.ports.exchange import VenueOrderNotFound, VenueOutcomeUnknown, VenueRefused
 from application.ports.maintenance import Progress
-from application.ports.statements import StatementSource
 from application.reconciliation.cases import RecordBreaks, RecordReconciliation
 from application.reconciliation.our_books import OurBooks, Totals, VenueAccount, order_symbols, venue_accounts
 from application.streams import cases_stream, reconciliation_stream

@@ -14,7 +14,6 @@ from entrypoints.cli import options
 from entrypoints.cli.ledger import ledger
 from entrypoints.cli.output import Output
 from entrypoints.cli.session import account_of, reading, writing
-from entrypoints.operations.statements import statements_of, target_for
 from entrypoints.problems import CheckFailed
 
 _SHOWN = 20
@@ -85,6 +84,8 @@ def import_file(
 
 
 def _planned(arguments: Mapping[str, Any], database_url: str | None, output: Output) -> dict[str, Any]:
+    from entrypoints.operations.statements import statements_of, target_for
+
     entries: list[dict[str, Any]] = []
     with (
         reading(database_url) as core,

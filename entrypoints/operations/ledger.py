@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from adapters.statements.statement_file import read_statements
+from adapters.account_reports.report_file import read_statements
 from application.ledger.batch_requests import parse_batch_id, parse_entries, parse_reason
 from application.ledger.holds import PlaceHold, ReleaseHold, SettleHold
 from application.ledger.post_batch import PostBatch

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.statements.statement_file import COLUMNS
+from adapters.account_reports.report_file import COLUMNS
 from tests.entrypoints.conftest import Cli
 
 

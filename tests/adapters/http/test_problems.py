@@ -268,7 +268,7 @@ async def test_readiness_follows_the_checks(stack: Stack) -> None:
 COMMAND_LINE_ONLY = (
     "adapters.persistence.backup",
     "adapters.persistence.pg_tools",
-    "adapters.statements.statement_file",
+    "adapters.account_reports.report_file",
 )
 
 

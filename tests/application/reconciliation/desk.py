@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from adapters.exchanges.paper.changes import changed
+from application.ports.account_reports import StatementSource
 from application.ports.commands import Outcome
 from application.ports.exchange import OrderReport, VenueOutcomeUnknown
 from application.ports.paper_accounts import PaperTerms, VenueDeposit
-from application.ports.statements import StatementSource
 from application.reconciliation.reconcile import Reconcile
 from application.reconciliation.sources import VenueStatements
 from application.streams import cases_stream, reconciliation_stream

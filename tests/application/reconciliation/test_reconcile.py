@@ -10,11 +10,11 @@ from decimal import Decimal
 
 import pytest
 
+from adapters.account_reports.report_file import FileStatements
 from adapters.exchanges.paper.changes import stated
 from adapters.exchanges.paper.memory_store import MemoryPaperStore
 from adapters.exchanges.paper.venue import PaperExchange
 from adapters.persistence.read_models import MemoryReadModels
-from adapters.statements.statement_file import FileStatements
 from application.accounts.commands import FreezeAccount
 from application.ledger.reverse_entry import ReverseEntry, posted_entry
 from application.orders.record_report import RecordReport

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from adapters.statements.statement_file import COLUMNS, StatementRefused, read_statements
+from adapters.account_reports.report_file import COLUMNS, StatementRefused, read_statements
 from application.ports.exchange import VenueOrderNotFound
 from domain.reconciliation.statement import TRADE, TRANSFER, AccountLine, AccountStatement
 from tests.builders import START, at
