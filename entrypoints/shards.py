@@ -16,7 +16,7 @@ from adapters.persistence.shards.elsewhere import Elsewhere
 from adapters.persistence.shards.log import ShardedBus, ShardedLog
 from adapters.persistence.shards.routing import Directory
 from adapters.persistence.shards.seals import SealsOfNoShard
-from adapters.persistence.shards.venue import ShardedPaperAccounts
+from adapters.persistence.shards.venue import ShardedPaperAccounts, ShardedStatements
 from adapters.persistence.shards.views import ShardedReadModels
 from entrypoints.maintenance import ShardedMaintenance
 from entrypoints.settings import Settings
@@ -75,6 +75,7 @@ def _in_front(front: Container, cells: Sequence[Container]) -> Container:
         "bus": ShardedBus([cell.bus() for cell in cells], directory),
         "views": ShardedReadModels([cell.views() for cell in cells], directory),
         "exchange": ShardedPaperAccounts([cell.exchange() for cell in cells], directory),
+        "venue_statements": ShardedStatements([cell.venue_statements() for cell in cells], directory),
         "seals": SealsOfNoShard(),
         "maintenance": ShardedMaintenance([cell.maintenance() for cell in cells]),
     }
