@@ -17,7 +17,7 @@ from domain.accounts.account import AUDITOR, OPERATOR, TRADER
 from domain.bots.events import BotTerms
 from domain.errors import InvalidValue
 from domain.money import Money
-from entrypoints.composition import Container
+from entrypoints.composition import Container, cells
 from entrypoints.private_files import data_folder, read_private, write_private
 from entrypoints.settings import Settings
 from entrypoints.synthetic_feed import SyntheticFeed
@@ -64,7 +64,7 @@ def ensure_demo(container: Container, settings: Settings, *, candles: Path | Non
         name=f"EMA {parameters['fast']}/{parameters['slow']} on {series.source} {series.symbol}",
         strategy="ema_crossover",
         parameters=parameters,
-        venue=container.exchange().name,
+        venue=cells(container)[0].exchange().name,
         symbol=series.symbol,
         interval=series.interval,
         source=series.source,

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from application.ports.event_log import EventLog
 from application.queries.entries import book_events
-from application.streams import order_stream
+from application.streams import hold_stream, order_stream
+from domain.holds.hold import Hold
 from domain.ledger.events import BookOpened, EntryPosted
 from domain.ledger.postings import HELD_PREFIX, SUSPENSE, custody_account
 from domain.money import ZERO, Money, add
@@ -147,10 +148,17 @@ class OurBooks:
                     purse=book.purse,
                     book_id=book.book_id,
                     owner_id=book.owner_id,
-                    client_order_id=account.removeprefix(HELD_PREFIX)
-                    if account.startswith(HELD_PREFIX)
-                    else "",
+                    client_order_id=self._order_of(account),
                 )
+
+    def _order_of(self, account: str) -> str:
+        """The order that it holds for; "" for a hold by hand, and for every other account."""
+        name = account.removeprefix(HELD_PREFIX)
+        return name if name != account and not self._hold(name).exists else ""
+
+    def _hold(self, hold_id: str) -> Hold:
+        hold: Hold = self.log.load(hold_stream(hold_id)).state
+        return hold
 
     def _should_be_zero(self, account: str, amount: Decimal) -> bool:
         """Of an account that is not: in transit, suspense, more than dust, held for nothing that is open."""
@@ -159,8 +167,9 @@ class OurBooks:
         if account == "rounding":
             return not -DUST <= amount <= DUST
         if account.startswith(HELD_PREFIX):
-            order = self.order(account.removeprefix(HELD_PREFIX))
-            return order.has_ended or not order.exists
+            name = account.removeprefix(HELD_PREFIX)
+            hold, order = self._hold(name), self.order(name)
+            return not (hold.exists or order.exists) or hold.has_ended or order.has_ended
         return False
 
 

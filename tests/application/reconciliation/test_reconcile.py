@@ -16,6 +16,7 @@ from adapters.exchanges.paper.memory_store import MemoryPaperStore
 from adapters.exchanges.paper.venue import PaperExchange
 from adapters.persistence.read_models import MemoryReadModels
 from application.accounts.commands import FreezeAccount
+from application.ledger.holds import PlaceHold, ReleaseHold
 from application.ledger.reverse_entry import ReverseEntry, posted_entry
 from application.orders.record_report import RecordReport
 from application.paper.accounts import FundPaperBook, OpenPaperBook, PaperAccountService, ResetPaperBook
@@ -578,6 +579,18 @@ def test_what_is_held_for_an_order_that_has_ended_is_listed_and_what_is_open_is_
     (case,) = books.open_cases()
     assert (case.found.kind, case.found.client_order_id) == (NOT_CLEARED, order_id)
     assert dict(run.breaks) == {NOT_CLEARED: 1}
+
+
+def test_what_is_held_by_hand_is_no_break_while_the_hold_is_open() -> None:
+    store = with_paper_account(usdt("100"))
+    books = Books(World(store))
+    store.do(PlaceHold(hold_id="h-1", book_id="book-1", amount=usdt("10"), reason="a dispute"))
+    assert books.run().breaks == {}
+    store.do(ReleaseHold(hold_id="h-1", book_id="book-1"))
+    posting(store, "owner:available 4 USDT", "owner:held:h-1 -4 USDT")
+    assert books.run().breaks == {NOT_CLEARED: 1}
+    (case,) = books.open_cases()
+    assert case.found.client_order_id == ""
 
 
 # -- files ---------------------------------------------------------------------------------------------------
