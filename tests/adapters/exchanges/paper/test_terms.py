@@ -10,6 +10,7 @@ import pytest
 from application.ports.paper_accounts import PaperTerms, VenueDeposit
 from application.ports.paper_store import AccountTermsDiffer, DepositDiffers, UnknownVenueAccount
 from domain.errors import InvalidValue
+from domain.ledger.errors import InsufficientFunds
 from domain.money import Money
 from tests.adapters.exchanges.paper.venues import ACCOUNT, balances, funded
 
@@ -104,11 +105,26 @@ def test_deposits_made_together_count_once_each_and_all_or_none() -> None:
     assert venue.account("other").free == {"BTC": Decimal(2)}
 
 
-@pytest.mark.parametrize("amount", ["0", "-1", "1E-19", "1E+18", "NaN"])
-def test_a_deposit_must_be_an_amount_above_zero(amount: str) -> None:
+@pytest.mark.parametrize("amount", ["0", "-0.0", "1E-19", "-1E-19", "1E+18", "-1E+18", "NaN"])
+def test_a_deposit_must_be_an_amount(amount: str) -> None:
     """Safety #17, #18."""
     with pytest.raises(InvalidValue):
         funded().deposit([VenueDeposit(ACCOUNT, "d-2", Money(Decimal(amount), "USDT"))])
+
+
+def test_what_leaves_the_venue_was_free_there() -> None:
+    """A transfer's way out (adr 0025): below zero, once, never more than there is."""
+    venue = funded()
+    has = venue.account(ACCOUNT).free["USDT"]
+    with pytest.raises(InsufficientFunds):
+        venue.deposit([VenueDeposit(ACCOUNT, "d-2", Money(-has - 1, "USDT"))])
+    assert venue.account(ACCOUNT).free["USDT"] == has
+
+    out = VenueDeposit(ACCOUNT, "d-2", Money(Decimal(-1), "USDT"))
+    venue.deposit([out])
+    venue.deposit([out])
+
+    assert venue.account(ACCOUNT).free["USDT"] == has - 1
 
 
 def test_an_account_that_was_never_opened_is_named() -> None:
