@@ -24,6 +24,8 @@ from tests.benchmarks.load import ClosedLoop, SteadyLoop, SystemClock, open_book
 from tests.benchmarks.report import Case, Section, ratio
 
 OWNERS, CLIENTS, SECONDS = 1_000, 64, 3.0
+HALF_LOADS = 2
+"""Pairs a round: a latency varies more than a throughput."""
 MUST_SHARE, MUST_P50, MUST_LAG_S, MUST_CATCH_UP_S = 0.85, 1.05, 1.0, 10.0
 WITHOUT, WITH = "without a sealer", "with the sealer"
 
@@ -35,7 +37,8 @@ def measure(bench: Bench) -> Section:
         "half load: half of what was answered without a sealer, asked for at a steady rate; latencies are",
         f"from when each was due; the sealer signs every {EVERY_S} s in a thread of the same process",
         "an event's lag: from its answer to the checkpoint that has it, stored and in a file;",
-        "caught up: from the end of the saturated load to all sealed",
+        "caught up: from the end of the saturated load to all sealed. With and without go first in turns,",
+        "and what one run has left unsealed is sealed before the next one begins",
     ]
     for engine in ENGINES:
         with bench.database(engine) as url, open_database(url) as db:
@@ -102,14 +105,22 @@ class _Beside:
             ClosedLoop(bus, self._transfers("warm"), CLIENTS).run(0.5)
             settle_memory()
             sealing = _Sealing(self.bench, self.db, bus)
-            sealing.once()
-            for turn in self.bench.turns(60):
-                for name in (WITHOUT, WITH):
+            for turn in self.bench.turns(80):
+                for name in _in_turn(turn):
+                    self._begin(sealing)
                     self._saturate(bus, sealing if name == WITH else None, f"{turn}-{name}")
                 half = median(self.saturated[WITHOUT]) / 2
-                for name in (WITHOUT, WITH):
-                    self._half_load(bus, sealing if name == WITH else None, f"{turn}-{name}-half", half)
+                for pair in range(HALF_LOADS):
+                    for name in _in_turn(turn + pair):
+                        self._begin(sealing)
+                        run = f"{turn}-{name}-half-{pair}"
+                        self._half_load(bus, sealing if name == WITH else None, run, half)
         return self._cases()
+
+    def _begin(self, sealing: _Sealing) -> None:
+        """No run pays for what the one before it left to be sealed, or to be written to the disk."""
+        sealing.once()
+        self.bench.settle()
 
     def _saturate(self, bus: GroupCommitWriter, sealing: _Sealing | None, run: str) -> None:
         loop = ClosedLoop(bus, self._transfers(run), CLIENTS)
@@ -156,3 +167,7 @@ class _Beside:
                 at_most=True,
             ),
         ]
+
+
+def _in_turn(turn: int) -> tuple[str, str]:
+    return (WITH, WITHOUT) if turn % 2 else (WITHOUT, WITH)
