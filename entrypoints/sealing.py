@@ -10,6 +10,7 @@ from time import monotonic
 
 from adapters.persistence.envelope import event_hash
 from adapters.persistence.seals import SqlSeals
+from adapters.persistence.writer import GroupCommitWriter
 from adapters.secrets.signing_key import FileSigner, UnusableKey, adopt_key, create_key, verify
 from application.platform.accept_loss import AcceptLoss
 from application.platform.rotate_key import RotateSigningKey
@@ -45,8 +46,9 @@ def sealer_running(container: Container, settings: Settings) -> Iterator[Sealing
 @contextmanager
 def _sealer_running(cell: Container, settings: Settings) -> Iterator[SealingStatus]:
     status, stopping = SealingStatus(), threading.Event()
-    database = cell.database()
-    seals, shard = SqlSeals(database), database.shard.number
+    database, bus = cell.database(), cell.store().bus
+    fresh = bus.fresh_leaves() if isinstance(bus, GroupCommitWriter) else None
+    seals, shard = SqlSeals(database, fresh), database.shard.number
     try:
         signer = signer_of(settings, seals, shard)
     except UnusableKey as problem:

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from eventsourcing.persistence import StoredEvent
@@ -72,6 +72,14 @@ class _Decided:
     nth: int  # its last event among the batch's; 0 when it has none
 
 
+class _Staged(NamedTuple):
+    """A command's events in one stream as stored bytes, their hashes, and where that leaves the stream."""
+
+    loaded: Loaded
+    stored: list[StoredEvent]
+    leaves: list[bytes]
+
+
 class Batch:
     """Decides commands one after the other; each sees what those before it decided.
 
@@ -91,6 +99,7 @@ class Batch:
         """`below`: what a batch that is under way makes of the states; this one is decided on top of it."""
         self.overlay = Overlay(states, below)
         self.append = Append()
+        self.leaves: list[bytes] = []  # the hashes of the append's events
         self._states, self._envelopes, self._clock = states, envelopes, clock
         self.facts = frozenset(facts)  # claimed before: in the log, or by the batch that is under way
         self.claimed: set[str] = set()  # by commands of this one
@@ -115,9 +124,7 @@ class Batch:
             return
         self._take(asked, work, staged, outcome, refusal)
 
-    def _outcome(
-        self, asked: Asked, work: Work
-    ) -> tuple[Refused | None, bytes, dict[str, tuple[Loaded, list[StoredEvent]]]]:
+    def _outcome(self, asked: Asked, work: Work) -> tuple[Refused | None, bytes, dict[str, _Staged]]:
         """The refusal, if it is one; what is stored with its key; and its events."""
         try:
             result = asked.command.decide(work)
@@ -132,7 +139,7 @@ class Batch:
             data = {"code": refusal.code, "message": str(refusal), "data": refusal.data}
             return refusal, _to_json({"refusal": data}), {}
 
-    def _stage(self, work: Work, caller: Caller) -> dict[str, tuple[Loaded, list[StoredEvent]]]:
+    def _stage(self, work: Work, caller: Caller) -> dict[str, _Staged]:
         """The command's events as stored bytes, by stream, and where that leaves each stream."""
         staged = {}
         metadata = Metadata(
@@ -145,27 +152,30 @@ class Batch:
         for stream, events in work.events.items():
             loaded = self.overlay.get(stream)
             version, head = loaded.version, loaded.hash
-            stored = []
+            stored, leaves = [], []
             for event in events:
                 version += 1
                 name, state = self._envelopes.write(event, stream, version, head, metadata)
                 head = event_hash(state)
                 stored.append(StoredEvent(stream, version, name, state))
-            staged[stream] = (Loaded(version, work.state(stream), head, loaded.snapshot_due), stored)
+                leaves.append(head)
+            after = Loaded(version, work.state(stream), head, loaded.snapshot_due)
+            staged[stream] = _Staged(after, stored, leaves)
         return staged
 
     def _take(
         self,
         asked: Asked,
         work: Work,
-        staged: dict[str, tuple[Loaded, list[StoredEvent]]],
+        staged: dict[str, _Staged],
         outcome: bytes,
         refusal: Refused | None,
     ) -> None:
         append, caller = self.append, asked.caller
-        for stream, (loaded, stored) in staged.items():
+        for stream, (loaded, stored, leaves) in staged.items():
             self.overlay.changed[stream] = loaded
             append.events += stored
+            self.leaves += leaves
             self.size += sum(len(event.state) for event in stored)
         nth = len(append.events) if staged else 0
         for message in work.outbox:

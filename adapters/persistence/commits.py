@@ -11,6 +11,7 @@ from typing import Protocol
 
 from adapters.persistence.batch import MAX_BYTES, NEVER, Asked, Batch
 from adapters.persistence.envelope import Envelopes, recorded_at
+from adapters.persistence.fresh_leaves import FreshLeaves
 from adapters.persistence.recorders.base import (
     FACTS,
     DuplicateKey,
@@ -84,6 +85,7 @@ class Commits:
         self.states = states or States(recorder, envelopes)
         self.listeners: list[Callable[[int], None]] = []
         """Called with the newest id after each commit that appended events."""
+        self.fresh: FreshLeaves | None = None  # told what was committed, where there is a sealer to tell it
 
     def answer(self, waiting: list[Asked]) -> None:
         """Every command gets an outcome or an error, in as few commits as they allow, one after the other."""
@@ -200,6 +202,8 @@ class Commits:
         if ids:
             flight.undisturbed = self._last_id in (0, ids[0] - 1)
             self._last_id = ids[-1]
+            if self.fresh is not None:
+                self.fresh.committed(ids, flight.decided.leaves)
         self._tell(flight.decided.committed(ids, self._first), ids)
         return True
 

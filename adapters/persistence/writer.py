@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from adapters.persistence.batch import Asked
 from adapters.persistence.commits import Commits, Flight, WriterObserver
 from adapters.persistence.envelope import Envelopes
+from adapters.persistence.fresh_leaves import FreshLeaves
 from adapters.persistence.recorders.base import Recorder
 from adapters.persistence.states import States
 from application.ports.clock import Clock
@@ -71,6 +72,12 @@ class GroupCommitWriter:
     def listeners(self) -> list[Callable[[int], None]]:
         """Called with the newest id after each commit that appended events, on the writer's thread."""
         return self._commits.listeners
+
+    def fresh_leaves(self) -> FreshLeaves:
+        """From now on, what is committed, for a sealer in this process."""
+        if self._commits.fresh is None:
+            self._commits.fresh = FreshLeaves()
+        return self._commits.fresh
 
     # -- the port ------------------------------------------------------------------------------------------
 

@@ -52,7 +52,7 @@ class _Sealing:
     def __init__(self, bench: Bench, db: Database, bus: GroupCommitWriter) -> None:
         key = bench.data_dir / f"{time.monotonic_ns()}.key"
         create_key(key, "bench")
-        self._seals = SqlSeals(db)
+        self._seals = SqlSeals(db, bus.fresh_leaves())
         sink = CheckpointFile(key.with_suffix(".checkpoints"))
         self._seal = SealLog(self._seals, FileSigner(key), [sink], "bench")
         self._committed: deque[tuple[float, int]] = deque()  # when, up to which id
