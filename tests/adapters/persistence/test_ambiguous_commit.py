@@ -13,6 +13,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from adapters.persistence.database import open_database
 from adapters.persistence.event_log import EventStore, open_event_store
+from adapters.persistence.seals import SqlSeals
+from adapters.persistence.writer import GroupCommitWriter
 from tests.adapters.persistence.flights import codes, fly, overlapping
 from tests.builders import Allocate, OpenBook, caller, usdt
 from tests.log_stores import Engine, engine, together
@@ -114,6 +116,25 @@ def test_a_batch_whose_answer_was_lost_is_answered_whole(proxied: tuple[CuttingP
 
     assert [answer.refusal is None for answer in answers] == [True, True, True, False, False]
     assert store.log.load("book:b").version == 5
+
+
+def test_a_commit_whose_answer_was_lost_is_sealed_in_its_place(
+    log: Engine, proxied: tuple[CuttingProxy, EventStore]
+) -> None:
+    """The writer has no ids to hand to the sealer: those are read from the log."""
+    proxy, store = proxied
+    assert isinstance(store.bus, GroupCommitWriter)
+    seals = SqlSeals(log.database, store.bus.fresh_leaves())
+    store.bus.execute(OpenBook("b", usdt("100")), caller("open"))
+    proxy.cut_next_commit = True
+    store.bus.execute(Allocate("b", usdt("30"), "a1"), caller("c1")).unwrap()
+    store.bus.execute(Allocate("b", usdt("30"), "a2"), caller("c2")).unwrap()
+
+    while seals.extend(1):
+        pass
+
+    assert (proxy.cuts, seals.size()) == (1, 4)
+    assert seals.root(4) == seals.recomputed_root(4)
 
 
 def test_what_was_decided_on_a_commit_whose_answer_was_lost_is_decided_anew(
