@@ -11,7 +11,7 @@ ROOM = 100_000
 
 
 class FreshLeaves:
-    """Leaf hashes by log id, as commits handed them over (adr 0028).
+    """Leaf hashes by log id, as commits handed them over (adr 0027).
 
     Ids are drawn in commit order, so between an id and the next number nothing will ever stand, whoever
     writes. Where a number is missing, another process's, drawn in vain or forgotten, this has nothing to say.
