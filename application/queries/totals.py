@@ -140,7 +140,12 @@ def _column(of_class: str) -> str:
 
 
 def _add(sums: _Sums, key: tuple[str, str, str], amount: Decimal) -> None:
-    sums[key] = add(sums.get(key, ZERO), amount)
+    """At zero there is no key, as the read model has no row."""
+    total = add(sums.get(key, ZERO), amount)
+    if total:
+        sums[key] = total
+    else:
+        sums.pop(key, None)
 
 
 def _lines(sums: _Sums) -> list[AssetTotals]:

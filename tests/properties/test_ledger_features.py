@@ -187,9 +187,7 @@ class Corrections(RuleBasedStateMachine):
             left = add(left, Decimal(one.left))
             assert (one.status == "open") == (one.left != "0")
         made = totals_of(self.store.log, self.views)
-        held = [Decimal(line.held) for line in made.totals] or [
-            ZERO
-        ]  # nothing is left to tell of where all was taken back
+        held = [Decimal(line.held) for line in made.totals] or [ZERO]  # no line where all was taken back
         assert (held, made.balanced) == ([left], True)
         # the same place, reached from the log's beginning
         afresh = totals_of(self.store.log, MemoryReadModels(), Moment(self.store.log.head()))

@@ -12,6 +12,7 @@ from application.ledger.holds import ExpireHold, PlaceHold, ReleaseHold, SettleH
 from application.ledger.reverse_entry import ReverseEntry, posted_entry
 from application.paper.accounts import ResetPaperBook
 from application.queries.holds import holds_page
+from application.queries.moments import Moment
 from application.queries.totals import totals_of
 from application.rehearsal import rehearse
 from domain.errors import InvalidValue
@@ -222,8 +223,6 @@ def test_totals_say_what_is_owed_now_and_at_any_past_place() -> None:
     store.clock.move_to(at(60))
     store.do(settle(usdt("25")))
 
-    from application.queries.moments import Moment
-
     now, then, never = (
         totals_of(store.log, views, moment) for moment in (None, Moment(before), Moment(type(before)(id=1)))
     )
@@ -246,3 +245,12 @@ def test_totals_say_what_is_owed_now_and_at_any_past_place() -> None:
     )
     assert now.balanced
     assert (never.totals, never.balanced) == ([], True)
+
+
+def test_totals_have_no_line_for_what_was_all_taken_back_from_wherever_they_are_folded() -> None:
+    store = with_paper_account(usdt("100"))
+    views = MemoryReadModels(store.log)
+    store.do(ReverseEntry("book-1", posted_entry(store.log, "book-1", "opening:USDT"), "a mistake"))
+
+    assert totals_of(store.log, views).totals == []
+    assert totals_of(store.log, MemoryReadModels(), Moment(store.log.head())).totals == []
