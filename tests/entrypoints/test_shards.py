@@ -478,6 +478,8 @@ def test_the_command_line_over_two_shards(
 ) -> None:
     monkeypatch.setenv("EVENKEEL_SHARDS", "2")
     monkeypatch.setenv("EVENKEEL_DATABASE_URL", url)
+    for port in ("EVENKEEL_HTTP_PORT", "EVENKEEL_METRICS_PORT"):
+        monkeypatch.setenv(port, "0")
     people = [f"{name}@example.org" for name in ("ann", "bob", "cat", "dan")]
     for email in people:
         assert cli("users", "create", email, stdin="").code == 0
