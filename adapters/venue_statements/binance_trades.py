@@ -12,7 +12,7 @@ from adapters.venue_statements.cells import Unclear, asset, moment, plain
 from adapters.venue_statements.formats.base import content
 from adapters.venue_statements.sources import Source
 from application.ports.venue_statements import TRADE, Move, RowProblem, StatedRow, StatementUnreadable
-from domain.money import Money, fits
+from domain.money import Money, fits, text
 
 NAME = "binance-trades"
 LARGEST = 64 * 1024 * 1024
@@ -74,11 +74,14 @@ def _read(number: int, trade: Mapping[str, Any]) -> StatedRow:
     if trade.get("isBuyer", side == "BUY") != (side == "BUY"):
         raise Unclear("isBuyer", str(trade["isBuyer"]), f"contradicts that it is a {side}")
     base, quote = _split(symbol)
-    sign = 1 if side == "BUY" else -1
-    bought = Money(sign * _amount(trade, "quantity", above_zero=True), base)
-    paid = Money(-sign * _amount(trade, "quoteQuantity", above_zero=True), quote)
+    bought = Money(_amount(trade, "quantity", above_zero=True), base)
+    paid = Money(_amount(trade, "quoteQuantity", above_zero=True), quote)
+    bought, paid = (bought, -paid) if side == "BUY" else (-bought, paid)
     fee = Money(_amount(trade, "fee"), asset(str(trade["feeCurrency"]), "feeCurrency"))
-    venue_id = f"{symbol}:{trade['id']}"
+    trade_id = (
+        text(trade["id"]) if isinstance(trade["id"], Decimal) and fits(trade["id"]) else str(trade["id"])
+    )
+    venue_id = f"{symbol}:{trade_id}"
     moves = [Move(money=bought), Move(money=paid), *([Move(money=-fee)] if fee.amount else [])]
     parts = (venue_id, plain(at), side, bought.amount, paid.amount, fee.amount, fee.asset)
     return StatedRow(
@@ -89,7 +92,7 @@ def _read(number: int, trade: Mapping[str, Any]) -> StatedRow:
         fee=fee if fee.amount else None,
         content=content(*parts),
         venue_id=venue_id,
-        reference=str(trade["id"]),
+        reference=trade_id,
     )
 
 

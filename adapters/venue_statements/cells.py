@@ -13,13 +13,16 @@ from domain.money import Money, fits, parse_asset
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)
 _TIME = re.compile(
-    r"(?P<date>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d(:\d\d(\.\d{1,6})?)?)\s*(?P<zone>\S*)", re.ASCII
+    r"(?P<date>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d(?P<second>:\d\d(\.\d{1,6})?)?)\s*(?P<zone>\S*)",
+    re.ASCII,
 )
 _AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d\d) (\d{1,2}):(\d\d)", re.ASCII)
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)", re.ASCII)
 _SYMBOLS = {"€": "EUR", "£": "GBP", "¥": "JPY", "$": "", "\ufffd": ""}  # the last: a letter that was lost
 WITHOUT_ZONE = "say which zone the file's times are in with --zone, such as --zone UTC or --zone +02:00"
+_OWN_SYMBOL = frozenset(_SYMBOLS.values()) - {""}  # of these "$" is none
 AS_STATED = "mend the row in the file as the venue states it"
+AS_EXPORTED = "export the file again and import it as it came: another program has saved it since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def decorated(raw: str, field: str, asset: str) -> Decimal:
         cell, sign = cell[1:], -sign
     cell = cell.removesuffix(f" {asset}")
     if cell[:1] in _SYMBOLS and cell[:1]:
-        if _SYMBOLS[cell[0]] not in ("", asset):
+        if _SYMBOLS[cell[0]] not in ("", asset) or (cell[0] == "$" and asset in _OWN_SYMBOL):
             raise Unclear(field, raw, f"is in another currency than {asset}")
         cell = cell[1:]
     if _GROUPED.fullmatch(cell):
@@ -91,13 +94,21 @@ def money(raw: str, field: str, code: str, code_field: str) -> Money:
     return Money(number(raw, field), asset(code, code_field))
 
 
-def moment(raw: str, field: str, zone: tzinfo | None) -> datetime:
-    """A time in UTC; `zone` is that of times without one. Without any it is not understood."""
+def moment(
+    raw: str, field: str, zone: tzinfo | None, *, minutes: bool = False, american: bool = False
+) -> datetime:
+    """A time in UTC; `zone` is that of times without one. Without any it is not understood.
+
+    A time of `minutes`, or of the `american` form, is one where the venue writes it: elsewhere a program that
+    saved the file again has lost what makes the row itself.
+    """
     cell = raw.strip()
     try:
         if found := _TIME.fullmatch(cell):
+            if not found["second"] and not minutes:
+                raise Unclear(field, raw, "has no seconds", AS_EXPORTED)
             naive, named = datetime.fromisoformat(f"{found['date']} {found['time']}"), found["zone"]
-        elif found := _AMERICAN.fullmatch(cell):
+        elif american and (found := _AMERICAN.fullmatch(cell)):
             month, day, year, hour, minute = map(int, found.groups())
             naive, named = datetime(2000 + year, month, day, hour, minute), ""  # noqa: DTZ001  # see below
         else:
@@ -114,8 +125,8 @@ def stated_time(raw: str, field: str) -> str:
     """
     found = _TIME.fullmatch(raw.strip())
     if found and found["zone"]:
-        return plain(moment(raw, field, None))
-    return plain(moment(raw, field, UTC).replace(tzinfo=None))
+        return plain(moment(raw, field, None, minutes=True))
+    return plain(moment(raw, field, UTC, minutes=True, american=True).replace(tzinfo=None))
 
 
 def plain(value: datetime) -> str:
@@ -131,7 +142,9 @@ def _zone(named: str, field: str, raw: str, assumed: tzinfo | None) -> tzinfo:
         return UTC
     offset = _offset(named)
     if offset is None:
-        raise Unclear(field, raw, f"has a zone that is not known, {named}", "write it as UTC or an offset")
+        raise Unclear(
+            field, raw, f"has a zone that is not known, {named[:40]}", "write it as UTC or an offset"
+        )
     return offset
 
 

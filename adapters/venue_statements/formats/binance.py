@@ -86,7 +86,7 @@ def _read(row: int, cells: Cells, _options: Options) -> StatedRow:
     at = moment(cells["UTC_Time"], "UTC_Time", UTC)
     operation, raw = cells["Operation"].strip(), cells["Change"]
     change = money(raw, "Change", cells["Coin"], "Coin")
-    account = CUSTODY if cells["Account"] == "Spot" else place(cells["Account"], "Account")
+    account = CUSTODY if cells["Account"].strip() == "Spot" else place(cells["Account"], "Account")
     kind, moves, fee, group = "", (Move(money=change, into=account),), None, ""
     if operation in _TRADES:
         kind, group = TRADE, f"trade:{account}"

@@ -35,7 +35,7 @@ _SIDES = {DEPOSIT: (True, False), REWARD: (True, False), PAYMENT: (False, True),
 
 def _read(row: int, cells: Cells, options: Options) -> StatedRow:
     said = cells["Type"].strip()
-    at = moment(cells["Timestamp"], "Timestamp", options.zone)
+    at = moment(cells["Timestamp"], "Timestamp", options.zone, minutes=True)
     if said not in _KINDS:
         raise Unclear("Type", cells["Type"], "is no type that we know", UNKNOWN_KIND)
     kind = _KINDS[said]

@@ -25,7 +25,7 @@ from application.ports.venue_statements import (
     Move,
     StatedRow,
 )
-from domain.money import Money, text
+from domain.money import Money, negate, text
 
 _QUANTITY, _TYPE, _NOTES = "Quantity Transacted", "Transaction Type", "Notes"
 _TOTAL, _FEES = "Total (inclusive of fees and/or spread)", "Fees and/or Spread"
@@ -67,7 +67,7 @@ def _read(row: int, cells: Cells, options: Options) -> StatedRow:
     else:
         raise Unclear(_TYPE, cells[_TYPE], "is no type that we know", UNKNOWN_KIND)
     venue_id = cells.get("ID", "").strip()
-    told = [f"{text(abs(move.money.amount))} {move.money.asset}" for move in moves[1:]]
+    told = [f"{text(move.money.amount.copy_abs())} {move.money.asset}" for move in moves[1:]]
     when = stated_time(cells["Timestamp"], "Timestamp")
     return StatedRow(
         row=row,
@@ -86,7 +86,7 @@ def _directed(stated: Decimal, code: str, cells: Cells, *, out: bool) -> Money:
     """What moved, signed: older reports have no minus, newer ones one where something left."""
     if not stated or (stated < 0 and not out):
         raise Unclear(_QUANTITY, cells[_QUANTITY], f"contradicts that it is a {cells[_TYPE].strip()}")
-    return Money(-abs(stated) if out else stated, code)
+    return Money(negate(stated.copy_abs()) if out else stated, code)
 
 
 def _converted(given: Money, cells: Cells) -> tuple[Move, ...]:
@@ -95,7 +95,7 @@ def _converted(given: Money, cells: Cells) -> tuple[Move, ...]:
     found = _CONVERTED.fullmatch(notes.strip())
     if found is None:
         raise Unclear(_NOTES, notes, "do not say what was received; 'Converted 1 A to 2 B' is understood")
-    if (number(found[1], _NOTES), found[2]) != (abs(given.amount), given.asset):
+    if (number(found[1], _NOTES), found[2]) != (given.amount.copy_abs(), given.asset):
         raise Unclear(_NOTES, notes, f"tell another amount than {_QUANTITY}")
     received = Money(number(found[3], _NOTES), asset(found[4], _NOTES))
     if received.amount <= 0:
@@ -107,7 +107,7 @@ def _priced(given: Money, said: str, cells: Cells, options: Options) -> tuple[Mo
     currency = _currency(cells)
     if currency == given.asset:
         raise Unclear("Asset", cells["Asset"], f"is bought or sold for itself, {currency}")
-    total = Money(abs(decorated(cells[_TOTAL], _TOTAL, currency)), currency)
+    total = Money(decorated(cells[_TOTAL], _TOTAL, currency).copy_abs(), currency)
     if not total.amount:
         raise Unclear(_TOTAL, cells[_TOTAL], "a trade has a price")
     _check_notes(given, total, cells)
@@ -127,9 +127,9 @@ def _check_notes(given: Money, total: Money, cells: Cells) -> None:
         return
     if found is None:
         raise Unclear(_NOTES, cells[_NOTES], "are not understood; 'Bought 1 A for 2 B' is, and so are none")
-    if (number(found[1], _NOTES), found[2]) != (abs(given.amount), given.asset):
+    if (number(found[1], _NOTES), found[2]) != (given.amount.copy_abs(), given.asset):
         raise Unclear(_NOTES, cells[_NOTES], f"tell another amount than {_QUANTITY}")
-    if (abs(decorated(found[3], _NOTES, found[4])), found[4]) != (total.amount, total.asset):
+    if (decorated(found[3], _NOTES, found[4]).copy_abs(), found[4]) != (total.amount, total.asset):
         raise Unclear(_NOTES, cells[_NOTES], f"tell another price than {_TOTAL}")
 
 

@@ -55,6 +55,11 @@ def _read(row: int, cells: Cells, options: Options) -> StatedRow:
         fee=fee,
         group=group,
         content=content(*parts),
+        venue_id=" ".join(
+            (trade or transfer, said, change.asset, *filter(None, (cells["Order id"].strip(), portfolio)))
+        )
+        if trade or transfer
+        else "",
         reference=trade or transfer,
     )
 

@@ -24,7 +24,7 @@ _ID = re.compile(r"Coinbase ID\b")
 
 
 def _read(row: int, cells: Cells, options: Options) -> StatedRow:
-    at = moment(cells["Timestamp"], "Timestamp", options.zone)
+    at = moment(cells["Timestamp"], "Timestamp", options.zone, minutes=True, american=True)
     fee, amount = None, cells["Amount"].strip()
     moves: tuple[Move, ...]
     if not amount and cells["Notes"].strip() == "Coinbase Fee":

@@ -35,6 +35,7 @@ def _read(row: int, cells: Cells, _options: Options) -> StatedRow:
         moves=moves,
         fee=-fees[0] if fees else None,
         content=content(plain(at), said, cells["Symbol"], *told, *ids),
+        venue_id=ids[0].strip(),
         reference=ids[0].strip() or ids[4].strip(),
     )
 

@@ -17,7 +17,7 @@ _SIDES = {"": (CUSTODY, OWNER), CUSTODY: (CUSTODY,), OWNER: (OWNER,)}
 
 
 def _read(row: int, cells: Cells, options: Options) -> StatedRow:
-    at = moment(cells["timestamp"], "timestamp", options.zone)
+    at = moment(cells["timestamp"], "timestamp", options.zone, minutes=True)
     stood = money(cells["amount"], "amount", cells["asset"], "asset")
     account = cells.get("account", "").strip()
     if stood.amount <= 0:
@@ -27,12 +27,14 @@ def _read(row: int, cells: Cells, options: Options) -> StatedRow:
         raise Unclear("account", cells["account"], problem)
     sides = {CUSTODY: Move(money=stood, into=CUSTODY, out_of=OPENING)}
     sides[OWNER] = Move(money=stood, into=OPENING, out_of=OWNER)
+    when = stated_time(cells["timestamp"], "timestamp")
     return StatedRow(
         row=row,
         at=at,
         kind=OPENING_BALANCE,
         moves=tuple(sides[side] for side in _SIDES[account]),
-        content=content(stated_time(cells["timestamp"], "timestamp"), stood.asset, stood.amount, account),
+        content=content(stood.amount),
+        venue_id=" ".join(part for part in (when, stood.asset, account) if part),
     )
 
 

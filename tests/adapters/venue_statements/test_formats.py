@@ -157,6 +157,8 @@ def test_opening_balances() -> None:
         ("7,,Spot,Deposit,BTC,1,", "UTC_Time", "is empty"),
         ("7,2024-02-30 10:00:00,Spot,Deposit,BTC,1,", "UTC_Time", "no time that there is"),
         ("7,01-03-24 10:00,Spot,Deposit,BTC,1,", "UTC_Time", "no time that we know"),
+        ("7,2024-03-01 10:00,Spot,Deposit,BTC,1,", "UTC_Time", "has no seconds"),
+        ("7,3/1/24 10:00,Spot,Deposit,BTC,1,", "UTC_Time", "no time that we know"),
         ("7,2024-03-01 10:00:00 BST,Spot,Deposit,BTC,1,", "UTC_Time", "a zone that is not known, BST"),
         ("7,2024-03-01 10:00:00.1234567,Spot,Deposit,BTC,1,", "UTC_Time", "a zone that is not known"),
         ("7,2024-03-01 10:00:00,Spot,Deposit,,1,", "Coin", "is empty"),
@@ -202,6 +204,7 @@ COINBASE = (
         ("Buy,ETH,1,EUR,1,1,1,0,Bought 1 ETH for 2 EUR", "Notes", "tell another price"),
         ("Buy,ETH,1,EUR,1,1,1,0,a gift", "Notes", "are not understood"),
         ("Buy,ETH,1,EUR,1,1,0,0,", "Total (inclusive of fees and/or spread)", "has a price"),
+        ("Buy,ETH,1,EUR,1,1,$1,0,", "Total (inclusive of fees and/or spread)", "another currency than EUR"),
         ("Buy,ETH,1,EUR,1,1,£1,0,", "Total (inclusive of fees and/or spread)", "another currency than EUR"),
     ],
 )
@@ -346,12 +349,45 @@ def test_what_a_row_is_depends_on_no_option() -> None:
 def test_how_a_row_was_saved_does_not_change_what_it_is() -> None:
     saved = [
         "7,2024-03-01 10:00:00,Spot,Deposit,BTC,0.10,",
-        "7,2024-03-01 10:00:00,Spot, Deposit ,BTC,1E-1,note",
+        "7,2024-03-01 10:00:00, Spot, Deposit ,BTC,1E-1,note",
     ]
     contents = set()
     for row in saved:
         (same,) = open_statement(text=BINANCE + row + "\n").rows()
         assert isinstance(same, StatedRow)
-        assert same.moves[0].money.amount == Decimal("0.1")
+        assert (same.moves[0].money.amount, same.moves[0].into) == (Decimal("0.1"), "custody")
         contents.add(same.content)
     assert len(contents) == 1
+
+
+TRADE = (
+    '[{"id": 10, "symbol": "ETHBTC", "side": "BUY", "quantity": 1, "quoteQuantity": 1, "fee": 0,'
+    ' "feeCurrency": "BNB", "tradedAt": "2024-03-01T10:00:00Z"}]'
+)
+
+
+def test_an_id_that_became_a_fraction_is_the_same_id() -> None:
+    ids = set()
+    for id in ("10", '"10"', "10.0", "1e1"):
+        (row,) = open_statement(text=TRADE.replace('"id": 10', f'"id": {id}')).rows()
+        assert isinstance(row, StatedRow)
+        ids.add((row.venue_id, row.reference, row.content))
+    assert len(ids) == 1
+
+
+LONGEST = "123456789012345678.123456789012345678"
+
+
+@pytest.mark.parametrize(
+    ("content", "signs"),
+    [
+        (TRADE.replace('uantity": 1', f'uantity": {LONGEST}'), ["", "-"]),
+        (TRADE.replace('uantity": 1', f'uantity": {LONGEST}').replace("BUY", "SELL"), ["-", ""]),
+        (COINBASE + f"Sell,ETH,{LONGEST},EUR,1,1,-€{LONGEST},0,\n", ["-", ""]),
+    ],
+)
+def test_no_digit_of_an_amount_is_rounded(content: str, signs: list[str]) -> None:
+    """safety §3 #17: Python's own arithmetic, a minus included, keeps 28."""
+    (row,) = open_statement(text=content, fiat="wallet").rows()
+    assert isinstance(row, StatedRow)
+    assert [str(move.money.amount) for move in row.moves] == [sign + LONGEST for sign in signs]
