@@ -30,6 +30,7 @@ from domain.ledger.events import BookEvent
 from domain.ledger.postings import OWNER_PREFIX, Posting, custody_account
 from domain.money import ZERO, Money, add, negate, subtract
 
+LONGEST_REFERENCE = 200
 _OPENING_NEEDED = (
     "give what stood there before as opening balances (--opening FILE); `opening_needed` says how much"
 )
@@ -125,8 +126,8 @@ def judged(
     while waiting:
         left, refusals = [], []
         for fresh in waiting:
-            entries = _entries(fresh, book.venue_account)
             try:
+                entries = _entries(fresh, book.venue_account)
                 book = _posted(book, entries)
             except DomainError as e:
                 left.append(fresh)
@@ -199,12 +200,19 @@ def _fresh(
 
 def _wrong(one: Keyed, known: AbstractSet[str], ids: Ids, now: datetime) -> RowProblem | None:
     said = one.said
+    for name, told in (("reference", said.reference), ("id", said.venue_id)):
+        if len(told) > LONGEST_REFERENCE or not told.isprintable():
+            problem = f"is no text of at most {LONGEST_REFERENCE} printable characters"
+            return _problem(said, name, told[:LONGEST_REFERENCE], problem, "mend it in the file")
     same = ids.met.get(one.fact, one.content) == one.content and (
         one.fact not in known or one.content in known or not one.content
     )
     if not same:
-        problem = "is the id of another row with other content, too"
-        return _problem(said, "id", said.venue_id, problem, "ask the venue which of them is right")
+        problem, way_out = "is the id of another row with other content, too", "ask the venue which is right"
+        if said.kind == OPENING_BALANCE:
+            problem = "is an opening balance that was given before, with another amount"
+            way_out = "give the rest, or all of it once that one is reversed, a time of its own"
+        return _problem(said, "id", said.venue_id, problem, way_out)
     if said.at > now:
         problem = f"is in the future, it is {now:%Y-%m-%dT%H:%M:%SZ}"
         return _problem(

@@ -224,6 +224,66 @@ def test_an_id_with_other_content_is_a_contradiction_not_a_repeat(hour: int) -> 
     assert (counts(again), again["problems"][0]["field"]) == ((0, 0, 0, 1), "id")
 
 
+PRO = "Portfolio,Type,Timestamp,Amount,Amount/balance unit,Transfer id,Trade id,Order id\n"
+GEMINI = (
+    "Date,Time (UTC),Type,Symbol,Specification,Liquidity Indicator,USD Amount USD,BTC Amount BTC,Trade ID\n"
+)
+
+
+def deposited(amount: str, transfer: str = "t1") -> str:
+    return f"default,deposit,2024-03-01T10:00:00Z,{amount},BTC,{transfer},,\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "row", "other"),
+    [
+        (PRO, deposited("2"), deposited("3")),
+        (
+            "asset,amount,timestamp\nUSD,9,2024-01-01T00:00:00Z\n",
+            "BTC,2,2024-01-02T00:00:00Z\n",
+            "BTC,3,2024-01-02T00:00:00Z\n",
+        ),
+        (
+            GEMINI,
+            "2024-03-01,10:00:00,Buy,BTCUSD,Limit,Maker,($1),2 BTC,77\n",
+            "2024-03-01,10:00:00,Buy,BTCUSD,Limit,Maker,($1),3 BTC,77\n",
+        ),
+    ],
+)
+def test_what_can_be_there_once_is_not_doubled_by_files_put_together(
+    content: str, row: str, other: str
+) -> None:
+    """safety §3 #10: two exports pasted into one, and a figure that was changed between two imports."""
+    importer = Importer(with_account(), "real")
+    dollars = OPENING + "USD,9,2023-01-01T00:00:00Z\n"
+    report = importer(dollars, content + row + row, partial=True)
+    assert (report["already_there"], report["not_understood"]) == (1, 0)
+    assert importer.has("BTC") == "2 BTC"
+    again = importer(dollars, content + other, partial=True)
+    assert (again["posted"], [one["field"] for one in again["problems"]]) == (0, ["id"])
+    assert importer.has("BTC") == "2 BTC"
+
+
+@pytest.mark.parametrize("reference", ["a\0b", "a\x1b[2Jb", "x" * 201])
+def test_what_no_database_or_terminal_should_meet_stays_out_of_the_log(reference: str) -> None:
+    """One NUL in an entry would stop the read models on PostgreSQL for everybody, for ever."""
+    importer = Importer(with_account(), "coinbase-pro")
+    report = importer(PRO + deposited("1", reference) + deposited("2"), partial=True)
+    assert (counts(report), importer.has("BTC")) == ((1, 0, 0, 1), "2 BTC")
+    assert (report["problems"][0]["row"], report["problems"][0]["field"]) == (2, "reference")
+    assert "printable" in report["problems"][0]["problem"]
+
+
+def test_rows_that_cannot_be_one_entry_are_reported_not_raised() -> None:
+    columns = (
+        "Timestamp,Balance,Amount,Currency,To,Notes,Transfer Total,Transfer Total Currency,Transfer Fee,"
+        "Transfer Fee Currency,Transfer Payment Method,Transfer ID\n"
+    )
+    rows = [f"2024-03-01 10:00:00 UTC,1,1,BTC,,,10,{fiat},1,{fiat},Visa,t1\n" for fiat in ("GBP", "USD")]
+    report = Importer(with_account(), "coinbase")(columns + "".join(rows))
+    assert (report["refused"], [one["row"] for one in report["problems"]]) == (True, [2, 3])
+
+
 def test_what_lies_in_the_future_is_refused(importer: Importer) -> None:
     report = importer(binance("7,2999-01-01 00:00:00,Spot,Deposit,BTC,1,\n"))
     (problem,) = report["problems"]
