@@ -14,12 +14,13 @@ from pydantic import Field
 
 from adapters.http.access import principal_of, signed_in
 from adapters.http.desk import AnyRequest, Desk, answer
-from adapters.http.edge import Edge, IdempotencyKey
+from adapters.http.edge import DryRun, Edge, IdempotencyKey
 from adapters.http.problems import Problem
 from application.ledger.connected_book import OpenConnectedBook
 from application.ledger.import_report import Report, entry_told
 from application.ledger.import_statement import ImportStatement, PostStatement, target_of
 from application.ledger.stated_entries import StatedEntry
+from application.rehearsal import rehearse
 from application.services import Services
 
 _ROWS_NAMED = 100
@@ -52,7 +53,6 @@ class NewImport(Edge):
     partial: Annotated[bool, Field(description="Post what was understood although some rows were not")] = (
         False
     )
-    dry_run: Annotated[bool, Field(description="Say what would be posted, and post nothing")] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,11 +167,14 @@ class ImportsController(Controller):
         data: JSONBody[NewImport],
         desk: NamedDependency[Desk],
         idempotency_key: IdempotencyKey = None,
+        dry_run: DryRun = False,
     ) -> Response[ImportView]:
-        caller = desk.caller(request, data, idempotency_key)
+        caller = desk.caller(request, data, idempotency_key, dry_run=dry_run)
         owner_id = principal_of(request).account_id
         report, entries = await desk.read(_planned, desk.services, owner_id, book_id, data)
-        if data.dry_run:
+        if dry_run:
+            command = PostStatement(report.target, tuple(entries))
+            await desk.read(rehearse, desk.services.log, desk.services.clock, command)
             return Response(_view(report.told(), [entry_told(entry) for entry in entries]), status_code=200)
         if report.not_understood and not data.partial:
             raise _not_understood(report)

@@ -84,8 +84,8 @@ class ImportStatement:
 
     Where a row was not understood nothing is posted at all, unless `partial` asks for the rest. Idempotent by
     each row's natural key; parts are committed as they come, so an import that was interrupted is run again.
-    Errors: UnknownBook, BookNotConnected, StatementUnreadable; InvalidValue and refusals as PostStatement has
-    them.
+    Errors: UnknownBook, BookNotConnected, BookNotOpen, StatementUnreadable; refusals as PostStatement has
+    them, which a dry run hears by rehearsing one.
     """
 
     log: EventLog

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from application.ledger.import_report import entry_told
-from application.ledger.import_statement import ImportStatement
+from application.ledger.import_statement import ImportStatement, PostStatement
+from application.rehearsal import rehearse
 from entrypoints.cli import options
 from entrypoints.cli.ledger import ledger
 from entrypoints.cli.output import Output
@@ -94,6 +95,7 @@ def _planned(arguments: Mapping[str, Any], database_url: str | None, output: Out
     ):
         services = core.services
         target = target_for(services, arguments, statements[-1], lambda: account_of(core, arguments["user"]))
+        rehearse(services.log, services.clock, PostStatement(target, ()))
         importing = ImportStatement(services.log, services.bus, services.clock)
         told = entries.append if output.as_json else lambda entry: _say_entry(entry, output)
         report = importing.plan(

@@ -159,3 +159,12 @@ def test_an_import_goes_through_the_server_that_holds_the_file(
     assert (done.code, done.json["posted"], again.json["already_there"]) == (0, 13, 13)
     assert Decimal(done.json["totals"][-1]["after"]) == Decimal(500)
     assert running.stop() == 0
+
+
+def test_a_dry_run_is_refused_as_the_import_is(cli: Cli, opening: tuple[str, str]) -> None:
+    words = ("ledger", "import", str(SAMPLES / "coinbase-pro.csv"), "--json")
+    cli("users", "freeze", "--reason", "looked into")
+    for more in (("--dry-run",), ()):
+        refused = cli(*words, *more)
+        assert (refused.code, refused.json["error"]["code"]) == (1, "account_frozen")
+    assert opening

@@ -19,8 +19,8 @@ async def opened(person: Person, venue_account: str = "coinbase-pro") -> str:
     return str(answer.json()["book_id"])
 
 
-async def taken(person: Person, book: str, content: str, **fields: Any) -> Any:
-    answer = await person.post(f"/v1/books/{book}/imports", {"content": content, **fields})
+async def taken(person: Person, book: str, content: str, query: str = "", **fields: Any) -> Any:
+    answer = await person.post(f"/v1/books/{book}/imports{query}", {"content": content, **fields})
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -28,7 +28,7 @@ async def taken(person: Person, book: str, content: str, **fields: Any) -> Any:
 async def test_a_statement_is_posted_once(stack: Stack, alice: Person) -> None:
     book = await opened(alice)
     assert await opened(alice) == book
-    dry = await taken(alice, book, PRO, dry_run=True)
+    dry = await taken(alice, book, PRO, "?dry_run=true")
     assert (dry["dry_run"], dry["posted"], len(dry["would_post"])) == (True, 5, 3)
     assert dry["would_post"][1]["venue_fee"] == "-0.0001"
     done = await taken(alice, book, PRO)
@@ -100,3 +100,19 @@ async def test_what_is_no_statement_of_mine(stack: Stack, alice: Person, bob: Pe
     assert is_problem(refused, 409, "book_not_connected")
     assert is_problem(await alice.post("/v1/books", {"venue_account": "No Name"}), 422, "invalid_value")
     assert stack.observer.errors == []
+
+
+async def test_a_dry_run_takes_no_key_and_is_refused_as_the_import_is(
+    stack: Stack, alice: Person, operator: Person
+) -> None:
+    book, key, head = await opened(alice), new_key(), stack.services.log.head()
+    path = f"/v1/books/{book}/imports"
+    for query in ("?dry_run=true", "?dry_run=true"):
+        answer = await alice.post(path + query, {"content": PRO}, Idempotency_Key="")
+        assert (answer.status_code, answer.json()["dry_run"], stack.services.log.head()) == (200, True, head)
+    first = await alice.post(path, {"content": PRO}, key=key)
+    await operator.post(f"/v1/accounts/{alice.account_id}/freezes", {"reason": "looked into"})
+    for query in ("?dry_run=true", ""):
+        assert is_problem(await alice.post(path + query, {"content": PRO}), 403, "account_frozen")
+    again = await alice.post(path, {"content": PRO}, key=key)
+    assert (again.json(), again.headers["Idempotent-Replayed"]) == (first.json(), "true")
