@@ -12,11 +12,18 @@ from application.ports.event_log import EventLog
 from application.queries.entries import book_events
 from application.streams import hold_stream, order_stream
 from domain.holds.hold import Hold
+from domain.ledger.adjustments import ADJUSTMENT
 from domain.ledger.events import BookOpened, EntryPosted
-from domain.ledger.postings import HELD_PREFIX, SUSPENSE, custody_account
+from domain.ledger.postings import (
+    HELD_PREFIX,
+    IN_TRANSIT_PREFIX,
+    SUSPENSE,
+    custody_account,
+    in_transit_account,
+)
 from domain.money import ZERO, Money, add
 from domain.orders.order import Order
-from domain.reconciliation.breaks import NOT_CLEARED, Break
+from domain.reconciliation.breaks import CASE_PREFIX, NOT_CLEARED, Break
 from domain.reconciliation.events import CaseOpened
 from domain.reconciliation.statement import TRADE, TRANSFER, BookedAccount, BookedLine, line_key
 
@@ -74,10 +81,14 @@ def order_symbols(log: EventLog) -> dict[str, str]:
 
 @dataclass(slots=True)
 class OurBooks:
-    """Reads one venue account after the other. `symbols` are those of orders, as far as they are known."""
+    """Reads one venue account after the other. `symbols` are those of orders, as far as they are known.
+
+    What is in transit between books is looked up once, when a book has some: another look takes another one.
+    """
 
     log: EventLog
     symbols: dict[str, str] = field(default_factory=dict)
+    _in_transit: dict[tuple[str, str], Decimal] | None = None
 
     def side(self, account: VenueAccount, *, until: datetime | None = None) -> OurSide:
         """What its books say. `until` is when custody is wanted for, by when entries took effect."""
@@ -121,7 +132,7 @@ class OurBooks:
             for asset, amount in moved.items():
                 _increase(side.custody, asset, amount)
         source = entry.reverses or entry.entry_id  # a reversal takes its entry's line back
-        if source.startswith(f"{SUSPENSE}:"):
+        if _is_for_a_case(source, entry.reference):
             of_case = side.in_suspense.setdefault(entry.reference, {})
             for asset, amount in moved.items():
                 _increase(of_case, asset, amount)
@@ -139,7 +150,7 @@ class OurBooks:
 
     def _not_cleared(self, book: BookOpened, balances: Totals) -> Iterator[Break]:
         for (account, asset), amount in sorted(balances.items()):
-            if self._should_be_zero(account, amount):
+            if self._should_be_zero(book, account, asset, amount):
                 yield Break(
                     key=f"cleared:{book.book_id}:{account}:{asset}",
                     kind=NOT_CLEARED,
@@ -160,10 +171,12 @@ class OurBooks:
         hold: Hold = self.log.load(hold_stream(hold_id)).state
         return hold
 
-    def _should_be_zero(self, account: str, amount: Decimal) -> bool:
+    def _should_be_zero(self, book: BookOpened, account: str, asset: str, amount: Decimal) -> bool:
         """Of an account that is not: in transit, suspense, more than dust, held for nothing that is open."""
-        if account == SUSPENSE or account.startswith("in_transit:"):
+        if account in (SUSPENSE, in_transit_account(book.venue_account)):
             return True
+        if account.startswith(IN_TRANSIT_PREFIX):  # from book to book: what left one is in another
+            return (account, asset) in self._between_books()
         if account == "rounding":
             return not -DUST <= amount <= DUST
         if account.startswith(HELD_PREFIX):
@@ -171,6 +184,22 @@ class OurBooks:
             hold, order = self._hold(name), self.order(name)
             return not (hold.exists or order.exists) or hold.has_ended or order.has_ended
         return False
+
+    def _between_books(self) -> Totals:
+        """What is in transit over all books, whichever are compared."""
+        if self._in_transit is None:
+            self._in_transit = {}
+            for recorded in self.log.read(names=("ledger.entry_posted",)):
+                for leg in recorded.event.postings:
+                    if leg.account.startswith(IN_TRANSIT_PREFIX):
+                        _increase(self._in_transit, (leg.account, leg.asset), leg.amount)
+        return self._in_transit
+
+
+def _is_for_a_case(entry_id: str, reference: str) -> bool:
+    """Of an entry posted to suspense, or by hand with a case as its reference: its line is the case's."""
+    kind = entry_id.partition(":")[0]
+    return kind == SUSPENSE or (kind == ADJUSTMENT and reference.startswith(CASE_PREFIX))
 
 
 @dataclass(slots=True)

@@ -154,6 +154,7 @@ class Reconcile:
             return
         if any(self._is_news(look) for look in doubtful):
             self.wait(SETTLES_WITHIN.total_seconds())
+        books = OurBooks(self.log, books.symbols)
         for first in doubtful:
             id = first.account.venue_account
             look = self._look(run.source, first.account, books)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -361,11 +361,12 @@ class Book:
     def reverse(self, entry: EntryPosted, *, reason: str, at: datetime) -> Sequence[BookEvent]:
         """Take an entry of this book back: a new one with its legs, and its venue fee, the other way round.
 
-        Refused where require_reversible refuses it, or an owner account would be overdrawn. That it happens
-        once is for who calls to see to: see has_reversed and, for the claim, reversal_id.
+        Refused where require_reversible refuses it, an owner account would be overdrawn, or less than nothing
+        would be due. That it happens once is for who calls to see to: see has_reversed and, for the claim,
+        reversal_id.
         """
         self.require_reversible(entry, reason=reason)
-        return self.post(
+        events = self.post(
             entry_id=reversal_id(entry),
             kind=REVERSAL,
             postings=negated(entry.postings),
@@ -375,10 +376,19 @@ class Book:
             reverses=entry.entry_id,
             reason=reason,
         )
+        for asset in self._overpaid(events):
+            raise EntryNotReversible(
+                entry_id=entry.entry_id,
+                problem=f"made {asset} due that was paid since; take back what paid it first",
+            )
+        return events
 
     def require_reversible(self, entry: EntryPosted, *, reason: str) -> None:
-        """Checked in this order: the book is open, there is a reason, the entry can be taken back."""
-        self.require_open()
+        """Checked in this order: the book is open, there is a reason, the entry can be taken back.
+
+        A closed book's is taken back, too, where no account of its owner's is touched.
+        """
+        self._require_open_for(entry.postings)
         _require_reason(reason, "the entry is taken back")
         if entry.reverses or entry.kind == REVERSAL:
             raise EntryNotReversible(
@@ -406,10 +416,10 @@ class Book:
     ) -> Sequence[BookEvent]:
         """What an operator posts by hand, with a reason; see adjustments.py for what may be.
 
-        Checked in this order: the book is open, there is a reason, the accounts may be adjusted, then as any
-        entry, and that nobody is left owing less than nothing.
+        Checked in this order: the book is open, or no account of its owner's is touched; there is a reason,
+        the accounts may be adjusted, then as any entry, and that nobody is left owing less than nothing.
         """
-        self.require_open()
+        self._require_open_for(postings)
         _require_reason(reason, "the books are adjusted")
         require_allowed(postings, custody=self.custody)
         events = self.post(
@@ -421,10 +431,9 @@ class Book:
             reason=reason,
             metadata=metadata,
         )
-        for (account, asset), amount in self._standing_after(postings).items():
-            if account == DUE and amount < 0:
-                due = -self.owed(DUE, asset)
-                raise AdjustmentNotAllowed(account=DUE, problem=f"only {due} is due")
+        for asset in self._overpaid(events):
+            due = -self.owed(DUE, asset)
+            raise AdjustmentNotAllowed(account=DUE, problem=f"only {due} is due")
         return events
 
     def post(
@@ -508,6 +517,17 @@ class Book:
             balances,
             reversals,
         )
+
+    def _require_open_for(self, postings: Sequence[Posting]) -> None:
+        """A closed book's suspense is explained all the same: no money of its owner's is moved by it."""
+        if any(leg.account.startswith(OWNER_PREFIX) for leg in postings):
+            self.require_open()
+
+    def _overpaid(self, events: Iterable[BookEvent]) -> list[str]:
+        """The assets of which less than nothing would be due after these entries."""
+        legs = [leg for event in events if isinstance(event, EntryPosted) for leg in event.postings]
+        after = self._standing_after(legs)
+        return [asset for (account, asset), amount in after.items() if account == DUE and amount < 0]
 
     def _standing_after(self, postings: Sequence[Posting]) -> dict[tuple[str, str], Decimal]:
         """What an entry would leave on the accounts that it touches."""

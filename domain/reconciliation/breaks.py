@@ -27,6 +27,7 @@ MISSING_HERE, EXTERNAL, MISSING_THERE, DIFFERING, BALANCE, NOT_CLEARED = (
     "not_cleared",  # an account of ours that should be at zero is not
 )
 KINDS = (MISSING_HERE, EXTERNAL, MISSING_THERE, DIFFERING, BALANCE, NOT_CLEARED)
+CASE_PREFIX = "case-"
 LINE_KINDS = frozenset({MISSING_HERE, EXTERNAL, MISSING_THERE, DIFFERING})
 
 _MOMENT = timedelta(microseconds=1)
@@ -188,7 +189,7 @@ def was_compared(theirs: AccountStatement, found: Break) -> bool:
 
 def case_id(venue_account: str, key: str) -> str:
     """The id of the case of a break: derived, so that the same break is the same case."""
-    return "case-" + hashlib.sha256(f"{venue_account}|{key}".encode()).hexdigest()[:24]
+    return CASE_PREFIX + hashlib.sha256(f"{venue_account}|{key}".encode()).hexdigest()[:24]
 
 
 def monies(by_asset: Amounts) -> Monies:

@@ -216,11 +216,16 @@ def suggested(venue_account: str, found: Break) -> Suggestion:
     """What an operator is advised to do about a break, with the entry that suspense would take."""
     legs = suspense_postings(venue_account, found)
     action, words = _ADVICE[found.kind]
+    if found.kind == DIFFERING and not found.here:
+        action, words = POST, _TAKEN_BACK_HERE
     if found.kind == MISSING_HERE and found.client_order_id:
         action, words = BOOK_FILL, "a fill of our order: reconcile with its venue, which books what it proves"
     return Suggestion(action=action, words=words.format(entry=found.entry_id), postings=legs)
 
 
+_TAKEN_BACK_HERE = (
+    "{entry} was taken back here and stands there: until it is undone there, post it to suspense"
+)
 _ADVICE = {
     MISSING_HERE: (POST, "find out what came or went; until then, post it to suspense"),
     EXTERNAL: (POST, "no order of ours: find out who traded there; until then, post it to suspense"),

@@ -72,7 +72,7 @@ class BookedLine:
 class BookedAccount:
     """Our side of one venue account: every line on `custody:{venue_account}` by key, and what they come to.
 
-    `in_suspense` is what an operator posted against suspense, by the case that it was posted for.
+    `in_suspense` is what an operator posted for a case, against suspense or whatever explains it, by case.
     """
 
     venue_account: str

@@ -159,7 +159,11 @@ ROWS: dict[str, tuple[Callable[[], object], str, dict[str, str]]] = {
         "insufficient_funds",
         {"required": "60.000000000000000001 USDT", "available": "60 USDT"},
     ),
-    "reverse: closed": (_reverse(CLOSED, posted()), "book_not_open", {}),
+    "reverse: closed": (
+        _reverse(CLOSED, posted("custody:paper 1 USDT", "owner:available -1 USDT")),
+        "book_not_open",
+        {},
+    ),
     "reverse: no reason": (_reverse(FUNDED, posted(), reason=" "), "invalid_value", {"field": "reason"}),
     "reverse: a reversal": (
         _reverse(FUNDED, posted(entry_id="reversal:d", kind="reversal")),

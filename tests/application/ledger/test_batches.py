@@ -11,6 +11,7 @@ import pytest
 
 from application.ledger.batch_requests import parse_batch_id, parse_entries
 from application.ledger.post_batch import NewEntry, NewLeg, PostBatch
+from application.ledger.reverse_entry import ReverseEntry, posted_entry
 from application.paper.accounts import OpenPaperBook
 from application.ports.commands import FactClaimed, Result
 from application.ports.paper_accounts import PaperTerms
@@ -202,3 +203,22 @@ def test_what_is_wrong_in_a_request_is_named_by_its_place(raw: object, field: st
 def test_a_batch_id_is_a_short_word(raw: object) -> None:
     with pytest.raises(InvalidValue, match="batch_id"):
         parse_batch_id(raw)
+
+
+def test_what_was_due_and_paid_is_not_taken_back_while_the_payment_stands() -> None:
+    """owner:due is what the owner owes: less than nothing would be money owed where no total looks for it."""
+    store = with_paper_account(usdt("100"))
+    store.do(batch(entry("book-1", "owner:due 5 USDT", "revenue:late_fee -5 USDT"), batch_id="made-due"))
+    store.do(batch(entry("book-1", "owner:available 5 USDT", "owner:due -5 USDT"), batch_id="paid"))
+
+    def back(batch_id: str) -> ReverseEntry:
+        entry_id = f"adjustment:{batch_id}:0"
+        return ReverseEntry("book-1", posted_entry(store.log, "book-1", entry_id), "waived")
+
+    code, data = store.refused(back("made-due"))
+
+    assert code == "entry_not_reversible"
+    assert data["problem"] == "made USDT due that was paid since; take back what paid it first"
+    store.do(back("paid"))
+    store.do(back("made-due"))
+    assert (store.owed("owner:due"), store.owed("owner:available")) == ("0 USDT", "100 USDT")
