@@ -270,6 +270,7 @@ def case_view(row: CaseRow, now: datetime) -> CaseView:
         kind=row.kind,
         here=_monies(row.here),
         there=_monies(row.there),
+        book_id=row.book_id,
         entry_id=row.entry_id,
         client_order_id=row.client_order_id,
     )

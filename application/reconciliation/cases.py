@@ -17,7 +17,7 @@ from domain.reconciliation.breaks import Break, was_compared
 from domain.reconciliation.cases import suspense_postings
 from domain.reconciliation.errors import BookNotNamed
 from domain.reconciliation.events import CaseClosed, CaseOpened, ReconciliationRecorded
-from domain.reconciliation.statement import AccountStatement
+from domain.reconciliation.statement import AccountStatement, account_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class PostToSuspense:
         book = work.book(book_id)
         if not book.exists:
             raise UnknownBook(book_id=book_id)
-        if book.venue_account != self.venue_account:
+        if account_name(book.venue_account, book_id, book.purse) != self.venue_account:
             raise InvalidValue("book", f"{book_id} keeps its money at {book.venue_account}, not there")
         posted = book.post(
             entry_id=cases.suspense_entry_id(self.case_id),

@@ -25,7 +25,7 @@ from domain.money import ZERO, Money, add
 from domain.orders.order import Order
 from domain.reconciliation.breaks import CASE_PREFIX, NOT_CLEARED, Break
 from domain.reconciliation.events import CaseOpened
-from domain.reconciliation.statement import TRADE, TRANSFER, BookedAccount, BookedLine, line_key
+from domain.reconciliation.statement import TRADE, TRANSFER, BookedAccount, BookedLine, account_name, line_key
 
 K = TypeVar("K")
 DUST = Decimal("0.000001")
@@ -39,7 +39,9 @@ Totals = Mapping[tuple[str, str], Decimal]
 class VenueAccount:
     """A venue account and the books that keep their money there, oldest first; several where it is pooled."""
 
+    name: str  # see account_name
     venue_account: str
+    reported_as: str  # what the source calls it
     purse: str = ""
     books: tuple[BookOpened, ...] = ()
     had_cases: bool = False
@@ -55,17 +57,24 @@ class OurSide:
 
 
 def venue_accounts(log: EventLog) -> dict[str, VenueAccount]:
-    """Every venue account that a book was ever opened on, or that ever had a case."""
+    """By name, every venue account that a book was ever opened on, or that ever had a case."""
     found: dict[str, VenueAccount] = {}
     for recorded in log.read(names=("ledger.book_opened", "reconciliation.case_opened")):
         event: BookOpened | CaseOpened = recorded.event
-        known = found.get(event.venue_account) or VenueAccount(event.venue_account)
         if isinstance(event, CaseOpened):
-            known = replace(known, had_cases=True)
+            name = event.venue_account
+            known = found.get(name) or unknown_account(name)
+            found[name] = replace(known, had_cases=True)
         else:
-            known = replace(known, purse=event.purse, books=(*known.books, event))
-        found[event.venue_account] = known
+            name = account_name(event.venue_account, event.book_id, event.purse)
+            known = found.get(name) or VenueAccount(name, event.venue_account, event.venue_account)
+            found[name] = replace(known, purse=event.purse, books=(*known.books, event))
     return found
+
+
+def unknown_account(name: str) -> VenueAccount:
+    """One that is in none of our books."""
+    return VenueAccount(name, name, name)
 
 
 def order_symbols(log: EventLog) -> dict[str, str]:
@@ -107,7 +116,7 @@ class OurBooks:
                 _increase(totals, key, amount)
         only = account.books[0] if len(account.books) == 1 else None
         booked = BookedAccount(
-            venue_account=account.venue_account,
+            venue_account=account.name,
             purse=account.purse,
             lines=side.lines,
             custody=side.custody,

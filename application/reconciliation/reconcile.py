@@ -17,8 +17,16 @@ from application.ports.event_log import EventLog
 from application.ports.exchange import VenueOrderNotFound, VenueOutcomeUnknown, VenueRefused
 from application.ports.maintenance import Progress
 from application.reconciliation.cases import RecordBreaks, RecordReconciliation
-from application.reconciliation.our_books import OurBooks, Totals, VenueAccount, order_symbols, venue_accounts
+from application.reconciliation.our_books import (
+    OurBooks,
+    Totals,
+    VenueAccount,
+    order_symbols,
+    unknown_account,
+    venue_accounts,
+)
 from application.streams import cases_stream, reconciliation_stream
+from domain.errors import InvalidValue
 from domain.ledger.postings import DUE, HELD_PREFIX, OWNER_PREFIX, SUSPENSE
 from domain.money import ZERO, add, negate, text
 from domain.reconciliation.breaks import LINE_KINDS, MISSING_HERE, Break, compared
@@ -95,7 +103,7 @@ class Reconcile:
         for number, account in enumerate(accounts):
             progress(number, len(accounts))
             if look := self._look(source, account, books):
-                run.looks[account.venue_account] = look
+                run.looks[account.name] = look
         self._look_again(run, books)
         for look in run.looks.values():
             self._record_breaks(run, look)
@@ -110,18 +118,23 @@ class Reconcile:
     def _accounts(self, source: StatementSource) -> list[VenueAccount]:
         """Theirs first: an account is in our books before it is anywhere else."""
         theirs, ours = source.accounts(), venue_accounts(self.log)
-        named = sorted({*theirs, *ours} if source.is_complete else set(theirs))
-        return [ours.get(account) or VenueAccount(account) for account in named]
+        if source.is_complete:
+            return [ours.get(name) or unknown_account(name) for name in sorted({*theirs, *ours})]
+        named = [_named(reported, ours) for reported in sorted(theirs)]
+        for name, times in Counter(account.name for account in named).items():
+            if times > 1:
+                raise InvalidValue("venue_account", f"{name} is there twice, under two names; leave one out")
+        return named
 
     def _look(self, source: StatementSource, account: VenueAccount, books: OurBooks) -> _Look | None:
         """None where the source did not answer."""
-        id = account.venue_account
+        id, reported_as = account.name, account.reported_as
         try:
             if source.is_complete:
                 ours = books.side(account)
-                theirs = source.statement(id, account.purse)
+                theirs = source.statement(reported_as, account.purse)
             else:  # it says as of when
-                theirs = source.statement(id, account.purse)
+                theirs = source.statement(reported_as, account.purse)
                 ours = books.side(account, until=theirs.until_utc if theirs else None)
         except VenueOutcomeUnknown as problem:
             log.warning("no statement", extra={"venue_account": id, "problem": str(problem)})
@@ -133,18 +146,18 @@ class Reconcile:
             if not client_order_id:
                 return not source.names_orders
             order = books.order(client_order_id)
-            return order.exists and order.venue_account == id
+            return order.exists and order.venue_account == account.venue_account
 
-        comparison = compared(ours.booked, theirs, is_ours=is_ours, known=self._known(theirs))
+        comparison = compared(ours.booked, theirs, is_ours=is_ours, known=self._known(id, theirs))
         breaks = [*comparison.breaks, *ours.not_cleared]
         kept = theirs if theirs.lines is None else replace(theirs, lines=())  # or all lines there are pile up
         return _Look(account, kept, comparison.matched, breaks, ours.totals, ours.booked.custody)
 
-    def _known(self, theirs: AccountStatement) -> list[Break]:
+    def _known(self, name: str, theirs: AccountStatement) -> list[Break]:
         """What is known of lines, where a statement has none."""
         if theirs.lines is not None:
             return []
-        cases = self._cases(theirs.venue_account)
+        cases = self._cases(name)
         return [case.found for case in cases.open.values() if case.found.kind in LINE_KINDS]
 
     def _look_again(self, run: _Run, books: OurBooks) -> None:
@@ -156,7 +169,7 @@ class Reconcile:
             self.wait(SETTLES_WITHIN.total_seconds())
         books = OurBooks(self.log, books.symbols)
         for first in doubtful:
-            id = first.account.venue_account
+            id = first.account.name
             look = self._look(run.source, first.account, books)
             if look is not None and (booked := self._book_missing(run, first, look)):
                 run.booked += booked
@@ -170,7 +183,7 @@ class Reconcile:
 
     def _is_news(self, look: _Look) -> bool:
         """Whether a look found more than what is known for a while."""
-        cases = self._cases(look.account.venue_account)
+        cases = self._cases(look.account.name)
         known = {case.found.key for case in cases.open.values()} | {
             one.key for one in cases.accepted.values()
         }
@@ -183,7 +196,7 @@ class Reconcile:
         booked = 0
         for order_id in sorted({one.client_order_id for one in missing if one.client_order_id}):
             try:
-                report = run.source.report(look.account.venue_account, order_id)
+                report = run.source.report(look.account.reported_as, order_id)
             except (VenueOrderNotFound, VenueRefused, VenueOutcomeUnknown):
                 continue
             caller = _step(run, f"fills:{order_id}")
@@ -204,7 +217,7 @@ class Reconcile:
     # -- recording -----------------------------------------------------------------------------------------
 
     def _record_breaks(self, run: _Run, look: _Look) -> None:
-        id = look.account.venue_account
+        id = look.account.name
         if not look.breaks and not (look.account.had_cases and self._cases(id).open):
             return
         found = tuple(look.breaks)
@@ -238,6 +251,19 @@ class Reconcile:
             started_at_utc=run.started_at,
             ended_at_utc=self.clock.now(),
         )
+
+
+def _named(reported: str, ours: Mapping[str, VenueAccount]) -> VenueAccount:
+    """The account that a source means. Raises InvalidValue where several owners call theirs so."""
+    known = ours.get(reported) or unknown_account(reported)
+    if known.books:
+        return replace(known, reported_as=reported)
+    own = [account for account in ours.values() if account.venue_account == reported and account.books]
+    if len(own) > 1:
+        raise InvalidValue(
+            "venue_account", f"{len(own)} owners call theirs {reported}; name one, such as {own[0].name}"
+        )
+    return replace(own[0], reported_as=reported) if own else known
 
 
 def _step(run: _Run, step: str) -> Caller:

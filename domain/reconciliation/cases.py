@@ -22,6 +22,7 @@ from domain.reconciliation.breaks import (
 )
 from domain.reconciliation.errors import CaseNotOpen, NothingToPost, UnknownCase
 from domain.reconciliation.events import CaseChanged, CaseClosed, CaseEvent, CaseOpened
+from domain.reconciliation.statement import venue_account_of
 
 AGREES, ACCEPTED, POSTED = "agrees", "accepted", "posted"
 NO_LONGER_BREAKS = "no longer breaks"
@@ -205,9 +206,10 @@ def suspense_postings(venue_account: str, found: Break) -> tuple[Posting, ...]:
     """The legs that make custody agree, against suspense; no owner's account is touched."""
     if found.kind == NOT_CLEARED:
         return ()
+    custody = custody_account(venue_account_of(venue_account, found.book_id))
     legs: list[Posting] = []
     for money in found.difference:
-        legs.append(Posting(custody_account(venue_account), money.asset, money.amount))
+        legs.append(Posting(custody, money.asset, money.amount))
         legs.append(Posting(SUSPENSE, money.asset, negate(money.amount)))
     return tuple(legs)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from domain.ledger.book import CONNECTED
+
 TRADE, TRANSFER = "trade", "transfer"
 KINDS = (TRADE, TRANSFER)
 
@@ -70,7 +72,9 @@ class BookedLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookedAccount:
-    """Our side of one venue account: every line on `custody:{venue_account}` by key, and what they come to.
+    """Our side of one venue account: every line on its custody by key, and what they come to.
+
+    `venue_account` is its account_name.
 
     `in_suspense` is what an operator posted for a case, against suspense or whatever explains it, by case.
     """
@@ -82,6 +86,18 @@ class BookedAccount:
     in_suspense: Mapping[str, Amounts] = field(default_factory=dict)
     book_id: str = ""  # the one book of the account; "" where there are several, or none
     owner_id: str = ""
+
+
+def account_name(venue_account: str, book_id: str, purse: str) -> str:
+    """What an account is called here. A connected one is its owner's: another owner may call theirs the same,
+    and so may somebody else's paper account be called.
+    """
+    return f"{venue_account}@{book_id}" if purse == CONNECTED else venue_account
+
+
+def venue_account_of(name: str, book_id: str) -> str:
+    """The other way round, for the account's only book."""
+    return name.removesuffix(f"@{book_id}")
 
 
 def line_key(kind: str, symbol: str, line_id: str) -> str:
