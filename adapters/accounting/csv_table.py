@@ -28,8 +28,8 @@ class CsvTable:
     def add(self, entry: JournalEntry) -> None:
         recorded, effective = iso_utc(entry.recorded_at_utc), iso_utc(entry.effective_at_utc)
         for row in rows_of(entry, self.chart):
-            if row.reason:
-                row = row._replace(reason=_no_formula(row.reason))
+            if row.reason or row.reference:
+                row = row._replace(reason=_no_formula(row.reason), reference=_no_formula(row.reference))
             self._rows.writerow((row[0], row[1], recorded, effective, *row[4:]))
 
     def finish(self) -> None:

@@ -49,7 +49,7 @@ class Output:
         self.as_json = as_json
         # what is piped on is for other programs: lines are not broken there
         width = None if sys.stdout.isatty() else _PIPED_WIDTH
-        self.console = _Screen(file=sys.stdout, highlight=False, width=width)
+        self.console = _Screen(file=sys.stdout, highlight=False, emoji=False, width=width)
 
     def value(self, value: Any) -> None:
         """For machines only: people get what say() and table() show."""

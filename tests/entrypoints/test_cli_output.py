@@ -107,6 +107,16 @@ def test_no_word_is_broken_on_a_narrow_terminal(capsys: pytest.CaptureFixture[st
     assert isinstance(output.console, Console)
 
 
+def test_no_word_becomes_a_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"account": "in_transit:x:USDT"}
+    output = Output(as_json=False)
+    output.table([row], ("account",), empty="")
+    output.tree(row)
+    output.facts(row)
+    output.say(row["account"])
+    assert capsys.readouterr().out.count("in_transit:x:USDT") == 4
+
+
 def test_wallets_are_those_that_the_api_shows(cli: Cli) -> None:
     a_funded_bot(cli)
     (account,) = cli("paper", "show", "--json").json

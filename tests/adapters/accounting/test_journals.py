@@ -346,12 +346,13 @@ def csv_rows(path: Path) -> list[Row]:
     ]
 
 
-def test_a_reason_is_no_formula_for_a_spreadsheet(tmp_path: Path) -> None:
-    """Safety §2 item 52: it is the one cell that somebody wrote."""
+def test_what_somebody_wrote_is_no_formula_for_a_spreadsheet(tmp_path: Path) -> None:
+    """Safety §2 item 52: a reason, and the reference of an adjusting entry."""
     legs = [("custody:v", "USDT", "-1"), ("owner:available", "USDT", "1")]
-    entry = posted(1, legs, kind="reversal", reverses="d-1", reason='=HYPERLINK("http://x")')
+    entry = posted(1, legs, kind="adjustment", reference="@SUM(A1)", reason='=HYPERLINK("http://x")')
     found = csv_rows(written(CsvTable, tmp_path / "books", [entry]))
     assert [row.reason for row in found] == ['\'=HYPERLINK("http://x")'] * 2
+    assert [row.reference for row in found] == ["'@SUM(A1)"] * 2
     assert [row.amount for row in found] == ["-1", "1"]
 
 
@@ -369,7 +370,10 @@ def test_a_table_is_read_back_equal(
     monkeypatch.setattr("adapters.accounting.parquet_table._ROWS", 7)
     entries = [*ListedLog(a_history().log).entries(), *nasty_entries()]
     found = rows(written(writer, tmp_path / "books", entries))
-    as_written = [row._replace(reason=row.reason.removeprefix("'")) for row in found]
+    as_written = [
+        row._replace(reason=row.reason.removeprefix("'"), reference=row.reference.removeprefix("'"))
+        for row in found
+    ]
     assert [tuple(row)[:-3] for row in as_written] == rows_expected(entries)
     metadata = [
         json.dumps(dict(entry.metadata), ensure_ascii=False) for entry in entries for _ in entry.postings
