@@ -25,6 +25,7 @@ from domain.ledger.postings import (
     AVAILABLE,
     DUE,
     HELD_PREFIX,
+    IN_TRANSIT_PREFIX,
     OWNER_PREFIX,
     Balances,
     Posting,
@@ -306,10 +307,13 @@ class Book:
         )
 
     def send(self, amount: Money, *, transfer_id: str, at: datetime) -> Sequence[BookEvent]:
-        """Put free funds on their way to another book: owed to nobody in particular until they arrive."""
+        """Put free funds on their way to another book: owed to nobody in particular until they arrive.
+
+        From a paper account no more than is free at its venue: what was credited by hand is not there.
+        """
         self.require_open()
         _require_positive(amount)
-        return self._move(
+        sent = self._move(
             amount,
             AVAILABLE,
             in_transit_account(transfer_id),
@@ -318,6 +322,9 @@ class Book:
             transfer_id,
             at,
         )
+        if self.purse == PAPER and amount > (at_venue := self._free_in_custody(amount.asset)):
+            raise InsufficientFunds(required=amount, available=at_venue)
+        return sent
 
     def receive(self, amount: Money, *, transfer_id: str, at: datetime) -> Sequence[BookEvent]:
         """What another book sent arrives: what is owed from there, and what is held for it into our custody.
@@ -549,6 +556,14 @@ class Book:
             at=at,
             reference=reference,
         )
+
+    def _free_in_custody(self, asset: str) -> Money:
+        """What custody has beyond what is held and what is on its way out."""
+        free = self.balances.get((self.custody, asset), ZERO)
+        for (account, of_asset), amount in self.balances.items():
+            if of_asset == asset and amount < ZERO and account.startswith((HELD_PREFIX, IN_TRANSIT_PREFIX)):
+                free = add(free, amount)
+        return Money(free, asset)
 
     def _require_owed(self, source: str, amount: Money) -> None:
         available = self.owed(source, amount.asset)

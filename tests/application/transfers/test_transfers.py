@@ -9,6 +9,7 @@ import pytest
 from adapters.exchanges.paper.memory_store import MemoryPaperStore
 from adapters.exchanges.paper.venue import PaperExchange
 from application.accounts.commands import FreezeAccount, RegisterAccount
+from application.ledger.post_batch import NewEntry, NewLeg, PostBatch
 from application.ledger.reverse_entry import ReverseEntry, posted_entry
 from application.paper.accounts import OpenPaperBook, PaperAccountService, ResetPaperBook
 from application.ports.event_log import StoreUnavailable
@@ -276,6 +277,26 @@ def test_a_receipt_is_booked_once_under_whichever_key() -> None:
 )
 def test_what_cannot_be_sent_is_refused_and_changes_nothing(command: SendTransfer, code: str) -> None:
     assert two_owners().refused(command)[0] == code
+
+
+def test_what_was_credited_by_hand_is_not_at_the_venue_and_is_not_sent() -> None:
+    """Sent, it would leave both venue accounts behind the books for ever."""
+    store, venue = two_owners(), PaperExchange(MemoryPaperStore())
+    refund = (NewLeg("revenue:trading_fee", "USDT", Decimal(5)), NewLeg(AVAILABLE, "USDT", Decimal(-5)))
+    entry = NewEntry(book_id="book-1", reason="charged twice", legs=refund)
+    store.do(PostBatch(batch_id="b-1", entries=(entry,)))
+    assert store.owed(AVAILABLE) == "1005 USDT"
+
+    code, data = store.refused(sending("1005"))
+    assert (code, data["available"]) == ("insufficient_funds", "1000 USDT")
+
+    store.do(sending("600"))
+    assert store.refused(sending("401", id="t-2"))[1]["available"] == "400 USDT"
+    store.do(sending("400", id="t-2"))
+    carrying = manager(store, venue)
+    assert {carrying.carry(id).status for id in ("t-1", "t-2")} == {"completed"}
+    assert venue.account("book-1").free.get("USDT", ZERO) == ZERO
+    assert venue.account("book-2").free == {"USDT": Decimal(1050)}
 
 
 def test_a_frozen_sender_sends_nothing() -> None:
