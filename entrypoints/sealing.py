@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from time import monotonic
 
@@ -36,15 +36,17 @@ ARRIVES_WITHIN_S = 10.0
 @contextmanager
 def sealer_running(container: Container, settings: Settings) -> Iterator[SealingStatus | SealingOfShards]:
     """Seals in a thread of its own, each shard in one; what is left is sealed at the stop."""
+    seals: list[SealLog] = []
     with ExitStack() as stack:
-        parts = [stack.enter_context(_sealer_running(cell, settings)) for cell in cells(container)]
+        stack.callback(_close, seals, min(ARRIVES_WITHIN_S, settings.shutdown_s))
+        parts = [stack.enter_context(_sealer_running(cell, settings, seals)) for cell in cells(container)]
         status = parts[0] if len(parts) == 1 else SealingOfShards(parts)
         container.metrics().watch_sealing(status.shown)
         yield status
 
 
 @contextmanager
-def _sealer_running(cell: Container, settings: Settings) -> Iterator[SealingStatus]:
+def _sealer_running(cell: Container, settings: Settings, running: list[SealLog]) -> Iterator[SealingStatus]:
     status, stopping = SealingStatus(), threading.Event()
     database, bus = cell.database(), cell.store().bus
     fresh = bus.fresh_leaves() if isinstance(bus, GroupCommitWriter) else None
@@ -57,6 +59,7 @@ def _sealer_running(cell: Container, settings: Settings) -> Iterator[SealingStat
         yield status
         return
     seal = SealLog(seals, signer, sinks_of(settings, shard), signer.key.name)
+    running.append(seal)
     status.is_running, status.sinks = True, tuple(sink.name for sink in seal.sinks)
     thread = threading.Thread(target=_seal_on, args=(seal, status, stopping.wait), name="sealer", daemon=True)
     thread.start()
@@ -66,7 +69,14 @@ def _sealer_running(cell: Container, settings: Settings) -> Iterator[SealingStat
         stopping.set()
         thread.join(timeout=settings.shutdown_s)
         _seal(seal, status)
-        seal.close(min(ARRIVES_WITHIN_S, settings.shutdown_s))
+
+
+def _close(seals: Sequence[SealLog], within_s: float) -> None:
+    """Every shard is sealed: what is on its way arrives, of all shards at the same time, or it is said."""
+    for seal in seals:
+        seal.close(0)
+    for seal in seals:
+        seal.close(within_s)
         for name, why in seal.behind.items():
             log.warning("the last checkpoint did not reach %s: %s", name, why)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
@@ -24,6 +24,7 @@ class Taker:
     port: int
     status: int = 204
     silent: Event = field(default_factory=Event)  # set: requests are taken, and not answered until it is over
+    drips: Event = field(default_factory=Event)  # set: an answer's bytes come one by one, and it never ends
     came: queue.SimpleQueue[Posted] = field(default_factory=queue.SimpleQueue)
 
     @property
@@ -54,11 +55,20 @@ def taking(*, port: int = 0) -> Iterator[Taker]:
 
 
 def _handler_of(taker: Taker, over: Event) -> Callable[..., BaseHTTPRequestHandler]:
+    def drip(write: Callable[[bytes], object]) -> None:
+        with suppress(OSError):  # the other side has hung up
+            write(b"HTTP/1.0 204 No Content\r\nX-Long: ")
+            while not over.wait(0.01):
+                write(b"x")
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             if taker.silent.is_set():
                 over.wait(10)
+                return
+            if taker.drips.is_set():
+                drip(self.wfile.write)
                 return
             status = taker.status
             self.send_response(status)

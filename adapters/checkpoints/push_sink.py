@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import socket
 import ssl
 import threading
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from time import monotonic
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -123,11 +125,27 @@ class CheckpointPush(CheckpointSink):
             if parts.scheme == "https"
             else HTTPConnection(host, port, timeout=self._timeout_s)
         )
+        late, problem = threading.Event(), ""
+        limit = threading.Timer(self._timeout_s, _hang_up, (connection, late))
+        limit.daemon = True
         try:
+            connection.connect()
+            limit.start()  # the timeout above is of each byte: one after the other they could come for ever
             connection.request("POST", target, body=note.encode(), headers=headers)
             status = connection.getresponse().status
+            if not 200 <= status < 300:
+                problem = f"it answered {status}"
         except (OSError, HTTPException, ValueError) as e:  # a ValueError: a host that cannot be one
-            return (e.strerror if isinstance(e, OSError) else None) or str(e) or type(e).__name__
+            problem = (e.strerror if isinstance(e, OSError) else None) or str(e) or type(e).__name__
         finally:
+            limit.cancel()
             connection.close()
-        return "" if 200 <= status < 300 else f"it answered {status}"
+        return f"timed out: no whole answer within {self._timeout_s:g} s" if late.is_set() else problem
+
+
+def _hang_up(connection: HTTPConnection, late: threading.Event) -> None:
+    """Whoever reads from it finds its end."""
+    late.set()
+    if connection.sock is not None:
+        with suppress(OSError):
+            socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from application.ports.seals import CheckpointSink, Seals, Signer, SinkUnavailable
@@ -61,7 +62,13 @@ class SealLog:
             self._try(sink, note)
 
     def close(self, timeout_s: float) -> None:
-        """Wait at most so long, for each sink, for what is on its way there; then `behind` is final."""
+        """Wait at most so long, for each sink, for what is on its way there; then `behind` is final.
+
+        All make their last attempt at the same time: waiting for one is waiting for the others.
+        """
+        for sink in self.sinks:
+            with suppress(SinkUnavailable):
+                sink.close(0)
         for sink in self.sinks:
             try:
                 sink.close(timeout_s)

@@ -93,6 +93,17 @@ def test_a_server_that_never_answers_holds_nobody_up() -> None:
             sink.close(10)
 
 
+def test_an_answer_that_never_ends_is_cut_off_and_the_note_sent_again() -> None:
+    with taking() as taker:
+        taker.drips.set()
+        sink = hasty(taker.url, timeout_s=0.2)
+        assert "no whole answer within 0.2 s" in told(sink, NOTES[0])
+        taker.drips.clear()
+        assert taker.next().body == NOTES[0]
+        sink.close(10)
+    assert sink.newest() == NOTES[0]
+
+
 def test_a_close_waits_no_longer_than_it_may() -> None:
     with taking() as taker:
         taker.silent.set()

@@ -176,6 +176,27 @@ def test_at_the_close_it_is_said_what_has_not_arrived_where(sealing: Sealing) ->
     assert list(sealing.seal.behind) == [sealing.sinks[1].name]
 
 
+class Far(Broken):
+    """Tells when it is asked to close, and how long that may take."""
+
+    def __init__(self, name: str, asked: list[tuple[str, float]]) -> None:
+        super().__init__()
+        self.name, self.asked = name, asked
+
+    def close(self, timeout_s: float) -> None:
+        self.asked.append((self.name, timeout_s))
+
+
+def test_at_the_close_all_make_their_last_attempt_at_once(sealing: Sealing) -> None:
+    """Waited for one after the other, a few that hang would keep a process from its end."""
+    asked: list[tuple[str, float]] = []
+    sealing.sinks += [Far("a", asked), Far("b", asked)]
+
+    sealing.seal.close(10)
+
+    assert asked == [("a", 0), ("b", 0), ("a", 10), ("b", 10)]
+
+
 def test_a_place_that_cannot_be_asked_keeps_the_log_shut(sealing: Sealing) -> None:
     sealing.sinks.append(Broken())
     with pytest.raises(SinkUnavailable):
