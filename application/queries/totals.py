@@ -151,8 +151,6 @@ def _add(sums: _Sums, key: tuple[str, str, str], amount: Decimal) -> None:
 def _lines(sums: _Sums) -> list[AssetTotals]:
     by_asset: dict[tuple[str, str], dict[str, Decimal]] = {}
     for (purse, asset, column), amount in sums.items():
-        if not amount:  # no row is kept of it either
-            continue
         by_asset.setdefault((purse, asset), {})[column] = amount
     return [_line(purse, asset, of) for (purse, asset), of in sorted(by_asset.items())]
 

@@ -245,12 +245,3 @@ def test_totals_say_what_is_owed_now_and_at_any_past_place() -> None:
     )
     assert now.balanced
     assert (never.totals, never.balanced) == ([], True)
-
-
-def test_totals_have_no_line_for_what_was_all_taken_back_from_wherever_they_are_folded() -> None:
-    store = with_paper_account(usdt("100"))
-    views = MemoryReadModels(store.log)
-    store.do(ReverseEntry("book-1", posted_entry(store.log, "book-1", "opening:USDT"), "a mistake"))
-
-    assert totals_of(store.log, views).totals == []
-    assert totals_of(store.log, MemoryReadModels(), Moment(store.log.head())).totals == []
