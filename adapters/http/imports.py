@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from application.rehearsal import rehearse
 from application.services import Services
 
 _ROWS_NAMED = 100
+_OPTION = re.compile(r"--([a-z]+)(?: FILE)?")
 _Words = Annotated[str | None, Field(max_length=40)]
 
 
@@ -175,11 +177,13 @@ class ImportsController(Controller):
         if dry_run:
             command = PostStatement(report.target, tuple(entries))
             await desk.read(rehearse, desk.services.log, desk.services.clock, command)
-            return Response(_view(report.told(), [entry_told(entry) for entry in entries]), status_code=200)
+            return Response(
+                _view(_over_http(report.told()), [entry_told(entry) for entry in entries]), status_code=200
+            )
         if report.not_understood and not data.partial:
             raise _not_understood(report)
         report.dry_run = False
-        command = PostStatement(report.target, tuple(entries), report.told(), report.changes)
+        command = PostStatement(report.target, tuple(entries), _over_http(report.told()), report.changes)
         return answer(await desk.submit(command, caller), caller, body=_view)
 
 
@@ -203,8 +207,14 @@ def _planned(
         return importing.plan(statements, target, told=entries.append), entries
 
 
+def _over_http(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The ways out as this face has them: fields, not options."""
+    ways = [{**one, "way_out": _OPTION.sub(r"`\1`", one["way_out"])} for one in told["problems"]]
+    return {**told, "problems": ways}
+
+
 def _not_understood(report: Report) -> Problem:
-    told = report.told()
+    told = _over_http(report.told())
     return Problem(
         "statement_not_understood",
         f"{report.not_understood} of {report.rows} rows were not understood, so nothing was posted; "

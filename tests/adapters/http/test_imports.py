@@ -66,6 +66,7 @@ async def test_what_is_not_understood_is_a_problem_row_by_row(stack: Stack, alic
     assert data["problems"][0]["file"] == "mine.csv"
     assert {one["row"] for one in data["problems"]} >= {14}
     assert data["opening_needed"] == {}
+    assert data["problems"][0]["way_out"].startswith("leave it out with `partial` and book it by hand")
     assert stack.services.log.head() == head
     posted = await taken(alice, book, content, partial=True)
     assert (posted["not_understood"], posted["posted"]) == (1, 12)
@@ -75,6 +76,7 @@ async def test_opening_balances_come_first(alice: Person) -> None:
     book = await opened(alice, "binance")
     withdrawal = BINANCE.splitlines()[0] + "\n7,2024-03-04 12:00:00,Spot,Withdraw,BTC,-0.5,\n"
     refused = await alice.post(f"/v1/books/{book}/imports", {"content": withdrawal})
+    assert "opening balances (`opening`)" in refused.json()["data"]["problems"][0]["way_out"]
     assert refused.json()["data"]["opening_needed"] == {"BTC": "0.5"}
     opening = "asset,amount,timestamp\nBTC,0.5,2024-01-01 00:00:00\n"
     done = await taken(alice, book, withdrawal, opening=opening, zone="UTC")
