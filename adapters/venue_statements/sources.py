@@ -32,8 +32,11 @@ class Source:
 
     @classmethod
     def of_file(cls, path: Path) -> Source:
-        """Raises OSError, and StatementUnreadable for a damaged archive."""
+        """Raises OSError, and StatementUnreadable for a pipe or a damaged archive."""
         raw = path.open("rb")
+        if not raw.seekable():
+            raw.close()
+            raise StatementUnreadable(file=path.name, problem="is a pipe, read once; save it as a file first")
         if raw.read(2) != _GZIP:
             return cls(path.name, raw)
         raw.seek(0)

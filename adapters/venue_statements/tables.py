@@ -16,6 +16,7 @@ from domain.errors import InvalidValue
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HEADER_WITHIN = 20  # records; before it, reports have a preamble
+_MOST_COLUMNS = 1_000
 _NO_TIME = -(2**63)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -114,6 +115,9 @@ def _header(source: Source) -> _Header:
     for line, offset, cells in source.records():
         names = [cell.strip() for cell in cells]
         if any(layout.columns <= set(names) for layout in TABLES):
+            if len(names) > _MOST_COLUMNS:
+                problem = f"its header has more than {_MOST_COLUMNS:,} columns; this is no statement"
+                raise StatementUnreadable(file=source.name, problem=problem)
             return _Header(names, offset, line)
         if line > _HEADER_WITHIN:
             break

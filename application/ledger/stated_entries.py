@@ -31,6 +31,7 @@ from domain.ledger.postings import OWNER_PREFIX, Posting, custody_account
 from domain.money import ZERO, Money, add, negate, subtract
 
 LONGEST_REFERENCE = 200
+_ATTEMPTS = 32
 _OPENING_NEEDED = (
     "give what stood there before as opening balances (--opening FILE); `opening_needed` says how much"
 )
@@ -108,40 +109,50 @@ class Judged:
     short: list[StatedRow] = field(default_factory=list)  # understood, but for more than there is
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """New rows of one group, for their turn in a moment."""
+
+    rows: list[Keyed]
+    entries: list[StatedEntry]
+
+
 def judged(
     rows: Sequence[Keyed], book: Book, known: AbstractSet[str], ids: Ids, now: datetime
 ) -> tuple[Judged, Book]:
     """The entries of one moment's rows that are not `known` yet, and the book after them.
 
     Within one moment a file's order means nothing: what the balance does not cover is tried again after the
-    others.
+    others, from the other end: enough for a file of either order. A long chain that somebody shuffled ends as
+    a problem, not as hours of work.
     """
-    result, waiting = Judged(), []
+    result, waiting = Judged(), list[_Waiting]()
     for group in _groups(rows):
         problem, fresh, already = _fresh(group, known, ids, now)
         result.already += already
         result.problems += problem
-        if fresh:
-            waiting.append(fresh)
-    while waiting:
-        left, refusals = [], []
-        for fresh in waiting:
+        try:
+            waiting += [_Waiting(fresh, _entries(fresh, book.venue_account))] if fresh else []
+        except DomainError as e:
+            result.problems += [_refused(one.said, e) for one in fresh]
+    left: list[tuple[_Waiting, DomainError]] = []
+    for _ in range(_ATTEMPTS):
+        left = []
+        for one in waiting:
             try:
-                entries = _entries(fresh, book.venue_account)
-                book = _posted(book, entries)
+                book = _posted(book, one.entries)
             except DomainError as e:
-                left.append(fresh)
-                refusals.append(e)
+                left.append((one, e))
                 continue
-            result.entries += entries
-            result.nothing += len(fresh) - sum(len(entry.rows) for entry in entries)
+            result.entries += one.entries
+            result.nothing += len(one.rows) - sum(len(entry.rows) for entry in one.entries)
         if len(left) == len(waiting):
-            for fresh, refusal in zip(left, refusals, strict=True):
-                result.problems += [_refused(one.said, refusal) for one in fresh]
-                if isinstance(refusal, InsufficientFunds):
-                    result.short += [one.said for one in fresh]
             break
-        waiting = left
+        waiting = [one for one, _ in reversed(left)]
+    for one, refusal in sorted(left, key=lambda pair: pair[0].rows[0].said.row):
+        result.problems += [_refused(row.said, refusal) for row in one.rows]
+        if isinstance(refusal, InsufficientFunds):
+            result.short += [row.said for row in one.rows]
     return result, book
 
 

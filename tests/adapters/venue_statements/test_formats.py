@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -276,6 +277,21 @@ def test_a_file_that_is_no_statement(tmp_path: Path, content: bytes, words: str)
     with pytest.raises(StatementUnreadable) as refused:
         open_statement(path=str(path))
     assert words in str(refused.value)
+
+
+def test_a_pipe_is_not_read_half() -> None:
+    """What is read twice, and by offset, has to be a file."""
+    reader, writer = os.pipe()
+    os.close(writer)
+    with pytest.raises(StatementUnreadable, match="is a pipe"):
+        open_statement(path=f"/dev/fd/{reader}")
+    os.close(reader)
+
+
+def test_a_header_without_end_is_no_work_for_every_row() -> None:
+    """A quarter of a MiB over HTTP was minutes of work: rows times columns."""
+    with pytest.raises(StatementUnreadable, match="more than 1,000 columns"):
+        open_statement(text=BINANCE.rstrip() + "," * 1_000 + "\n1\n")
 
 
 def test_a_format_is_not_believed_against_the_header() -> None:
