@@ -9,6 +9,7 @@ from typing import Annotated, Generic, TypeVar
 from litestar.params import HeaderParameter, QueryParameter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from application.ledger.batch_requests import parse_reason
 from application.ports.event_log import Position
 from application.ports.read_models import Page
 from application.queries.asset_codes import parse_paper_asset
@@ -80,9 +81,10 @@ PaperAsset = Annotated[
     Field(description="A paper asset, with or without .PAPER", examples=["USDT.PAPER"], max_length=24),
 ]
 Reason = Annotated[
-    str, Field(description="Why; owners and auditors will read it", min_length=1, max_length=500)
+    str,
+    checked(parse_reason),
+    Field(description="Why; owners and auditors will read it", min_length=1, max_length=500),
 ]
-
 
 Metadata = Annotated[
     dict[str, str],

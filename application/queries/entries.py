@@ -15,7 +15,7 @@ from application.queries.moments import events_of, parse_time
 from application.streams import book_stream
 from application.views.rows import EntryRow, EntryTagRow, PostingRow
 from domain.errors import InvalidValue
-from domain.ledger.metadata import parse_key, parse_value
+from domain.ledger.metadata import parse_pair
 from domain.ledger.postings import bot_account
 
 _ACCOUNT = re.compile(r"[a-z_]{1,40}(:[\x21-\x7e]{1,200})?")
@@ -78,8 +78,7 @@ class EntryFilter:
                 case "reference" | "bot":
                     checked[name] = parse_id(given, field)
                 case "metadata":
-                    key, _, value = given.partition("=")
-                    checked[name] = parse_key(key, field), parse_value(value, field)
+                    checked[name] = parse_pair(given, field)
                 case _:
                     checked[name] = parse_time(given, field)
         return cls(**checked)

@@ -27,6 +27,14 @@ def parse_metadata(raw: object, field: str = "metadata") -> Mapping[str, str]:
     return {key: raw[key] for key in sorted(raw)}
 
 
+def parse_pair(raw: str, field: str) -> tuple[str, str]:
+    """Of key=value; raises InvalidValue."""
+    key, equals, value = raw.partition("=")
+    if not equals:
+        raise InvalidValue(field, f"{raw!r} is no pair; write it as key=value, such as ticket=OPS-7")
+    return parse_key(key, field), parse_value(value, field)
+
+
 def parse_key(raw: object, field: str) -> str:
     """A key, used or not; raises InvalidValue."""
     if not isinstance(raw, str) or not _KEY.fullmatch(raw):

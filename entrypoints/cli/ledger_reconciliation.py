@@ -9,7 +9,7 @@ import typer
 
 from application.queries.moments import parse_time
 from application.queries.reconciliations import CaseView, case_row, case_view, cases_page
-from application.views.reconciliations import OPEN
+from application.views.reconciliations import CLOSED, OPEN
 from domain.errors import InvalidValue
 from entrypoints.cli import options
 from entrypoints.cli.app import group
@@ -65,11 +65,13 @@ def reconcile(
     }
     answer = writing("ledger.reconcile", arguments, database_url, output, what="reconciling")
     output.value(answer)
-    facts = ("run_id", "source", "accounts", "unanswered", "lines_matched", "fills_booked")
+    facts = ("run_id", "source", "accounts", "not_compared", "unanswered", "lines_matched", "fills_booked")
     output.facts({name: answer[name] for name in (*facts, "cases_opened", "cases_closed")})
     output.say()
     columns = ("purse", "asset", "wallets", "holds", "due", "revenue", "expense", "clearing", "custody")
-    output.table(answer["totals"], (*columns, "reported", "adds_up", "agrees"), empty="the books are empty")
+    output.table(
+        answer["totals"], (*columns, "compared", "reported", "adds_up", "agrees"), empty="the books are empty"
+    )
     for kind, number in answer["open_cases"].items():
         output.say(f"open cases, {kind.replace('_', ' ')}: {number}")
     if not answer["clean"]:
@@ -93,6 +95,8 @@ def listing(
     output = Output(as_json=as_json)
     with reading(database_url) as core:
         services = core.services
+        if status not in (OPEN, CLOSED, "all"):
+            raise InvalidValue("status", f"{status!r} is neither {OPEN}, {CLOSED} nor all")
         asked = None if status == "all" else status
         page = cases_page(services.views, status=asked, kind=kind, limit=limit)
         found = [case_view(row, services.clock.now()) for row in page.rows]

@@ -18,7 +18,7 @@ from application.reconciliation.cases import AcceptCase, PostToSuspense
 from application.rehearsal import rehearse
 from application.services import Services
 from domain.errors import InvalidValue
-from domain.ledger.metadata import parse_metadata
+from domain.ledger.metadata import parse_metadata, parse_pair
 from entrypoints.operations.desk import ACTOR, Arguments, Operation, OperatorDesk, answered, money
 
 Make = Callable[[Services, Arguments, str], Command]
@@ -26,9 +26,9 @@ Make = Callable[[Services, Arguments, str], Command]
 
 
 def _reversal(services: Services, arguments: Arguments, _id: str) -> Command:
-    book_id = str(arguments["book_id"])
+    book_id, reason = str(arguments["book_id"]), parse_reason(str(arguments["reason"]))
     entry = posted_entry(services.log, book_id, str(arguments["entry"]))
-    return ReverseEntry(book_id, entry, str(arguments["reason"]))
+    return ReverseEntry(book_id, entry, reason)
 
 
 def _batch(_services: Services, arguments: Arguments, _id: str) -> Command:
@@ -69,16 +69,18 @@ def _release(_services: Services, arguments: Arguments, _id: str) -> Command:
 
 
 def _accepted(services: Services, arguments: Arguments, _id: str) -> Command:
+    reason = parse_reason(str(arguments["reason"]))
     case = case_row(services.views, str(arguments["case_id"]))
-    return AcceptCase(case.venue_account, case.case_id, str(arguments["reason"]), by=ACTOR)
+    return AcceptCase(case.venue_account, case.case_id, reason, by=ACTOR)
 
 
 def _suspense(services: Services, arguments: Arguments, _id: str) -> Command:
+    reason = parse_reason(str(arguments["reason"]))
     case = case_row(services.views, str(arguments["case_id"]))
     return PostToSuspense(
         case.venue_account,
         case.case_id,
-        str(arguments["reason"]),
+        reason,
         by=ACTOR,
         book_id=str(arguments.get("book_id") or ""),
     )
@@ -87,7 +89,7 @@ def _suspense(services: Services, arguments: Arguments, _id: str) -> Command:
 def _metadata(arguments: Arguments) -> Mapping[str, str]:
     """Of KEY=VALUE words."""
     words: Sequence[str] = arguments.get("metadata") or ()
-    pairs = dict(word.partition("=")[::2] for word in words)
+    pairs = dict(parse_pair(word, "metadata") for word in words)
     if len(pairs) < len(words):
         raise InvalidValue("metadata", "names a key twice")
     return parse_metadata(pairs)

@@ -153,3 +153,26 @@ async def test_a_parameter_that_a_route_does_not_know_is_refused(alice: Person) 
     twice = await alice.get(f"/v1/books/{book}/entries?kind=fill&kind=hold")
     assert (is_problem(twice, 422, "unknown_parameter"), twice.json()["data"]) == (True, {"field": "kind"})
     assert "metadata" in (await alice.get(f"/v1/books/{book}/entries?meta=1")).json()["detail"]
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "two\nlines", "w" * 501])
+async def test_whatever_is_done_by_hand_has_a_reason_of_one_line(
+    alice: Person, operator: Person, reason: str
+) -> None:
+    book = await alice.paper_account("100 USDT")
+    for path, body in (
+        (f"/v1/books/{book}/holds", {"amount": "1", "asset": "USDT"}),
+        (f"/v1/books/{book}/reversals", {"entry": "opening:USDT"}),
+        ("/v1/admin/reconciliation-cases/case-1/resolutions", {}),
+        ("/v1/admin/reconciliation-cases/case-1/suspense-postings", {}),
+    ):
+        answer = await operator.post(path, {**body, "reason": reason})
+        assert is_problem(answer, 422, "invalid_fields"), answer.text
+        assert [one["field"] for one in answer.json()["data"]["errors"]] == ["reason"]
+
+
+async def test_metadata_without_a_value_says_how_it_is_written(alice: Person) -> None:
+    book = await alice.paper_account("100 USDT")
+    answer = await alice.get(f"/v1/books/{book}/entries?metadata=ticket")
+    assert is_problem(answer, 422, "invalid_value")
+    assert "write it as key=value" in answer.json()["detail"]
