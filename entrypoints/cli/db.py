@@ -15,14 +15,22 @@ db = group("The database's schema.")
 def upgrade(database_url: options.DatabaseUrl = None, as_json: options.Json = False) -> None:
     """Bring the database to the newest schema; a SQLite file that is not there is created.
 
-    One transaction: killed midway it has changed nothing. Run it before the other roles start.
+    One transaction: killed midway it has changed nothing. Read models that begin anew are folded afterwards;
+    killed there, whoever writes next goes on. Run it before the other roles start.
 
     Example: `evenkeel db upgrade --database-url postgresql://evenkeel@localhost/evenkeel`
     """
+    from entrypoints.composition import Plan, opened
+    from entrypoints.schema import schema_of
     from entrypoints.schema import upgrade as upgraded
 
     output = Output(as_json=as_json)
-    version = upgraded(command_settings(database_url))
+    settings = command_settings(database_url)
+    before = schema_of(settings)
+    version = upgraded(settings)
+    if before not in ("", version):
+        with opened(settings, Plan(observed=False, inline=True)) as container, output.progress("folding"):
+            container.maintenance().catch_up()
     output.value({"schema": version})
     output.say(f"the database is at schema {version}")
 

@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 import typer.main
+from alembic import command as alembic
+from sqlalchemy import text
 
+from adapters.persistence import migrations
+from adapters.persistence.database import open_database
 from application.queries.trading import BotAnswer, BotDetails
 from entrypoints.cli.commands import app
 from tests.entrypoints.conftest import Cli
@@ -24,6 +28,7 @@ def commands(command: Any, words: tuple[str, ...] = ()) -> list[tuple[tuple[str,
     return [found for name, sub in inner.items() for found in commands(sub, (*words, name))]
 
 
+SAMPLES = Path(__file__).parents[1] / "samples"
 EVERY = commands(typer.main.get_command(app))
 OFFLINE = [("liabilities", "verify")]
 """What looks at files alone."""
@@ -307,6 +312,33 @@ def test_the_schema_is_shown_before_and_after_an_upgrade(cli: Cli) -> None:
     assert cli("db", "upgrade", "--json").code == 0
     after = cli("db", "current", "--json")
     assert (after.code, after.json["up_to_date"]) == (0, True)
+
+
+def test_what_a_migration_begins_anew_is_folded_when_the_upgrade_ends(cli: Cli, data_dir: Path) -> None:
+    """Else the lists would say that there is nothing, until somebody writes."""
+    data_dir.mkdir()
+    a_database_of_the_third_schema(f"sqlite:///{data_dir / 'evenkeel.db'}")
+
+    assert cli("db", "upgrade").code == 0
+
+    (entry,) = cli("ledger", "entries", "--json").json
+    assert entry["entry_id"] == "fill:t-1"
+
+
+def a_database_of_the_third_schema(url: str) -> None:
+    """A book and one entry of the first version in it."""
+    with open_database(url, check_schema=False) as db, db.transaction() as connection:
+        alembic.upgrade(migrations._config(connection), "0003")
+        for version, name in enumerate(("ledger.book_opened", "ledger.entry_posted"), 1):
+            state = (SAMPLES / f"{name}.v1.json").read_bytes().removesuffix(b"\n")
+            statement = text(
+                "INSERT INTO stored_events (originator_id, originator_version, topic, state) "
+                "VALUES (:stream, :version, :name, :state)"
+            )
+            stream = json.loads(state)["stream"]
+            connection.execute(
+                statement, {"stream": stream, "version": version, "name": name, "state": state}
+            )
 
 
 def test_json_output_is_nothing_but_json(cli: Cli) -> None:
