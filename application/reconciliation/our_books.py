@@ -23,7 +23,7 @@ from domain.ledger.postings import (
 )
 from domain.money import ZERO, Money, add
 from domain.orders.order import Order
-from domain.reconciliation.breaks import CASE_PREFIX, NOT_CLEARED, Break
+from domain.reconciliation.breaks import NOT_CLEARED, Break, is_case_id
 from domain.reconciliation.events import CaseOpened
 from domain.reconciliation.statement import TRADE, TRANSFER, BookedAccount, BookedLine, account_name, line_key
 
@@ -208,7 +208,7 @@ class OurBooks:
 def _is_for_a_case(entry_id: str, reference: str) -> bool:
     """Of an entry posted to suspense, or by hand with a case as its reference: its line is the case's."""
     kind = entry_id.partition(":")[0]
-    return kind == SUSPENSE or (kind == ADJUSTMENT and reference.startswith(CASE_PREFIX))
+    return kind == SUSPENSE or (kind == ADJUSTMENT and is_case_id(reference))
 
 
 @dataclass(slots=True)

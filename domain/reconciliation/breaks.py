@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,9 +28,9 @@ MISSING_HERE, EXTERNAL, MISSING_THERE, DIFFERING, BALANCE, NOT_CLEARED = (
     "not_cleared",  # an account of ours that should be at zero is not
 )
 KINDS = (MISSING_HERE, EXTERNAL, MISSING_THERE, DIFFERING, BALANCE, NOT_CLEARED)
-CASE_PREFIX = "case-"
 LINE_KINDS = frozenset({MISSING_HERE, EXTERNAL, MISSING_THERE, DIFFERING})
 
+_CASE_ID = re.compile(r"case-[0-9a-f]{24}")
 _MOMENT = timedelta(microseconds=1)
 
 Monies = tuple[Money, ...]
@@ -189,7 +190,12 @@ def was_compared(theirs: AccountStatement, found: Break) -> bool:
 
 def case_id(venue_account: str, key: str) -> str:
     """The id of the case of a break: derived, so that the same break is the same case."""
-    return CASE_PREFIX + hashlib.sha256(f"{venue_account}|{key}".encode()).hexdigest()[:24]
+    return "case-" + hashlib.sha256(f"{venue_account}|{key}".encode()).hexdigest()[:24]
+
+
+def is_case_id(text: str) -> bool:
+    """Whether it can be one: somebody's own "case-7" is none."""
+    return _CASE_ID.fullmatch(text) is not None
 
 
 def monies(by_asset: Amounts) -> Monies:

@@ -7,7 +7,7 @@ from application.ledger.reverse_entry import ReverseEntry, posted_entry
 from application.paper.accounts import FundPaperBook, OpenPaperBook, ResetPaperBook
 from application.ports.paper_accounts import PaperTerms
 from application.reconciliation.cases import PostToSuspense
-from domain.reconciliation.breaks import DIFFERING, NOT_CLEARED
+from domain.reconciliation.breaks import DIFFERING, MISSING_THERE, NOT_CLEARED
 from domain.reconciliation.cases import POST, suggested
 from domain.reconciliation.run import is_clean
 from tests.application.bots.market import World
@@ -79,6 +79,14 @@ def test_a_suggested_entry_is_posted_in_a_batch_with_the_case_as_its_reference()
     store.do(ReverseEntry("book-1", posted_entry(store.log, "book-1", "adjustment:b-1:0"), "not ours"))
     books.run()
     assert [one.case_id for one in books.open_cases()] == [case.case_id]
+
+
+def test_a_reference_of_somebodys_own_makes_an_entry_the_answer_to_no_case() -> None:
+    books = Books(World(with_paper_account(usdt("100"))))
+
+    post(books, entry("book-1", "custody:book-1 5 USDT", "revenue:interest -5 USDT", reference="case-7"))
+
+    assert dict(books.run().breaks) == {MISSING_THERE: 1}
 
 
 def test_suspense_in_a_closed_book_is_explained_or_taken_back() -> None:
