@@ -853,11 +853,19 @@ class Meaning:
         """Liabilities of this point will be published: keep what the LIVE books owe now."""
         owed: Sums = {}
         due: Sums = {}
+        in_transit: dict[str, Sums] = {}
         for (book, account, asset), standing in self.balances.items():
-            if self.purses[book] == "LIVE" and account == "owner:due":
+            if self.purses[book] != "LIVE":
+                continue
+            if account == "owner:due":
                 add(due, asset, standing)
-            elif self.purses[book] == "LIVE" and account.startswith("owner:"):
+            elif account.startswith("owner:"):
                 add(owed, asset, standing.copy_negate())
+            elif account.startswith("in_transit:"):
+                add(in_transit.setdefault(account, {}), asset, standing.copy_negate())
+        for sums in in_transit.values():
+            for asset, sent in sums.items():
+                add(owed, asset, max(sent, Decimal()))
         owners = len(self.live_owners)
         self._marks[size] = Mark(root, 1 << (owners - 1).bit_length() if owners else 0, owed, due)
 

@@ -141,6 +141,33 @@ def test_available_allocated_and_held_are_owed_and_what_is_due_stands_apart(desk
     assert desk.publications.proof(done, "acc-a").as_json()["balances"] == {"USDT": "95"}
 
 
+def test_what_is_on_its_way_is_owed_to_its_sender_until_it_is_settled(desk: Desk) -> None:
+    """It stands on no owner's account: left out, the platform would owe less with each transfer."""
+    desk.run(live("a", "acc-a", usdt("100")), live("b", "acc-b", usdt("7")))
+    desk.post("a", posted("owner:available 30 USDT", "in_transit:t-1 -30 USDT", entry_id="sent"))
+    desk.seal()
+    done = desk.publish()
+
+    assert as_json(done)["owed"] == {"USDT": "107"}
+    assert desk.publications.proof(done, "acc-a").as_json()["balances"] == {"USDT": "100"}
+
+    arrived = posted(
+        *("in_transit:t-1 30 USDT", "owner:available -30 USDT"),
+        *("custody:paper 30 USDT", "in_transit:t-1 -30 USDT"),
+        entry_id="received",
+    )
+    desk.post("b", arrived)
+    desk.post("a", posted("in_transit:t-1 30 USDT", "custody:paper -30 USDT", entry_id="settled"))
+    desk.post("a", posted("owner:available 5 USDT", "in_transit:by-hand -5 USDT", entry_id="moved-1"))
+    desk.post("b", posted("in_transit:by-hand 5 USDT", "owner:available -5 USDT", entry_id="moved-2"))
+    desk.seal()
+    done = desk.publish()
+
+    assert as_json(done)["owed"] == {"USDT": "107"}
+    found = [desk.publications.proof(done, owner).as_json()["balances"] for owner in ("acc-a", "acc-b")]
+    assert found == [{"USDT": "65"}, {"USDT": "42"}]
+
+
 def test_paper_and_connected_money_is_nobodys_liability(desk: Desk) -> None:
     desk.run(OpenBook("p", usdt("500"), "acc-p"), OpenBook("k", usdt("70"), "acc-k", CONNECTED))
     desk.run(live("a", "acc-a", usdt("1")))

@@ -350,6 +350,17 @@ def test_published_totals_are_those_of_the_log(tmp_path: Path) -> None:
     assert "95 USDT owed, 3 USDT due from owners" in auditor.as_text(report)
 
 
+def test_what_is_on_its_way_is_in_the_totals_and_is_missed_where_it_is_not(tmp_path: Path) -> None:
+    log, out = with_live_books(), ("owner:available", "USDT", "40")
+    log.entry("t-1", "transfer_sent", out, ("in_transit:t-1", "USDT", "-40"), book="b-acc-a")
+    publish(log)
+    assert checked(export(tmp_path / "log", log.lines, sealed(log.lines)))["ok"]
+
+    publish(log, owed={"BTC": Decimal(2), "USDT": Decimal(55)})
+    report = checked(export(tmp_path / "less", log.lines, sealed(log.lines)))
+    assert "their LIVE books have 2 BTC, 95 USDT" in report["fault"]["reason"]
+
+
 def test_an_empty_tree_is_told_as_one(tmp_path: Path) -> None:
     log = story()
     empty = sum_tree({}, salt_of)
