@@ -15,7 +15,7 @@ from adapters.persistence.shard_layout import Shard
 from adapters.persistence.shards.elsewhere import Elsewhere
 from adapters.persistence.shards.log import ShardedBus, ShardedLog
 from adapters.persistence.shards.routing import Directory
-from adapters.persistence.shards.seals import SealsOfNoShard
+from adapters.persistence.shards.seals import OfNoShard
 from adapters.persistence.shards.venue import ShardedPaperAccounts, ShardedStatements
 from adapters.persistence.shards.views import ShardedReadModels
 from entrypoints.maintenance import ShardedMaintenance
@@ -26,6 +26,9 @@ Container = Any
 
 SHARED = ("clock", "metrics", "candles", "identities", "sessions", "import_candles", "download_candles")
 """What is nobody's in particular and so on the first shard, or not in the database at all."""
+
+
+LIABILITIES = "proofs of liabilities: their tree and totals are of one log"
 
 
 @contextmanager
@@ -76,7 +79,8 @@ def _in_front(front: Container, cells: Sequence[Container]) -> Container:
         "views": ShardedReadModels([cell.views() for cell in cells], directory),
         "exchange": ShardedPaperAccounts([cell.exchange() for cell in cells], directory),
         "venue_statements": ShardedStatements([cell.venue_statements() for cell in cells], directory),
-        "seals": SealsOfNoShard(),
+        "seals": OfNoShard("a checkpoint or proof; `evenkeel log … --shard` asks one"),
+        "liabilities": OfNoShard(LIABILITIES),
         "maintenance": ShardedMaintenance([cell.maintenance() for cell in cells]),
     }
     for name, provider in (given | {name: providers.Object(value) for name, value in made.items()}).items():

@@ -403,6 +403,9 @@ def test_what_is_of_one_shard_only_is_refused_rather_than_answered_for_one(
     for words in (
         ("backup", "create", "--output", str(tmp_path / "kept")),
         ("log", "rotate-key"),
+        ("liabilities", "publish"),
+        ("liabilities", "show"),
+        ("ledger", "totals"),
         ("ledger", "trial-balance", "--at", "0-1"),
         ("ledger", "export", "--format", "csv", "--output", str(tmp_path / "b.csv"), "--at", "0-1"),
     ):

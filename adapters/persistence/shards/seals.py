@@ -7,8 +7,11 @@ from typing import NoReturn
 from application.ports.event_log import OneShardOnly
 
 
-class SealsOfNoShard:
-    """Stands where one shard's Seals would: whatever it is asked, it says whom to ask (OneShardOnly)."""
+class OfNoShard:
+    """Stands where one shard's own part would: whatever it is asked, it says whom to ask (OneShardOnly)."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
 
     def __getattr__(self, name: str) -> NoReturn:
-        raise OneShardOnly(what="a checkpoint or proof; `evenkeel log … --shard` asks one")
+        raise OneShardOnly(what=self._what)
