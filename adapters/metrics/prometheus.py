@@ -333,9 +333,15 @@ class _Connectors:
             "Since a series' last candle: of a real venue since its close, of others since it came",
             labels=["name"],
         )
-        for connector in self._connectors():
-            up.add_metric([connector.kind, connector.name], connector.status != DEGRADED)
-            if connector.last_candle_age_s is not None:
-                age.add_metric([connector.name], connector.last_candle_age_s)
+        well: dict[tuple[str, str], bool] = {}
+        ages: dict[str, float] = {}
+        for one in self._connectors():  # each shard's worker has its own: the worst is told, once
+            well[one.kind, one.name] = one.status != DEGRADED and well.get((one.kind, one.name), True)
+            if one.last_candle_age_s is not None:
+                ages[one.name] = max(one.last_candle_age_s, ages.get(one.name, 0))
+        for (kind, name), is_well in well.items():
+            up.add_metric([kind, name], is_well)
+        for name, age_s in ages.items():
+            age.add_metric([name], age_s)
         yield up
         yield age

@@ -160,6 +160,25 @@ def test_connectors_are_shown_with_the_age_of_their_last_candle() -> None:
     assert 'evenkeel_last_candle_age_seconds{name="kraken BTC/EUR 1h"} 2.5' in shown
 
 
+def test_what_each_shards_worker_follows_is_one_sample_and_as_bad_as_the_worst() -> None:
+    """Twice the same labels is no scrape that Prometheus takes."""
+    metrics = Metrics()
+    both = [
+        Connector(
+            kind="candles", name="x 1m", worker="w-1", status="degraded", detail="away", last_candle_age_s=9.5
+        ),
+        Connector(kind="candles", name="x 1m", worker="w-1", status="ok", detail="", last_candle_age_s=0.5),
+    ]
+    metrics.watch_connectors(lambda: both)
+
+    lines = [line for line in scraped(metrics).splitlines() if 'name="x 1m"' in line]
+
+    assert lines == [
+        'evenkeel_connector_up{kind="candles",name="x 1m"} 0.0',
+        'evenkeel_last_candle_age_seconds{name="x 1m"} 9.5',
+    ]
+
+
 def test_a_projection_that_cannot_be_asked_does_not_spoil_the_scrape() -> None:
     metrics = Metrics()
     lags = {"balances": 7}
