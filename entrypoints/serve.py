@@ -46,7 +46,6 @@ def run(settings: Settings, *, demo: bool, candles: Path | None, banner: Banner)
         opened(settings, Plan()) as container,
         metrics_served(container, settings) as metrics_port,
         projector_running(container),
-        outbox_running(container),
     ):
         database = container.database()
         database.on_failure = lambda _why: stop.now()
@@ -70,7 +69,8 @@ def run(settings: Settings, *, demo: bool, candles: Path | None, banner: Banner)
 
 @contextmanager
 def _writing_parts(container: Container, settings: Settings) -> Iterator[None]:
-    """Bots, holds' ends, sealer, reconciler; none where the log must not be written: it is only shown."""
+    """Sealer, transfers and other messages, bots, holds' ends, reconciler; none where the log must not be
+    written: it is only shown. The sealer stops last, so that what the others wrote is sealed."""
     if shut := container.store().shut:
         log.critical("the log is open for reading only: %s", shut)
         container.health().shut = shut
@@ -78,6 +78,7 @@ def _writing_parts(container: Container, settings: Settings) -> Iterator[None]:
         return
     with (
         sealer_running(container, settings) as sealing,
+        outbox_running(container),
         holds_expiring(container),
         worker_running(container, settings, worker_id=worker_name()) as workers,
         reconciler_running(container, settings, holder=worker_name()),

@@ -86,6 +86,29 @@ def test_a_log_that_lost_its_end_is_served_for_reading_only(start: Start, tmp_pa
     assert newest(var) == before, "nothing was signed over it"
 
 
+def test_a_log_that_is_only_shown_carries_no_transfer_and_tells_nobody(
+    start: Start, cli: Cli, tmp_path: Path
+) -> None:
+    var = tmp_path / "data"
+    for name in ("ann", "bob"):
+        cli("users", "create", f"{name}@example.org")
+        cli("paper", "open", "--balance", "100 USDT", "--user", f"{name}@example.org")
+    assert cli("log", "seal").code == 0
+    to_bob = ("ledger", "transfer", "10 USDT", "--user", "ann@example.org", "--to-user", "bob@example.org")
+    killed = start(*to_bob, EVENKEEL_DATA_DIR=str(var), EVENKEEL_FAILPOINT="transfer_sent")
+    killed.wait()
+    for half in ("key", "pub"):
+        (var / f"evenkeel.db.{half}").unlink()
+
+    running = start(*SERVE, EVENKEEL_DATA_DIR=str(var))
+    banner(running)
+    with sqlite3.connect(f"file:{var}/evenkeel.db?mode=ro", uri=True) as connection:
+        waiting = connection.execute("SELECT message_id FROM outbox WHERE delivered_at IS NULL").fetchall()
+    assert running.stop() == 0
+
+    assert sorted(id.partition(":")[0] for (id,) in waiting) == ["transfer", "welcome", "welcome"]
+
+
 def test_a_log_whose_key_is_gone_is_served_and_says_that_it_is_not_sealed(
     start: Start, tmp_path: Path
 ) -> None:
