@@ -8,7 +8,7 @@ from domain.errors import DomainError, InvalidValue
 from domain.ledger.book import Book
 from domain.ledger.errors import AdjustmentNotAllowed, InsufficientFunds, UnbalancedEntry
 from domain.ledger.events import EntryPosted
-from domain.ledger.metadata import parse_metadata
+from domain.ledger.metadata import parse_metadata, parse_pair
 from tests.builders import START, book_with, legs, posted
 
 OPEN = book_with(posted("custody:paper 100 USDT", "owner:available -100 USDT"))
@@ -98,3 +98,39 @@ def test_other_metadata_is_refused_by_name(raw: object, field: str) -> None:
     with pytest.raises(InvalidValue) as refused:
         parse_metadata(raw)
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("raw", "sentence"),
+    [
+        (["a"], 'metadata: must be an object of text by key, such as {"ticket": "OPS-7"}'),
+        ({f"k{n}": "v" for n in range(17)}, "metadata: has 17 keys; 16 is the most"),
+        (
+            {"A": "v"},
+            "metadata: 'A' is no key; write a small letter, then up to 39 small letters, digits, '_' or '-'",
+        ),
+        ({"a": ""}, "metadata.a: must be text of 1 to 200 printable characters"),
+    ],
+)
+def test_refused_metadata_is_told_the_way_out(raw: object, sentence: str) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        parse_metadata(raw)
+    assert str(refused.value) == sentence
+
+
+def test_a_pair_is_a_key_and_a_value_that_may_have_an_equals_sign_too() -> None:
+    assert parse_pair("ticket=a=b", "metadata") == ("ticket", "a=b")
+
+
+@pytest.mark.parametrize(
+    ("raw", "sentence"),
+    [
+        ("ticket", "m: 'ticket' is no pair; write it as key=value, such as ticket=OPS-7"),
+        ("A=v", "m: 'A' is no key; write a small letter, then up to 39 small letters, digits, '_' or '-'"),
+        ("a=", "m: must be text of 1 to 200 printable characters"),
+    ],
+)
+def test_what_is_no_pair_is_told_the_way_out(raw: str, sentence: str) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        parse_pair(raw, "m")
+    assert str(refused.value) == sentence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,13 +12,17 @@ import pytest
 from domain.errors import DomainError, InvalidValue
 from domain.ledger.book import LIVE, PAPER, Book
 from domain.ledger.errors import (
+    AdjustmentNotAllowed,
     BookAlreadyOpen,
     BookNotOpen,
     EntryNotReversible,
     HoldConflict,
     InsufficientFunds,
     InvalidPosting,
+    PursesMixed,
+    TransferUnfinished,
     UnbalancedEntry,
+    UnknownBook,
 )
 from domain.ledger.events import BookClosed, BookOpened, EntryPosted
 from domain.ledger.postings import Posting, added, imbalance, moved, negated
@@ -40,6 +45,10 @@ FUNDED = ("custody:paper 1000 USDT", "owner:available -1000 USDT")
 TO_BOT = ("owner:available 400 USDT", "owner:bot:bot-1 -400 USDT")
 BOOK = book_with(posted(*FUNDED), posted(*TO_BOT))
 HELD = book_with(posted(*FUNDED), posted("owner:available 40 USDT", "owner:held:o-1 -40 USDT"))
+CREDITED = book_with(posted("custody:paper 1 USDT", "equity:adjustment 5 USDT", "owner:available -6 USDT"))
+NOWHERE = book_with(posted("equity:adjustment 5 USDT", "owner:available -5 USDT"))
+SENT = book_with(posted(*FUNDED), posted("owner:available 40 USDT", "in_transit:t-1 -40 USDT"))
+IN_DEBT = book_with(posted("owner:due 3 USDT", "custody:paper -3 USDT"))
 NOON = at(60)
 
 
@@ -105,6 +114,95 @@ COMMANDS: dict[str, tuple[Callable[[], Any], EntryPosted]] = {
             reference="bot-1",
             reverses="a",
             reason="oh",
+        ),
+    ),
+    "hold by hand": (
+        lambda: BOOK.place_hold(
+            "h-1", usdt("6"), source="owner:available", at=NOON, reason="why", metadata={"a": "1"}
+        ),
+        entry(
+            *("owner:available 6 USDT", "owner:held:h-1 -6 USDT"),
+            entry_id="hold:h-1",
+            kind="hold",
+            reference="h-1",
+            reason="why",
+            metadata={"a": "1"},
+        ),
+    ),
+    "settlement": (
+        lambda: HELD.settle_hold(
+            "o-1", usdt("40"), to="suspense", entry_id="s", at=NOON, reason="why", metadata={"a": "1"}
+        ),
+        entry(
+            *("owner:held:o-1 40 USDT", "suspense -40 USDT"),
+            entry_id="s",
+            kind="settlement",
+            reference="o-1",
+            reason="why",
+            metadata={"a": "1"},
+        ),
+    ),
+    "adjustment": (
+        lambda: BOOK.adjust(
+            postings("suspense 1 USDT", "owner:available -1 USDT"), entry_id="e", reason="why", at=NOON
+        ),
+        entry("suspense 1 USDT", "owner:available -1 USDT", entry_id="e", kind="adjustment", reason="why"),
+    ),
+    "adjustment with more said of it": (
+        lambda: BOOK.adjust(
+            postings("suspense 1 USDT", "owner:available -1 USDT"),
+            entry_id="e",
+            reason="why",
+            at=NOON,
+            reference="r",
+            metadata={"a": "1"},
+        ),
+        entry(
+            *("suspense 1 USDT", "owner:available -1 USDT"),
+            entry_id="e",
+            kind="adjustment",
+            reference="r",
+            reason="why",
+            metadata={"a": "1"},
+        ),
+    ),
+    "transfer sent": (
+        lambda: BOOK.send(usdt("600"), transfer_id="t-1", at=NOON),
+        entry(
+            *("owner:available 600 USDT", "in_transit:t-1 -600 USDT"),
+            entry_id="transfer:t-1:sent",
+            kind="transfer_sent",
+            reference="t-1",
+        ),
+    ),
+    "transfer received": (
+        lambda: BOOK.receive(usdt("5"), transfer_id="t-1", at=NOON),
+        entry(
+            *("in_transit:t-1 5 USDT", "owner:available -5 USDT"),
+            *("custody:paper 5 USDT", "in_transit:t-1 -5 USDT"),
+            entry_id="transfer:t-1:received",
+            kind="transfer_received",
+            reference="t-1",
+        ),
+    ),
+    "transfer settled": (
+        lambda: SENT.settle_transfer(usdt("40"), transfer_id="t-1", at=NOON),
+        entry(
+            *("in_transit:t-1 40 USDT", "custody:paper -40 USDT"),
+            entry_id="transfer:t-1:settled",
+            kind="transfer_settled",
+            reference="t-1",
+        ),
+    ),
+    "transfer taken back": (
+        lambda: SENT.take_back(usdt("40"), transfer_id="t-1", reason="why", at=NOON),
+        entry(
+            *("owner:available -40 USDT", "in_transit:t-1 40 USDT"),
+            entry_id="reversal:transfer:t-1:sent",
+            kind="reversal",
+            reference="t-1",
+            reverses="transfer:t-1:sent",
+            reason="why",
         ),
     ),
     "any entry": (
@@ -270,6 +368,35 @@ def test_an_amount_out_of_range_is_told_with_its_data() -> None:
     assert refused.value.data == {"problem": "1 / 0 is no amount"}
 
 
+def refuse(refusal: DomainError) -> None:
+    raise refusal
+
+
+@pytest.mark.parametrize("purse", [PAPER, LIVE])
+def test_who_lacks_funds_is_told_whose_money_it_is_unless_it_is_paper(purse: str) -> None:
+    """By the post itself and by what asks for the funds first: paper codes are shown by it."""
+    book = replace(BOOK, purse=purse)
+    too_much = postings("owner:available 601 USDT", "owner:bot:b -601 USDT")
+    for step in (
+        lambda: book.post(entry_id="e", kind="k", postings=too_much, at=NOON),
+        lambda: book.allocate(usdt("601"), bot_id="b", entry_id="e", at=NOON),
+    ):
+        with pytest.raises(InsufficientFunds) as refused:
+            step()
+        assert refused.value.data.get("purse") == (None if purse == PAPER else LIVE)
+
+
+def test_refusals_of_corrections_carry_what_they_are_about() -> None:
+    with pytest.raises(EntryNotReversible) as refused:
+        BOOK.require_reversible(posted(entry_id="t", kind="transfer_sent"), reason="x")
+    assert refused.value.data["entry_id"] == "t"
+    paid = folded(IN_DEBT, [posted("suspense 3 USDT", "owner:due -3 USDT")])
+    with pytest.raises(EntryNotReversible) as refused:
+        paid.reverse(posted("owner:due 3 USDT", "custody:paper -3 USDT", entry_id="d"), reason="x", at=NOON)
+    assert refused.value.data["entry_id"] == "d"
+    assert UnknownBook(book_id="b").data == {"book_id": "b"}
+
+
 NO_AMOUNT = "is not an amount; write it as a string of digits such as '1500.25'"
 SAID: list[tuple[Callable[[], object], type[DomainError], str]] = [
     (
@@ -328,6 +455,68 @@ SAID: list[tuple[Callable[[], object], type[DomainError], str]] = [
         EntryNotReversible,
         "entry h is a hold: what is held follows its order",
     ),
+    (
+        lambda: BOOK.reverse(posted(entry_id="t", kind="transfer_sent"), reason="x", at=NOON),
+        EntryNotReversible,
+        "entry t is one side of a transfer; send the money back by another",
+    ),
+    (
+        lambda: IN_DEBT.adjust(
+            postings("suspense 4 USDT", "owner:due -4 USDT"), entry_id="e", reason="x", at=NOON
+        ),
+        AdjustmentNotAllowed,
+        "owner:due: only 3 USDT is due",
+    ),
+    (
+        lambda: BOOK.adjust(postings("rounding 4 X", "suspense -4 X"), entry_id="e", reason="x", at=NOON),
+        AdjustmentNotAllowed,
+        "rounding: only these are adjusted: owner:available, owner:due, the book's own custody, revenue:…",
+    ),
+    (
+        lambda: BOOK.adjust(
+            postings("custody:paper 4 X", "owner:available -4 X"), entry_id="e", reason="x", at=NOON
+        ),
+        AdjustmentNotAllowed,
+        "custody:paper: an owner's X and custody never stand in one entry; take it through suspense, in two",
+    ),
+    (
+        lambda: BOOK.adjust(
+            postings("suspense 4 X", "owner:available -4 X"), entry_id="e", reason="", at=NOON
+        ),
+        InvalidValue,
+        "reason: say why the books are adjusted; its owner and auditors will read it",
+    ),
+    (
+        lambda: HELD.settle_hold("o-1", usdt("1"), to="suspense", entry_id="e", at=NOON, reason=" "),
+        InvalidValue,
+        "reason: say why the hold is settled; its owner and auditors will read it",
+    ),
+    (
+        lambda: HELD.settle_hold("o-1", usdt("1"), to="owner:due", entry_id="e", at=NOON, reason="x"),
+        InvalidValue,
+        "to: 'owner:due' is not paid from a hold: name custody:paper, suspense, revenue:… or expense:…",
+    ),
+    (
+        lambda: CREDITED.send(usdt("2"), transfer_id="t", at=NOON),
+        InsufficientFunds,
+        "required 2 USDT, available 1 USDT",
+    ),
+    (
+        lambda: NOWHERE.send(usdt("2"), transfer_id="t", at=NOON),
+        InsufficientFunds,
+        "required 2 USDT, available 0 USDT",
+    ),
+    (
+        lambda: refuse(PursesMixed(book_id="b", purse=PAPER, other=LIVE)),
+        PursesMixed,
+        "book b is a PAPER one, the batch began with a LIVE one; post two batches",
+    ),
+    (
+        lambda: refuse(TransferUnfinished(transfer="t", left_over=usdt("1"))),
+        TransferUnfinished,
+        "in_transit:t is left with 1 USDT; it must come to zero in the batch",
+    ),
+    (lambda: refuse(UnknownBook(book_id="b")), UnknownBook, "no book b"),
     (
         lambda: BOOK.post(entry_id="e", kind="k", postings=postings("a 1 X"), at=NOON),
         InvalidPosting,
