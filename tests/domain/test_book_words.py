@@ -377,10 +377,11 @@ def test_who_lacks_funds_is_told_whose_money_it_is_unless_it_is_paper(purse: str
     """By the post itself and by what asks for the funds first: paper codes are shown by it."""
     book = replace(BOOK, purse=purse)
     too_much = postings("owner:available 601 USDT", "owner:bot:b -601 USDT")
-    for step in (
+    steps: list[Callable[[], object]] = [
         lambda: book.post(entry_id="e", kind="k", postings=too_much, at=NOON),
         lambda: book.allocate(usdt("601"), bot_id="b", entry_id="e", at=NOON),
-    ):
+    ]
+    for step in steps:
         with pytest.raises(InsufficientFunds) as refused:
             step()
         assert refused.value.data.get("purse") == (None if purse == PAPER else LIVE)
