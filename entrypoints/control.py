@@ -107,7 +107,7 @@ def operator_desk(
         maintenance=container.maintenance(),
         import_candles=container.import_candles(),
         download_candles=container.download_candles(),
-        liabilities=lambda: publisher(container),
+        liabilities=lambda new_salts: publisher(container, new_salts=new_salts),
         operation_id=operation_id,
         progress=progress,
     )

@@ -25,12 +25,16 @@ class FileSalts(Salts):
         self._secret = self._secret or _read(self._path)
         return hmac.digest(self._secret, _NAME + context.encode(), hashlib.sha256)
 
+    @property
+    def exists(self) -> bool:
+        return self._path.exists()
+
     def create(self) -> bool:
         """Make the secret, mode 0600, where there is no file yet; whether it was made. Raises SaltsUnusable.
 
         One that is there is never written over: without it no earlier proof can be made again.
         """
-        if self._path.exists():
+        if self.exists:
             return False
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)

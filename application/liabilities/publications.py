@@ -103,6 +103,11 @@ class Publications:
     _built: tuple[int, SumTree] | None = None
     _building: threading.Lock = field(default_factory=threading.Lock)
 
+    def is_empty(self) -> bool:
+        """Whether nothing was ever published."""
+        published = (recorded.event for recorded in self.log.stream(PLATFORM))
+        return not any(isinstance(event, LiabilitiesPublished) for event in published)
+
     def newest(self) -> Publication:
         """Raises LiabilitiesNotPublished."""
         return self.find("")

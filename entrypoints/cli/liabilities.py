@@ -27,7 +27,16 @@ Id = Annotated[
 
 
 @liabilities.command()
-def publish(database_url: options.DatabaseUrl = None, as_json: options.Json = False) -> None:
+def publish(
+    new_salts: Annotated[
+        bool,
+        typer.Option(
+            "--new-salts", help="The secret is lost: make one; earlier proofs are never made again."
+        ),
+    ] = False,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
     """Sign root and totals under the newest checkpoint with the log's key, and put them into the log.
 
     Where nothing happened since the last time, that publication is the answer.
@@ -35,7 +44,8 @@ def publish(database_url: options.DatabaseUrl = None, as_json: options.Json = Fa
     Example: `evenkeel liabilities publish`
     """
     output = Output(as_json=as_json)
-    _show(output, writing("liabilities.publish", {}, database_url, output, what="adding up"))
+    arguments = {"new_salts": new_salts}
+    _show(output, writing("liabilities.publish", arguments, database_url, output, what="adding up"))
 
 
 @liabilities.command()

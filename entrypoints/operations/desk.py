@@ -36,7 +36,7 @@ class OperatorDesk:
     maintenance: DatabaseMaintenance
     import_candles: ImportCandles
     download_candles: Callable[[str], DownloadCandles]  # by venue
-    liabilities: Callable[[], PublishLiabilities]  # asks for the log's key when it is called
+    liabilities: Callable[[bool], PublishLiabilities]  # asks for the log's key then; may make new salts
     operation_id: str
     progress: Progress = lambda _done, _total: None
 

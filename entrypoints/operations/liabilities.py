@@ -9,8 +9,8 @@ from application.queries.moments import iso_utc
 from entrypoints.operations.desk import Arguments, Operation, OperatorDesk
 
 
-def publish(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:  # noqa: ARG001  # it takes none
-    published = as_json(desk.liabilities()(desk.caller()))
+def publish(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
+    published = as_json(desk.liabilities(bool(arguments.get("new_salts")))(desk.caller()))
     return {**published, "published_at": iso_utc(published["published_at"])}
 
 

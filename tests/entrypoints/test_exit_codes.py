@@ -63,6 +63,7 @@ TABLE: list[tuple[str, int]] = [
     ("log create-key", OK),
     ("log seal", OK),
     ("liabilities publish", OK),
+    ("liabilities publish --new-salts", OK),
     ("liabilities show", OK),
     ("liabilities prove --user nobody@example.org", REFUSED),
     ("log rotate-key", OK),

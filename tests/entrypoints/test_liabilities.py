@@ -140,6 +140,26 @@ def test_without_the_secret_no_proof_is_made_and_the_statement_stays(cli: Cli, d
     assert cli("liabilities", "show").code == 0
 
 
+def test_a_lost_secret_is_told_of_and_made_anew_only_when_that_is_asked_for(cli: Cli, data_dir: Path) -> None:
+    live_books(cli, f"sqlite:///{data_dir}/evenkeel.db")
+    cli("log", "seal")
+    cli("liabilities", "publish")
+    (data_dir / "evenkeel.db.salts").unlink()
+    cli("users", "create", "dan@example.org", stdin="")
+    cli("log", "seal")
+
+    refused = cli("liabilities", "publish", "--json")
+
+    assert (refused.code, refused.json["error"]["code"]) == (3, "liability_salts_unusable")
+    assert "--new-salts" in refused.json["error"]["message"]
+    assert not (data_dir / "evenkeel.db.salts").exists()
+
+    first = cli("liabilities", "show", "--json").json["id"]
+    assert cli("liabilities", "publish", "--new-salts").code == 0
+    assert cli("liabilities", "prove", "--user", "ann@example.org").code == 0
+    assert cli("liabilities", "prove", str(first), "--user", "ann@example.org").code == 3
+
+
 def test_a_running_server_publishes_and_gives_each_owner_their_own(
     start: Start, cli: Cli, tmp_path: Path
 ) -> None:
