@@ -25,7 +25,7 @@ from domain.errors import DomainError
 from domain.ledger.book import PAPER, Book, Settlement
 from domain.ledger.errors import InsufficientFunds, InvalidPosting, UnbalancedEntry
 from domain.ledger.events import BookEvent, EntryPosted
-from domain.ledger.postings import DUE, Balances, Posting, imbalance
+from domain.ledger.postings import DUE, Balances, Posting, added, imbalance
 from domain.money import EXACT, ZERO, Money, add, subtract
 from tests.builders import START
 
@@ -391,6 +391,9 @@ def test_everything_taken_back_from_the_last_to_the_first_leaves_nothing(
             traded_at_utc=START,
         )
         take(lambda t=trade: book.settle_fill(t))  # type: ignore[misc]
+        after = added(book.balances, legs)
+        if any(account == DUE and amount < 0 for (account, _), amount in after.items()):
+            continue  # no command leaves less than nothing due, and no reversal goes back there
         take(lambda n=number, p=legs: book.post(entry_id=f"e-{n}", kind="any", postings=p, at=START))  # type: ignore[misc]
 
     for entry in reversed(done):
