@@ -713,7 +713,7 @@ class Meaning:
 
     def _check_words(self, entry_id: str, data: Event) -> None:
         """Who posts by hand says why, and what is written on an entry is short words by key."""
-        if entry_id.startswith(BY_HAND) and not str(data.get("reason", "")).strip():
+        if entry_id.startswith(BY_HAND) and not says_why(data):
             raise Fault(f"entry {entry_id} was posted by hand and does not say why")
         metadata = data.get("metadata", {})  # earlier schemas have none
         words = [*metadata, *metadata.values()]
@@ -739,7 +739,7 @@ class Meaning:
             raise Fault(
                 f"entry {entry_id} does not have the legs of {takes_back} at index {at} the other way round"
             )
-        if not str(data["reason"]).strip():
+        if not says_why(data):
             raise Fault(f"entry {entry_id} reverses {takes_back} and does not say why")
 
     def _check_owner(self, index: int, key: tuple[str, str, str]) -> None:
@@ -873,6 +873,7 @@ class Meaning:
         """The totals are those of the log at that point; a leaf of the tree is its owner's to check."""
         said = Statement.parse(data["note"], self.keys, self.origin)
         under = Checkpoint.parse(data["checkpoint"], "the checkpoint of the liabilities")
+        under.note.require_signature(self.keys)
         if self.liabilities and said.log_size <= self.liabilities[-1]["log_size"]:
             raise Fault(f"liabilities of {said.log_size:,} events were published before, or later ones")
         mark = self._marks.get(said.log_size) if said.log_size == data["log_size"] == under.size else None
@@ -947,6 +948,12 @@ def legs_digest(entry: Event, *, negate: bool) -> int:
     legs = sorted((leg["account"], leg["asset"], told(leg["amount"])) for leg in entry["postings"])
     whole = [legs, [fee["asset"], told(fee["amount"])] if fee else None]
     return int.from_bytes(hashlib.sha256(json.dumps(whole).encode()).digest()[: DIGEST_BITS // 8])
+
+
+def says_why(entry: Event) -> bool:
+    """Whether its reason is a text, and not a blank one."""
+    reason = entry.get("reason")
+    return type(reason) is str and reason.strip() != ""
 
 
 def taken_from(legs: list[Event], account: str) -> Sums:

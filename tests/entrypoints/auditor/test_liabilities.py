@@ -32,6 +32,7 @@ ROOT = bytes(range(32))
 KEYS = [auditor.Key.parse(str(SIGNER.key), "the key")]
 OWED = {f"acc-{n}": {"BTC": Decimal(n), "USDT": Decimal("100.5")} for n in range(5)}
 Proof = dict[str, Any]
+TOTALS = "the statement of liabilities"
 
 
 def note(text: str, signer: Signer = SIGNER) -> str:
@@ -140,6 +141,10 @@ def restate(**changed: Any) -> Callable[[Proof], None]:
     return change
 
 
+def no_note() -> ValueError:
+    return ValueError("a note has lines of text, an empty line and signatures, a line each")
+
+
 def put(name: str, value: Any) -> Callable[[Proof], None]:
     return lambda proof: proof.update({name: value})
 
@@ -244,6 +249,71 @@ def test_a_checkpoint_that_was_kept_of_that_size_must_be_of_the_same_log(tmp_pat
     assert "not signed by a trusted key" in refused(tmp_path, proof, kept=[checkpoint(signer=STRANGER)])
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (put("owner", 5), "the proof has no owner, index and path"),
+        (put("leaf", "00"), "the leaf is not written as 64 hexadecimal digits"),
+        (put("salt", None), "the salt is not written as 64 hexadecimal digits"),
+        (
+            put("leaf", "00" * 32),
+            "the leaf is not that of this owner with this salt and these balances",
+        ),
+        (
+            a_sibling(lambda one: one.update(hash="AA" * 32)),
+            "sibling 2 is not written as 64 hexadecimal digits",
+        ),
+        (a_sibling(lambda one: one.update(sums=[])), "sibling 2: there are no sums"),
+        (put("balances", None), "the balances: there are no sums"),
+        (put("balances", {"USDT": "x" * 90}), f"the balances: {'x' * 80!r} 'USDT' is no amount of an asset"),
+        (put("balances", {"X" * 20: "5"}), f"the balances: '5' {'X' * 16!r} is no amount of an asset"),
+        (put("balances", {"USDT": 5}), "the balances: '5' 'USDT' is no amount of an asset"),
+        (put("statement", checkpoint()), "the statement of liabilities is not written as one"),
+        (put("checkpoint", "x"), f"the proof is not written as one: {no_note()!r}"),
+    ],
+)
+def test_what_is_wrong_with_a_proof_is_said_in_full(
+    tmp_path: Path, change: Callable[[Proof], None], sentence: str
+) -> None:
+    proof = proof_of("acc-1", OWED)
+    change(proof)
+    assert refused(tmp_path, proof) == sentence
+
+
+@pytest.mark.parametrize(
+    ("owed", "sentence"),
+    [
+        ("owed BTC 1\nowed BTC 2\n", f"{TOTALS} names an asset twice"),
+        (
+            "owed BTC -1\n",
+            f"{TOTALS}: -1 BTC is negative, and would hide as much of what others are owed",
+        ),
+        (
+            "owed BTC 1\xa05\n",
+            rf"{TOTALS}: '1\xa05' 'BTC' is no amount of an asset",
+        ),
+        (
+            "due BTC 0\n",
+            f"{TOTALS}: 0 BTC is zero, or not written the one way that an amount is",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_statements_totals_is_said_in_full(
+    tmp_path: Path, owed: str, sentence: str
+) -> None:
+    proof = proof_of("acc-1", OWED)
+    kept = proof["statement"].partition("\n\n")[0].split("owed ")[0]
+    proof["statement"] = note(kept + owed)
+    assert refused(tmp_path, proof) == sentence
+
+
+def test_a_kept_checkpoint_of_another_log_is_none_of_the_proofs(tmp_path: Path) -> None:
+    kept = note(Checkpoint("elsewhere.example/log", 7, ROOT).text)
+    assert refused(tmp_path, proof_of("acc-1", OWED), kept=[kept]) == (
+        f"the kept checkpoint is of the log elsewhere.example/log, the checkpoint of the proof of {ORIGIN}"
+    )
+
+
 def test_sums_that_no_addition_can_hold_fail(tmp_path: Path) -> None:
     proof = proof_of("acc-1", OWED)
     proof["path"][0]["sums"]["USDT"] = "9" * 61
@@ -335,19 +405,29 @@ def test_published_totals_are_those_of_the_log(tmp_path: Path) -> None:
     log.entry(
         "d-2", "deposit", ("custody:venue", "USDT", "5"), ("owner:available", "USDT", "-5"), book="b-acc-c"
     )
-    publish(log, owed={"BTC": Decimal(2), "USDT": Decimal(100)})
+    second = publish(log, owed={"BTC": Decimal(2), "USDT": Decimal(100)})
 
     report = checked(export(tmp_path / "log", log.lines, sealed(log.lines)))
 
     assert report["ok"], report
     assert not report["unknown_events"]
-    assert [said["owed"] for said in report["liabilities"]] == [
-        {"BTC": "2", "USDT": "95"},
-        {"BTC": "2", "USDT": "100"},
-    ]
-    assert report["liabilities"][0]["due"] == {"USDT": "3"}
-    assert report["liabilities"][0]["log_size"] == first.log_size
-    assert "95 USDT owed, 3 USDT due from owners" in auditor.as_text(report)
+    of_first = {
+        "index": first.log_size,
+        "statement": note(first.text),
+        "log_size": first.log_size,
+        "leaves": 4,
+        "root": first.root.hex(),
+        "owed": {"BTC": "2", "USDT": "95"},
+        "due": {"USDT": "3"},
+    }
+    of_second = {"index": second.log_size, "statement": note(second.text), "log_size": second.log_size}
+    of_second |= {"owed": {"BTC": "2", "USDT": "100"}}
+    assert report["liabilities"] == [of_first, of_first | of_second]
+    lines = auditor.as_text(report).splitlines()
+    assert (
+        f"liabilities of {first.log_size} events, as published: 2 BTC, 95 USDT owed, 3 USDT due from owners, "
+        f"root {first.root.hex()}"
+    ) in lines
 
 
 def test_what_is_on_its_way_is_in_the_totals_and_is_missed_where_it_is_not(tmp_path: Path) -> None:
@@ -378,9 +458,19 @@ def test_an_empty_tree_is_told_as_one(tmp_path: Path) -> None:
     report = checked(export(tmp_path / "log", log.lines, sealed(log.lines)))
 
     assert report["ok"], report
-    assert "nothing: there was no LIVE book, the tree is empty" in auditor.as_text(report)
+    line = (
+        f"liabilities of {len(log.lines) - 1} events, as published: "
+        "nothing: there was no LIVE book, the tree is empty"
+    )
+    assert line in auditor.as_text(report).splitlines()
 
 
+def test_where_nothing_is_owed_or_due_it_is_told() -> None:
+    said = {"leaves": 1, "owed": {}, "due": {}, "root": "ab"}
+    assert auditor.liabilities_text(said) == "nothing owed, nothing due from owners, root ab"
+
+
+SIGNED_BY_STRANGER = f"{STRANGER.key.name}+{STRANGER.key.id.hex()}"
 FALSE: list[tuple[str, dict[str, Any], str]] = [
     (
         "less than is owed",
@@ -405,6 +495,11 @@ FALSE: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("an event that names another size", {"named": 25}, "not of the first 26 events"),
     ("another checkpoint", {"under": checkpoint(26, bytes(32))}, "not of the first 26 events"),
+    (
+        "a checkpoint of a stranger's",
+        {"under": STRANGER.note(with_live_books().lines)},
+        f"the checkpoint of the liabilities is not signed by a trusted key, only by {SIGNED_BY_STRANGER}",
+    ),
 ]
 
 
@@ -532,7 +627,10 @@ def test_a_key_that_only_one_of_the_two_vouches_for_is_not_believed(tmp_path: Pa
     assert "not signed by a trusted key" in told["reason"]
     told = fault(export(tmp_path / "log", lines, sealed(lines)))
     assert (told["check"], told["index"]) == ("meaning", index)
-    assert "is not signed by a trusted key" in told["reason"]
+    signed_by = f"{signer.key.name}+{signer.key.id.hex()}"
+    assert told["reason"] == (
+        f"the note about the new key is not signed by a trusted key, only by {signed_by}"
+    )
 
 
 def test_a_rotation_from_a_key_that_nobody_trusts_makes_no_key_trusted(tmp_path: Path) -> None:
@@ -550,6 +648,10 @@ def test_two_keys_in_a_note_of_another_kind_are_no_rotation(tmp_path: Path) -> N
     log.add("platform:main", rotation(SIGNER, NEW, header="evenkeel/something-else@v1"))
     told = fault(export(tmp_path / "log", log.lines, sealed(log.lines)))
     assert (told["check"], told["index"]) == ("meaning", len(log.lines) - 1)
+    assert told["reason"] == (
+        f"its data is not that of {auditor.ROTATED}: "
+        "ValueError('the note about the new key names the old and the new one')"
+    )
     assert (
         "not signed by a trusted key"
         in fault(export(tmp_path / "log", log.lines, [NEW.note(log.lines)]))["reason"]
@@ -563,6 +665,44 @@ def test_a_rotation_that_says_nothing_is_found(tmp_path: Path, text: str) -> Non
     log.add("platform:main", SigningKeyRotated(note=said, rotated_by="op", rotated_at_utc=AT))
     told = fault(export(tmp_path / "log", log.lines, sealed(log.lines)))
     assert (told["check"], told["index"]) == ("meaning", len(log.lines) - 1)
+
+
+def test_a_rotation_to_what_is_no_key_is_found(tmp_path: Path) -> None:
+    log = story()
+    old, no_key = str(SIGNER.key), str(SIGNER.key).replace(f"+{SIGNER.key.id.hex()}+", "+00000000+")
+    said = note(f"evenkeel/key-rotation@v1\n{old}\n{no_key}\n")
+    log.add("platform:main", SigningKeyRotated(note=said, rotated_by="op", rotated_at_utc=AT))
+    told = fault(export(tmp_path / "log", log.lines, sealed(log.lines)))
+    assert told["reason"] == (
+        f"its data is not that of {auditor.ROTATED}: ValueError('what the note names is no Ed25519 verifier "
+        "key, or its id is not that of the key')"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "problem"),
+    [
+        (auditor.ROTATED, {"note": 5}, "AttributeError"),
+        (auditor.ROTATED, {}, "KeyError('note')"),
+        (auditor.ROTATED, {"note": "garbage"}, "ValueError"),
+        (auditor.PUBLISHED, {"note": 5, "log_size": []}, "AttributeError"),
+        (auditor.PUBLISHED, {}, "KeyError('note')"),
+    ],
+)
+def test_what_is_announced_and_says_nothing_is_found_where_it_stands(
+    tmp_path: Path, name: str, data: dict[str, Any], problem: str
+) -> None:
+    log = story()
+    log.add_raw("platform:main", name, data)
+    told = fault(export(tmp_path / "log", log.lines, sealed(log.lines)))
+    assert (told["check"], told["index"]) == ("meaning", len(log.lines) - 1)
+    assert told["reason"].startswith(f"its data is not that of {name}: {problem}")
+
+
+def test_what_begins_as_an_announcement_and_is_no_event_is_found(tmp_path: Path) -> None:
+    lines = [*story().lines, auditor.ANNOUNCED[0] + b"nothing"]
+    told = fault(export(tmp_path / "log", lines, sealed(lines)))
+    assert (told["check"], told["index"]) == ("form", len(lines) - 1)
 
 
 def test_a_loss_that_was_accepted_is_told(tmp_path: Path) -> None:
@@ -582,9 +722,20 @@ def test_a_loss_that_was_accepted_is_told(tmp_path: Path) -> None:
     report = checked(folder)
 
     assert report["ok"], report
-    (one,) = report["losses"]
-    assert (one["index"], one["size"], one["reason"]) == (len(log.lines) - 1, len(log.lines) + 1, "disk lost")
-    assert "LOSS ACCEPTED at index" in auditor.as_text(report)
+    size, index = len(log.lines) + 1, len(log.lines) - 1
+    one = {
+        "index": index,
+        "size": size,
+        "root": auditor.Checkpoint.parse(lost, "").root.hex(),
+        "problem": "the end of the log is missing",
+        "reason": "disk lost",
+        "accepted_by": "operator:cli",
+    }
+    assert report["losses"] == [one]
+    assert (
+        f"LOSS ACCEPTED at index {index} by operator:cli: what was signed of {size} events was given up: "
+        "disk lost (the end of the log is missing)"
+    ) in auditor.as_text(report).splitlines()
     told = checked(folder, kept=[lost])
     assert not told["ok"]
     assert "the end of the log is missing" in auditor.as_text(told), (

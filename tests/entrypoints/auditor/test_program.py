@@ -296,6 +296,7 @@ def test_help_says_what_each_option_does(monkeypatch: pytest.MonkeyPatch) -> Non
         "--complete fail on events that no checkpoint covers",
         "--no-meaning check form, chains and seal only",
         "--json print one JSON object",
+        "--liability FILE a proof of what you are owed",
     ):
         assert any(one.endswith(line) for one in told), (line, told)
     without = Ran(monkeypatch, "somewhere")
