@@ -1189,7 +1189,7 @@ def verify(
     since what later checks find may only follow from it. `keys` are those that are trusted; those that took
     over from them are added."""
     started, faults = time.perf_counter(), dict[str, Fault]()
-    export, notes = Export(directory), list[str]()
+    export, notes, summed = Export(directory), list[str](), dict[str, Any]()
     chains, seal, ledger = Chains(), Seal(keys), Meaning(keys, export.origin)
 
     def held(check: str, step: Callable[..., None], *args: Any, **options: Any) -> None:
@@ -1198,6 +1198,8 @@ def verify(
                 step(*args, **options)
             except Fault as fault:
                 faults[check] = fault
+            except ArithmeticError:
+                faults[check] = Fault("what several books have together has more digits than can be added")
 
     try:
         notes += export.notes()
@@ -1216,6 +1218,7 @@ def verify(
         held("chains", chains.finish)
         held("seal", seal.finish, complete=complete)
         held("meaning", ledger.finish)
+        held("meaning", lambda: summed.update(ledger.report()))
     except Fault as fault:
         faults["form"] = fault
 
@@ -1235,7 +1238,7 @@ def verify(
             "unsealed_tail": export.events - seal.sealed,
             "root": seal.tree.root().hex(),
         }
-        report |= ledger.report() if meaning else {}
+        report |= summed if meaning else {}
     return report | {"seconds": round(time.perf_counter() - started, 3)}
 
 

@@ -379,6 +379,31 @@ def held_up(log: Log) -> dict[str, Any]:
         return checked(made)
 
 
+WIDE, NARROW = "1" + "0" * 60, "0." + "0" * 58 + "1"
+
+
+def with_wide_balances(purse: str) -> Log:
+    """What two books have is told exactly, and what they have together has more digits than that."""
+    log = story()
+    for book, change, times in (("b-8", WIDE, 10), ("b-9", NARROW, 1)):
+        opened = {"book_id": book, "owner_id": book, "purse": purse}
+        log.add_raw(f"book:{book}", "ledger.book_opened", opened)
+        for number in range(times):
+            log.entry(f"x{number}", "given", (CUSTODY, "X", change), (FREE, "X", f"-{change}"), book=book)
+    return log
+
+
+def test_balances_that_cannot_be_added_up_are_a_fault(tmp_path: Path) -> None:
+    expected = {
+        "check": "meaning",
+        "reason": "what several books have together has more digits than can be added",
+    }
+    assert meant(tmp_path, with_wide_balances("PAPER")) == expected
+    log = with_wide_balances("LIVE")
+    log.add_raw("platform:main", auditor.PUBLISHED, {"log_size": len(log.lines)})
+    assert meant(tmp_path, log) == expected
+
+
 def test_ids_may_have_colons() -> None:
     log = story()
     log.intend("o:3", SELL)
