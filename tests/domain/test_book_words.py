@@ -387,6 +387,12 @@ def test_who_lacks_funds_is_told_whose_money_it_is_unless_it_is_paper(purse: str
         assert refused.value.data.get("purse") == (None if purse == PAPER else LIVE)
 
 
+def test_what_custody_cannot_cover_is_refused_without_a_purse_which_is_paper() -> None:
+    with pytest.raises(InsufficientFunds) as refused:
+        CREDITED.send(usdt("2"), transfer_id="t", at=NOON)
+    assert refused.value.data == {"required": "2 USDT", "available": "1 USDT"}
+
+
 def test_refusals_of_corrections_carry_what_they_are_about() -> None:
     with pytest.raises(EntryNotReversible) as refused:
         BOOK.require_reversible(posted(entry_id="t", kind="transfer_sent"), reason="x")
