@@ -441,6 +441,15 @@ def test_what_is_on_its_way_is_in_the_totals_and_is_missed_where_it_is_not(tmp_p
     assert "their LIVE books have 2 BTC, 95 USDT" in report["fault"]["reason"]
 
 
+def test_what_came_before_it_was_sent_makes_nothing_less_of_another_transfer(tmp_path: Path) -> None:
+    log, free = with_live_books(), "owner:available"
+    log.entry("t-1", "sent", (free, "USDT", "40"), ("in_transit:t-1", "USDT", "-40"), book="b-acc-a")
+    log.entry("t-2", "received", ("in_transit:t-2", "USDT", "10"), (free, "USDT", "-10"), book="b-acc-b")
+    publish(log, owed={"BTC": Decimal(2), "USDT": Decimal(105)})
+    report = checked(export(tmp_path / "log", log.lines, sealed(log.lines)))
+    assert report["ok"], report
+
+
 def test_an_empty_tree_is_told_as_one(tmp_path: Path) -> None:
     log = story()
     empty = sum_tree({}, salt_of)
