@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from application.ledger.post_batch import OVER_SHARDS, PostBatch
 from application.ports.clock import Clock
 from application.ports.commands import Command, FactClaimed, Result
 from application.ports.event_log import EventLog, OneShardOnly
@@ -14,8 +15,10 @@ def rehearse(log: EventLog, clock: Clock, command: Command) -> Result:
 
     What it says holds for the log as it stood: the command itself decides again.
     """
-    if len({id(log.home(book_stream(book_id))) for book_id in getattr(command, "book_ids", ())}) > 1:
-        raise OneShardOnly(what="one batch for books of several shards; send one for each")
+    if isinstance(command, PostBatch):
+        homes = {id(log.home(book_stream(book_id))) for book_id in command.book_ids}
+        if len(homes) > 1:
+            raise OneShardOnly(what=OVER_SHARDS)
     work = Work(load=log.load, now=clock.now())
     result = command.decide(work)
     taken = log.claimed(work.claims)

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 import structlog
 
 from application.ports.commands import Caller, Command, CommandBus, Outcome
+from application.ports.event_log import Position
 
 _log = structlog.stdlib.get_logger("evenkeel.commands")
 
@@ -49,7 +50,7 @@ def _report_outcome(command: Command, caller: Caller, outcome: Outcome) -> None:
     if outcome.refusal is not None:
         _line(logging.INFO, command, caller, "refused", code=outcome.refusal.code)
     elif outcome.position and not outcome.replayed:
-        _line(logging.INFO, command, caller, "accepted", position=outcome.position)
+        _line(logging.INFO, command, caller, "accepted", position=str(Position.of(outcome.position)))
     elif _log.isEnabledFor(logging.DEBUG):
         _line(logging.DEBUG, command, caller, "replayed" if outcome.replayed else "accepted")
 

@@ -23,6 +23,8 @@ from domain.ledger.postings import Posting
 from domain.money import ZERO, Money, add, parse_asset
 
 MOST_ENTRIES, MOST_LEGS = 500, 50
+OVER_SHARDS = "one batch for books of several shards; send one for each"
+"""What is refused, also of a dry run: one append is on one shard."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,21 +21,8 @@ from domain.money import Money, text
 from domain.reconciliation.breaks import KINDS, Break, Monies
 from domain.reconciliation.cases import suggested
 from domain.reconciliation.errors import UnknownCase
-from domain.reconciliation.events import ReconciliationRecorded
+from domain.reconciliation.events import AMOUNTS, ReconciliationRecorded
 from domain.reconciliation.run import adds_up, agrees, is_clean
-
-_TOTALS = (
-    "wallets",
-    "holds",
-    "due",
-    "revenue",
-    "expense",
-    "clearing",
-    "other",
-    "custody",
-    "compared",
-    "reported",
-)
 
 
 class UnknownReconciliation(DomainError, code="unknown_reconciliation"):
@@ -190,7 +177,7 @@ def run_as_told(recorded: ReconciliationRecorded) -> dict[str, Any]:
             {
                 "purse": total.purse,
                 "asset": shown_asset(total.asset, total.purse),
-                **{name: text(getattr(total, name)) for name in _TOTALS},
+                **{name: text(getattr(total, name)) for name in AMOUNTS},
                 "adds_up": adds_up(total),
                 "agrees": agrees(total),
             }

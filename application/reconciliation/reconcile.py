@@ -31,7 +31,7 @@ from domain.ledger.postings import DUE, HELD_PREFIX, OWNER_PREFIX, SUSPENSE
 from domain.money import ZERO, add, negate, text
 from domain.reconciliation.breaks import LINE_KINDS, MISSING_HERE, Break, compared
 from domain.reconciliation.cases import Cases
-from domain.reconciliation.events import PurseTotal, ReconciliationRecorded
+from domain.reconciliation.events import AMOUNTS, PurseTotal, ReconciliationRecorded
 from domain.reconciliation.run import is_clean
 from domain.reconciliation.statement import AccountStatement
 
@@ -284,7 +284,7 @@ def _totals(looks: Iterable[_Look]) -> tuple[PurseTotal, ...]:
     sums: dict[tuple[str, str], dict[str, Decimal]] = {}
 
     def count(purse: str, asset: str, column: str, amount: Decimal) -> None:
-        row = sums.setdefault((purse, asset), dict.fromkeys(_COLUMNS, ZERO))
+        row = sums.setdefault((purse, asset), dict.fromkeys(AMOUNTS, ZERO))
         row[column] = add(row[column], amount)
 
     for look in looks:
@@ -298,20 +298,6 @@ def _totals(looks: Iterable[_Look]) -> tuple[PurseTotal, ...]:
             for asset, amount in look.theirs.balances.items():
                 count(purse, asset, "reported", amount)
     return tuple(PurseTotal(purse=purse, asset=asset, **row) for (purse, asset), row in sorted(sums.items()))
-
-
-_COLUMNS = (
-    "wallets",
-    "holds",
-    "due",
-    "revenue",
-    "expense",
-    "clearing",
-    "other",
-    "custody",
-    "compared",
-    "reported",
-)
 
 
 def _column(account: str) -> tuple[str, int]:

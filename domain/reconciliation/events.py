@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 
@@ -70,6 +70,9 @@ class PurseTotal:
     custody: Decimal
     compared: Decimal  # of custody: what was held against the other side
     reported: Decimal  # what the other side says of that
+
+
+AMOUNTS = tuple(one.name for one in fields(PurseTotal) if one.name not in ("purse", "asset"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

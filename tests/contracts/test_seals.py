@@ -143,7 +143,7 @@ def test_there_is_one_checkpoint_a_size(seals: Seals) -> None:
 @pytest.mark.parametrize("change", ["UPDATE checkpoints SET note = 'x'", "DELETE FROM checkpoints"])
 def test_a_checkpoint_is_not_changed(log: Engine, seals: Seals, change: str) -> None:
     if log.kind == "memory":
-        pytest.skip("memory has no other way in")
+        pytest.skip("in memory there is no SQL to change a row with")
     seals.keep(Checkpoint("log", 5, b"1" * 32), "note 5")
     with pytest.raises(Exception, match="append-only"), log.database.transaction() as connection:
         connection.exec_driver_sql(change)

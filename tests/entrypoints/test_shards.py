@@ -18,6 +18,7 @@ from adapters.persistence import migrations
 from adapters.persistence.database import open_database
 from adapters.persistence.shard_layout import Shard, ShardsDiffer, ShardsIncomplete, ShardsNeedPostgres
 from application.accounts.commands import FreezeAccount, RegisterAccount
+from application.ledger.post_batch import PostBatch
 from application.ledger.reverse_entry import ReverseEntry, posted_entry
 from application.paper.accounts import FundPaperBook, OpenPaperBook
 from application.platform.kill_switch import EngageKillSwitch, ReleaseKillSwitch
@@ -263,9 +264,9 @@ def test_every_command_says_to_which_shard_it_belongs() -> None:
     import pkgutil
 
     import application
-    from adapters.persistence.shards.routing import _ABOUT_THE_PLATFORM, _BY_OWNER, _BY_STREAM, _BY_STREAMS
+    from adapters.persistence.shards.routing import _ABOUT_CASES, _ABOUT_THE_PLATFORM, _BY_OWNER, _BY_STREAM
 
-    known = {*_BY_OWNER, *(name for name, _ in _BY_STREAM), *_BY_STREAMS, "report"}
+    known = {*_BY_OWNER, *(name for name, _ in _BY_STREAM), "report"}
     found = 0
     for module in pkgutil.walk_packages(application.__path__, "application."):
         for _, kind in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
@@ -273,7 +274,7 @@ def test_every_command_says_to_which_shard_it_belongs() -> None:
                 continue
             found += 1
             names = {*getattr(kind, "__dataclass_fields__", ()), *vars(kind)}
-            assert issubclass(kind, _ABOUT_THE_PLATFORM) or names & known, kind
+            assert issubclass(kind, (*_ABOUT_THE_PLATFORM, *_ABOUT_CASES, PostBatch)) or names & known, kind
     assert found > 20
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from application.ledger.post_batch import OVER_SHARDS, PostBatch
 from application.liabilities.publish import RecordLiabilities
 from application.platform.accept_loss import AcceptLoss
 from application.platform.kill_switch import EngageKillSwitch, ReleaseKillSwitch
 from application.platform.rotate_key import RotateSigningKey
 from application.ports.commands import Command
 from application.ports.event_log import EventLog, OneShardOnly
-from application.reconciliation.cases import RecordReconciliation
+from application.reconciliation.cases import AcceptCase, PostToSuspense, RecordBreaks, RecordReconciliation
 from application.sharding import shard_of
 from application.streams import PLATFORM, book_stream, bot_stream, cases_stream, hold_stream, order_stream
 
@@ -23,6 +24,7 @@ _ABOUT_THE_PLATFORM = (
     ReleaseKillSwitch,
     RotateSigningKey,
 )
+_ABOUT_CASES = (AcceptCase, PostToSuspense, RecordBreaks)
 _BY_OWNER = ("owner_id", "account_id")
 _BY_STREAM = (
     ("bot_id", bot_stream),
@@ -30,7 +32,6 @@ _BY_STREAM = (
     ("client_order_id", order_stream),
     ("hold_id", hold_stream),
 )
-_BY_STREAMS = ("book_ids", "venue_account")
 _REMEMBERED = 200_000
 
 
@@ -75,9 +76,9 @@ class Directory:
             if hasattr(asked, name):
                 return self.of_owner(getattr(asked, name))
         asked = getattr(asked, "report", asked)
-        if hasattr(asked, "book_ids"):
+        if isinstance(asked, PostBatch):
             return self._of_books(asked.book_ids)
-        if hasattr(asked, "venue_account"):
+        if isinstance(asked, _ABOUT_CASES):
             return self._of_cases(asked)
         for name, stream in _BY_STREAM:
             if hasattr(asked, name):
@@ -87,13 +88,14 @@ class Directory:
     def _of_books(self, book_ids: Iterable[str]) -> int:
         shards = {self.of_stream(book_stream(book_id)) for book_id in book_ids}
         if len(shards) > 1:
-            raise OneShardOnly(what="one batch for books of several shards; send one for each")
+            raise OneShardOnly(what=OVER_SHARDS)
         return shards.pop()
 
-    def _of_cases(self, command: Any) -> int:
+    def _of_cases(self, command: AcceptCase | PostToSuspense | RecordBreaks) -> int:
         """Where the venue account's cases are, or will be: with the book that keeps its money there."""
         account = command.venue_account
-        books = [account, *(found.book_id for found in getattr(command, "found", ()) if found.book_id)]
+        breaks = command.found if isinstance(command, RecordBreaks) else ()
+        books = [account, *(found.book_id for found in breaks if found.book_id)]
         streams = [cases_stream(account), *map(book_stream, books)]
         found = (self.of_stream(stream) for stream in streams if self._is_anywhere(stream))
         return next(found, 0)

@@ -20,7 +20,7 @@ from adapters.observability.context import logged_as
 from adapters.observability.logs import configure_logging, log_what_nobody_caught
 from application.accounts.commands import FreezeAccount
 from application.ports.commands import Caller, Command, Outcome, Refused
-from application.ports.event_log import StoreUnavailable
+from application.ports.event_log import Position, StoreUnavailable
 from domain.errors import InvalidValue
 
 
@@ -196,3 +196,14 @@ def test_a_refused_command_leaves_a_line_with_the_ids_of_its_events(stream: io.S
         assert (line["actor"], line["command_id"]) == ("acct-1", "k-1")
         assert (line["correlation_id"], line["causation_id"]) == ("c-1", "e-1")
     assert len(lines(stream)) == 2
+
+
+def test_an_accepted_command_says_where_its_last_event_stands_on_whichever_shard(stream: io.StringIO) -> None:
+    class OnTheSecondShard(RefusingBus):
+        def execute(self, command: Command, caller: Caller) -> Outcome:
+            return Outcome({}, None, Position(1, 42).number)
+
+    caller = Caller(actor="acct-1", command_id="k-1", correlation_id="c-1")
+    LoggedBus(OnTheSecondShard()).execute(FreezeAccount("acct-2", "a reason", "acct-1"), caller)
+    (line,) = lines(stream)
+    assert (line["outcome"], line["position"]) == ("accepted", "1-42")
