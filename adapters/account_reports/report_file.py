@@ -58,7 +58,7 @@ class FileStatements:
     def statement(self, venue_account: str, purse: str) -> AccountStatement | None:  # noqa: ARG002
         return self.of.get(venue_account)
 
-    def report(self, venue_account: str, client_order_id: str) -> OrderReport:
+    def report(self, venue_account: str, symbol: str, client_order_id: str) -> OrderReport:  # noqa: ARG002
         raise VenueOrderNotFound(f"{self.name} says nothing of order {client_order_id} on {venue_account}")
 
 

@@ -63,6 +63,17 @@ def _says_nothing_more(entry: dict[str, Any]) -> dict[str, Any]:
     return {**entry, "metadata": {}}
 
 
+def _without_exits(created: dict[str, Any]) -> dict[str, Any]:
+    """Before bots had stops and targets, none had any."""
+    exits = {"stop_loss_bps": None, "take_profit_bps": None, "trailing_stop_bps": None}
+    return {**created, "terms": {**created["terms"], **exits}}
+
+
+def _without_trigger(intended: dict[str, Any]) -> dict[str, Any]:
+    """Before orders could wait for a price, none did."""
+    return {**intended, "terms": {**intended["terms"], "trigger_price": None}}
+
+
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 """From one schema's data to the next one's; it may change the dict it is given."""
 
@@ -90,7 +101,7 @@ REGISTRY = (
     EventType("accounts.role_granted", RoleGranted),
     EventType("accounts.account_frozen", AccountFrozen),
     EventType("accounts.account_unfrozen", AccountUnfrozen),
-    EventType("bots.bot_created", BotCreated),
+    EventType("bots.bot_created", BotCreated, 2, {1: _without_exits}),
     EventType("bots.bot_started", BotStarted),
     EventType("bots.bot_paused", BotPaused),
     EventType("bots.bot_resumed", BotResumed),
@@ -103,7 +114,7 @@ REGISTRY = (
     EventType("ledger.book_opened", BookOpened),
     EventType("ledger.entry_posted", EntryPosted, 3, {1: _reverses_nothing, 2: _says_nothing_more}),
     EventType("ledger.book_closed", BookClosed),
-    EventType("orders.order_intended", OrderIntended),
+    EventType("orders.order_intended", OrderIntended, 2, {1: _without_trigger}),
     EventType("orders.order_accepted", OrderAccepted),
     EventType("orders.order_partially_filled", OrderPartiallyFilled, 2, {1: _with_quote_amount}),
     EventType("orders.order_filled", OrderFilled, 2, {1: _with_quote_amount}),

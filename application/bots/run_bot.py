@@ -252,7 +252,7 @@ class BotRunner:
             self._cancel(order)
             return
         try:
-            report = self._exchange.report(self._venue_account, order.client_order_id)
+            report = self._exchange.report(self._venue_account, self.terms.symbol, order.client_order_id)
         except VenueOrderNotFound:
             self._send_late(order, candle_open_time_ms, feed_now_ms)
             return
@@ -307,7 +307,7 @@ class BotRunner:
             self._execute(command, f"cancel:{order_id}", order_id, order_id).unwrap()
             order.is_to_cancel = True
         try:
-            report = self._exchange.cancel(self._venue_account, order_id)
+            report = self._exchange.cancel(self._venue_account, self.terms.symbol, order_id)
         except VenueOrderNotFound:
             self._end_unsent(order)
         except VenueOutcomeUnknown as unknown:

@@ -46,6 +46,7 @@ class TradeSignal:
             price=self.price,
             why=self.why,
             at=work.now,
+            epoch=work.platform().epoch,
         )
         if not raised:
             return {"signal_id": bot.signal_id(self.candle_open_time_ms), "client_order_id": ""}

@@ -40,7 +40,7 @@ class StatementSource(Protocol):
         """
         ...
 
-    def report(self, venue_account: str, client_order_id: str) -> OrderReport:
+    def report(self, venue_account: str, symbol: str, client_order_id: str) -> OrderReport:
         """What became of an order: the proof of its fills.
 
         Errors: VenueOrderNotFound, also where it proves nothing; VenueRefused, VenueOutcomeUnknown.

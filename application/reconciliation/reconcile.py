@@ -25,10 +25,11 @@ from application.reconciliation.our_books import (
     unknown_account,
     venue_accounts,
 )
-from application.streams import cases_stream, reconciliation_stream
+from application.streams import cases_stream, order_stream, reconciliation_stream
 from domain.errors import InvalidValue
 from domain.ledger.postings import DUE, HELD_PREFIX, OWNER_PREFIX, SUSPENSE
 from domain.money import ZERO, add, negate, text
+from domain.orders.order import Order
 from domain.reconciliation.breaks import LINE_KINDS, MISSING_HERE, Break, compared
 from domain.reconciliation.cases import Cases
 from domain.reconciliation.events import AMOUNTS, PurseTotal, ReconciliationRecorded
@@ -195,8 +196,9 @@ class Reconcile:
         missing = [one for one in look.breaks if one.kind == MISSING_HERE and one.key in before]
         booked = 0
         for order_id in sorted({one.client_order_id for one in missing if one.client_order_id}):
+            symbol = self._symbol_of(order_id)
             try:
-                report = run.source.report(look.account.reported_as, order_id)
+                report = run.source.report(look.account.reported_as, symbol, order_id)
             except (VenueOrderNotFound, VenueRefused, VenueOutcomeUnknown):
                 continue
             caller = _step(run, f"fills:{order_id}")
@@ -228,6 +230,10 @@ class Reconcile:
         run.opened += int(result["opened"])
         run.closed += int(result["closed"])
         run.breaks.update(result["open"])
+
+    def _symbol_of(self, order_id: str) -> str:
+        order: Order = self.log.load(order_stream(order_id)).state
+        return order.terms.symbol if order.terms is not None else ""
 
     def _cases(self, venue_account: str) -> Cases:
         cases: Cases = self.log.load(cases_stream(venue_account)).state

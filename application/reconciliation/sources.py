@@ -39,5 +39,5 @@ class VenueStatements:
         except VenueRefused:  # it has no such account: nothing of what our books say is there
             return AccountStatement(venue_account=venue_account, balances={}, lines=())
 
-    def report(self, venue_account: str, client_order_id: str) -> OrderReport:
-        return self.exchange.report(venue_account, client_order_id)
+    def report(self, venue_account: str, symbol: str, client_order_id: str) -> OrderReport:
+        return self.exchange.report(venue_account, symbol, client_order_id)

@@ -68,6 +68,7 @@ class Bot:
         interval_ms(terms.interval)
         if not fits(terms.allocation.amount) or terms.allocation.amount < 0:
             raise InvalidValue("allocation", "must not be negative, with at most 18 digits before the point")
+        _require_exits(terms)
         quote = terms.symbol.partition("/")[2]
         if terms.allocation.asset != quote:
             raise InvalidValue("allocation", f"a bot on {terms.symbol} is given {quote} to spend")
@@ -122,9 +123,18 @@ class Bot:
         return [BotStopped(reason=reason, stopped_at_utc=at)]
 
     def raise_signal(
-        self, *, side: str, candle_open_time_ms: int, price: Decimal, why: str, at: datetime
+        self,
+        *,
+        side: str,
+        candle_open_time_ms: int,
+        price: Decimal,
+        why: str,
+        at: datetime,
+        epoch: int = 0,
     ) -> Sequence[BotEvent]:
         """Say what the strategy wants. A candle that has signalled in this run is answered with no events.
+
+        `epoch`: see client_order_id.
 
         Refusals, in order: unknown_bot, bot_not_running, invalid_value (a side that is neither buy nor sell).
         """
@@ -141,7 +151,7 @@ class Bot:
                 run=self.run,
                 side=side,
                 candle_open_time_ms=candle_open_time_ms,
-                client_order_id=client_order_id(self.bot_id, self.run, candle_open_time_ms),
+                client_order_id=client_order_id(self.bot_id, self.run, candle_open_time_ms, epoch=epoch),
                 price=price,
                 why=why,
                 raised_at_utc=at,
@@ -220,3 +230,12 @@ class Bot:
             raise BotCannotDoThat(
                 bot_id=self.bot_id, status=self.status, step=step, allowed_from=" or ".join(allowed)
             )
+
+
+def _require_exits(terms: BotTerms) -> None:
+    """Raises InvalidValue for an exit at no possible price."""
+    most = {"stop_loss_bps": 9_999, "trailing_stop_bps": 9_999, "take_profit_bps": 1_000_000}
+    for name, largest in most.items():
+        distance: int | None = getattr(terms, name)
+        if distance is not None and not 1 <= distance <= largest:
+            raise InvalidValue(name, f"must be 1 to {largest} basis points (hundredths of a per cent)")

@@ -23,6 +23,9 @@ class BotTerms:
     source: str  # the candle series it follows: binance, synthetic, …
     allocation: Money  # what it may use of the free balance, in the quote asset; zero is allowed
     max_order_notional: Decimal | None = None  # quote; None is no limit
+    stop_loss_bps: int | None = None  # below the average cost of its position: it sells there
+    take_profit_bps: int | None = None  # above it
+    trailing_stop_bps: int | None = None  # below the highest price since it has the position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,15 +11,20 @@ from domain.money import Money
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderTerms:
-    """What is asked of the venue. A market buy has a quote_budget (fees included) and no base_quantity."""
+    """What is asked of the venue. A market buy has a quote_budget (fees included) and no base_quantity.
+
+    An order with a trigger price is worked on once the market trades there: a stop above (buy) or below
+    (sell) the market, a take-profit on the other side; then it is a market order, or a limit order.
+    """
 
     symbol: str
     side: str  # buy or sell
-    order_type: str  # market or limit
+    order_type: str  # market, limit, stop, stop_limit, take_profit or take_profit_limit
     base_quantity: Decimal | None = None
     quote_budget: Decimal | None = None
     limit_price: Decimal | None = None  # quote per base
-    time_in_force: str = "GTC"
+    time_in_force: str = "GTC"  # GTC, IOC, FOK, or PO: post only, refused where it would take
+    trigger_price: Decimal | None = None  # quote per base
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

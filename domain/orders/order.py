@@ -27,6 +27,12 @@ from domain.orders.events import (
 
 BUY, SELL = "buy", "sell"
 MARKET, LIMIT = "market", "limit"
+STOP, STOP_LIMIT, TAKE_PROFIT, TAKE_PROFIT_LIMIT = "stop", "stop_limit", "take_profit", "take_profit_limit"
+ORDER_TYPES = (MARKET, LIMIT, STOP, STOP_LIMIT, TAKE_PROFIT, TAKE_PROFIT_LIMIT)
+AT_A_LIMIT = frozenset({LIMIT, STOP_LIMIT, TAKE_PROFIT_LIMIT})
+TRIGGERED = frozenset({STOP, STOP_LIMIT, TAKE_PROFIT, TAKE_PROFIT_LIMIT})
+GTC, IOC, FOK, POST_ONLY = "GTC", "IOC", "FOK", "PO"
+TIMES_IN_FORCE = (GTC, IOC, FOK, POST_ONLY)
 
 NONE, INTENDED, OPEN, PARTIALLY_FILLED, FILLED, CANCELED, REFUSED, UNKNOWN = (
     "none",
@@ -330,8 +336,13 @@ def require_coherent(terms: OrderTerms) -> None:
     """Raises InvalidOrder unless the terms name one order that a venue can take."""
     if terms.side not in (BUY, SELL):
         raise InvalidOrder(problem=f"side {terms.side!r} is neither buy nor sell")
-    if terms.order_type not in (MARKET, LIMIT):
-        raise InvalidOrder(problem=f"order type {terms.order_type!r} is neither market nor limit")
+    if terms.order_type not in ORDER_TYPES:
+        raise InvalidOrder(problem=f"order type {terms.order_type!r} is none of {', '.join(ORDER_TYPES)}")
+    if terms.time_in_force not in TIMES_IN_FORCE:
+        known = ", ".join(TIMES_IN_FORCE)
+        raise InvalidOrder(problem=f"time in force {terms.time_in_force!r} is none of {known}")
+    if terms.order_type != LIMIT and terms.time_in_force == POST_ONLY:
+        raise InvalidOrder(problem="only a limit order can be post only")
     by_budget = terms.order_type == MARKET and terms.side == BUY
     wanted, unwanted = ("quote_budget", "base_quantity") if by_budget else ("base_quantity", "quote_budget")
     amount: Decimal | None = getattr(terms, wanted)
@@ -339,7 +350,10 @@ def require_coherent(terms: OrderTerms) -> None:
         raise InvalidOrder(problem=f"a {terms.order_type} {terms.side} needs a {wanted} above zero")
     if getattr(terms, unwanted) is not None:
         raise InvalidOrder(problem=f"a {terms.order_type} {terms.side} takes no {unwanted}")
-    if (terms.order_type == LIMIT) != (terms.limit_price is not None):
-        raise InvalidOrder(problem="a limit order has a limit_price, a market order has none")
-    if terms.limit_price is not None and (not fits(terms.limit_price) or terms.limit_price <= 0):
-        raise InvalidOrder(problem="limit_price must be above zero")
+    for name, types in (("limit_price", AT_A_LIMIT), ("trigger_price", TRIGGERED)):
+        price: Decimal | None = getattr(terms, name)
+        if (terms.order_type in types) != (price is not None):
+            has = "needs a" if terms.order_type in types else "has no"
+            raise InvalidOrder(problem=f"a {terms.order_type} order {has} {name}")
+        if price is not None and (not fits(price) or price <= 0):
+            raise InvalidOrder(problem=f"{name} must be above zero")

@@ -30,6 +30,13 @@ class Platform:
     liabilities_note: str = ""  # its statement
 
     @property
+    def epoch(self) -> int:
+        """Grows when the log goes on from an older backup: what was asked of venues since is not in it, so
+        client order ids derived from it must be new ones (safety §4 #19).
+        """
+        return len(self.losses_accepted)
+
+    @property
     def is_stopped(self) -> bool:
         return bool(self.kill_switch_reason)
 

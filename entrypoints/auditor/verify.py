@@ -620,7 +620,7 @@ class Meaning:
             "holds.hold_placed": (1, self._place_hold),
             "holds.hold_settled": (1, self._settle_hold),
             "holds.hold_released": (1, self._release_hold),
-            "orders.order_intended": (1, self._intend),
+            "orders.order_intended": (2, self._intend),
             "orders.order_accepted": (1, self._go_on),
             "orders.order_partially_filled": (2, self._fill),
             "orders.order_filled": (2, self._fill),

@@ -106,7 +106,7 @@ def test_a_market_order_is_filled_and_says_how(bench: Bench, terms: OrderTerms) 
     bench.exchange.submit(bench.request(terms))
     bench.trade_at("100")
 
-    report = bench.exchange.report(bench.account, "o-1")
+    report = bench.exchange.report(bench.account, bench.symbol, "o-1")
 
     assert report.status == "filled"
     fill = report.fills[0]
@@ -121,7 +121,7 @@ def test_a_market_buy_never_costs_more_than_its_budget(bench: Bench) -> None:
     bench.exchange.submit(bench.request(BUY))
     bench.trade_at("33.33")
 
-    fill = bench.exchange.report(bench.account, "o-1").fills[0]
+    fill = bench.exchange.report(bench.account, bench.symbol, "o-1").fills[0]
 
     assert fill.quote_amount + (fill.fee.amount if fill.fee.asset == "USDT" else 0) <= 100
 
@@ -140,7 +140,7 @@ def test_submitting_a_filled_order_again_answers_with_its_fills(bench: Bench) ->
 
     again = bench.exchange.submit(bench.request(BUY))
 
-    assert again == bench.exchange.report(bench.account, "o-1")
+    assert again == bench.exchange.report(bench.account, bench.symbol, "o-1")
     assert len(again.fills) == 1
 
 
@@ -155,7 +155,7 @@ def test_a_refused_order_does_not_exist(bench: Bench) -> None:
     with pytest.raises(VenueRefused):
         bench.exchange.submit(bench.request(venues.market_buy("1000000")))
     with pytest.raises(VenueOrderNotFound):
-        bench.exchange.report(bench.account, "o-1")
+        bench.exchange.report(bench.account, bench.symbol, "o-1")
 
 
 def test_an_order_off_the_lot_is_refused(bench: Bench) -> None:
@@ -172,18 +172,22 @@ def test_what_is_open_is_listed_oldest_first(bench: Bench) -> None:
     for order_id in ("o-b", "o-a", "o-c"):
         bench.exchange.submit(bench.request(RESTING, order_id))
 
-    assert [o.client_order_id for o in bench.exchange.open_orders(bench.account)] == ["o-b", "o-a", "o-c"]
+    assert [o.report.client_order_id for o in bench.exchange.open_orders(bench.account)] == [
+        "o-b",
+        "o-a",
+        "o-c",
+    ]
 
 
 def test_a_resting_order_is_canceled_once_and_for_all(bench: Bench) -> None:
     bench.exchange.submit(bench.request(RESTING))
 
-    canceled = bench.exchange.cancel(bench.account, "o-1")
+    canceled = bench.exchange.cancel(bench.account, bench.symbol, "o-1")
     bench.trade_at("10")
 
     assert canceled.status == "canceled"
-    assert bench.exchange.cancel(bench.account, "o-1") == canceled
-    assert bench.exchange.report(bench.account, "o-1") == canceled
+    assert bench.exchange.cancel(bench.account, bench.symbol, "o-1") == canceled
+    assert bench.exchange.report(bench.account, bench.symbol, "o-1") == canceled
     assert bench.exchange.open_orders(bench.account) == []
 
 
@@ -191,22 +195,22 @@ def test_canceling_a_filled_order_answers_as_it_stands(bench: Bench) -> None:
     bench.exchange.submit(bench.request(BUY))
     bench.trade_at("100")
 
-    assert bench.exchange.cancel(bench.account, "o-1").status == "filled"
+    assert bench.exchange.cancel(bench.account, bench.symbol, "o-1").status == "filled"
 
 
 def test_canceling_gives_the_funds_back(bench: Bench) -> None:
     everything = venues.limit_buy("9", "100")
     bench.exchange.submit(bench.request(everything))
-    bench.exchange.cancel(bench.account, "o-1")
+    bench.exchange.cancel(bench.account, bench.symbol, "o-1")
 
     assert bench.exchange.submit(bench.request(everything, "o-2")).status == "open"
 
 
 def test_an_order_that_was_never_sent_is_proved_not_to_exist(bench: Bench) -> None:
     with pytest.raises(VenueOrderNotFound):
-        bench.exchange.report(bench.account, "nothing")
+        bench.exchange.report(bench.account, bench.symbol, "nothing")
     with pytest.raises(VenueOrderNotFound):
-        bench.exchange.cancel(bench.account, "nothing")
+        bench.exchange.cancel(bench.account, bench.symbol, "nothing")
 
 
 def test_open_orders_and_fills_outlive_our_side(bench: Bench) -> None:
@@ -214,12 +218,12 @@ def test_open_orders_and_fills_outlive_our_side(bench: Bench) -> None:
     bench.exchange.submit(bench.request(RESTING, "o-2"))
     bench.reopen()
     bench.trade_at("100")
-    before = bench.exchange.report(bench.account, "o-1")
+    before = bench.exchange.report(bench.account, bench.symbol, "o-1")
 
     bench.reopen()
 
-    assert bench.exchange.report(bench.account, "o-1") == before
-    assert [o.client_order_id for o in bench.exchange.open_orders(bench.account)] == ["o-2"]
+    assert bench.exchange.report(bench.account, bench.symbol, "o-1") == before
+    assert [o.report.client_order_id for o in bench.exchange.open_orders(bench.account)] == ["o-2"]
     assert bench.exchange.submit(bench.request(BUY)) == before
 
 
@@ -246,7 +250,7 @@ def test_a_statement_has_every_deposit_and_every_fill_and_the_balances_they_come
         (bench.symbol, "o-2"),
     ]
     for line in trades:
-        (fill,) = bench.exchange.report(bench.account, line.client_order_id).fills
+        (fill,) = bench.exchange.report(bench.account, bench.symbol, line.client_order_id).fills
         assert (line.line_id, line.at_utc) == (fill.venue_trade_id, fill.traded_at_utc)
     sums: dict[str, Decimal] = {}
     for line in statement.lines:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 from adapters.exchanges.paper.matching import Matched
-from application.ports.exchange import OrderReport, OrderRequest, VenueRefused
+from application.ports.exchange import AccountTrade, OpenOrder, OrderReport, OrderRequest, VenueRefused
 from application.ports.paper_accounts import PaperAccount
 from application.ports.paper_store import (
     OPEN,
@@ -91,6 +92,35 @@ def reported(order: PaperOrder) -> OrderReport:
         fills=order.fills,
         reason=order.reason,
     )
+
+
+def still_open(order: PaperOrder) -> OpenOrder:
+    """An order among those that the venue works on."""
+    return OpenOrder(
+        report=reported(order),
+        symbol=order.terms.symbol,
+        side=order.terms.side,
+        base_quantity=order.terms.base_quantity,
+        limit_price=order.terms.limit_price,
+    )
+
+
+def traded(history: AccountHistory, symbol: str, since_utc: datetime) -> list[AccountTrade]:
+    """An account's matches of one pair from then on, oldest first."""
+    trades = [
+        AccountTrade(
+            fill=fill,
+            symbol=symbol,
+            side=order.terms.side,
+            venue_order_id=order.venue_order_id,
+            client_order_id=order.client_order_id,
+        )
+        for order in history.orders
+        if order.terms.symbol == symbol
+        for fill in order.fills
+        if fill.traded_at_utc >= since_utc
+    ]
+    return sorted(trades, key=lambda trade: trade.fill.traded_at_utc)
 
 
 def same_or_refused(order: PaperOrder, request: OrderRequest) -> OrderReport:

@@ -14,10 +14,9 @@ from domain.errors import DomainError
 from domain.market import Candle, parse_symbol
 from domain.money import AmountOutOfRange, floor_to_step, multiply_down, text
 from domain.orders.events import OrderTerms
-from domain.orders.order import BUY, LIMIT, MARKET, require_coherent
+from domain.orders.order import BUY, GTC, LIMIT, MARKET, require_coherent
 
 LONGEST_ID = 64
-GOOD_TILL_CANCELED = "GTC"
 _CLIENT_ORDER_ID = re.compile(rf"[A-Za-z0-9_.:-]{{1,{LONGEST_ID}}}", re.ASCII)
 
 
@@ -62,8 +61,10 @@ def require_acceptable(request: OrderRequest, terms: PaperTerms, last: Candle | 
 
 
 def _require_filters(order: OrderTerms, terms: PaperTerms, last: Candle | None) -> None:
-    if order.time_in_force != GOOD_TILL_CANCELED:
-        raise VenueRefused(f"time in force {order.time_in_force!r} is not offered, {GOOD_TILL_CANCELED} is")
+    if order.order_type not in (MARKET, LIMIT):
+        raise VenueRefused(f"order type {order.order_type!r} is not offered, {MARKET} and {LIMIT} are")
+    if order.time_in_force != GTC:
+        raise VenueRefused(f"time in force {order.time_in_force!r} is not offered, {GTC} is")
     price, quantity = order.limit_price, order.base_quantity
     if price is not None and terms.tick_size and floor_to_step(price, terms.tick_size) != price:
         raise VenueRefused(f"price {text(price)} is not a multiple of the tick {text(terms.tick_size)}")

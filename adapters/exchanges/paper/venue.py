@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from adapters.exchanges.paper import intake
@@ -18,6 +19,8 @@ from adapters.exchanges.paper.changes import (
     same_or_refused,
     shown_account,
     stated,
+    still_open,
+    traded,
     venue_order_id,
 )
 from adapters.exchanges.paper.matching import (
@@ -31,10 +34,15 @@ from adapters.exchanges.paper.matching import (
 from adapters.exchanges.paper.terms import differing_terms, fits, require_valid
 from application.failpoints import failpoint
 from application.ports.exchange import (
+    FOREVER,
+    AccountTrade,
     CandleDriven,
     Exchange,
+    Guarantees,
+    OpenOrder,
     OrderReport,
     OrderRequest,
+    VenueBalance,
     VenueOrderNotFound,
     VenueOutcomeUnknown,
     VenueRefused,
@@ -59,11 +67,20 @@ from application.ports.paper_store import (
 from domain.errors import InvalidValue
 from domain.market import Candle, Market, interval_ms
 from domain.money import ZERO, Money, add, parse_asset, subtract
-from domain.orders.order import BUY, Fill
+from domain.orders.order import BUY, GTC, LIMIT, MARKET, Fill
 from domain.reconciliation.statement import AccountStatement
 
 AFTER_VENUE_FILL = "after_venue_fill"
 MOST_ENDED_REMEMBERED = 1_000
+
+GUARANTEES = Guarantees(
+    requests_expire=False,
+    client_ids_unique=FOREVER,
+    not_found_after=timedelta(0),
+    order_types=frozenset({MARKET, LIMIT}),
+    times_in_force=frozenset({GTC}),
+    is_candle_driven=True,
+)
 
 
 class PaperExchange(Exchange, CandleDriven, PaperAccounts):
@@ -192,13 +209,13 @@ class PaperExchange(Exchange, CandleDriven, PaperAccounts):
                     failpoint(AFTER_VENUE_FILL)
                 return reported(change.new_orders[0])
 
-    def cancel(self, venue_account: str, client_order_id: str) -> OrderReport:
+    def cancel(self, venue_account: str, symbol: str, client_order_id: str) -> OrderReport:
         with self._lock, _unknown_when_unavailable(f"cancel of {client_order_id}"):
             while True:
                 state = self._load(venue_account)
                 order = state.orders.get(client_order_id) if state is not None else None
                 if state is None or order is None:
-                    return self.report(venue_account, client_order_id)
+                    return self.report(venue_account, symbol, client_order_id)
                 ended = replace(order, status=CANCELED, reason="canceled on request", locked=ZERO)
                 balances, orders = dict(state.balances), dict(state.orders)
                 moved(balances, order, Matched(ended))
@@ -207,7 +224,7 @@ class PaperExchange(Exchange, CandleDriven, PaperAccounts):
                     self._seen.pop((venue_account, client_order_id), None)
                     return reported(ended)
 
-    def report(self, venue_account: str, client_order_id: str) -> OrderReport:
+    def report(self, venue_account: str, symbol: str, client_order_id: str) -> OrderReport:  # noqa: ARG002
         with self._lock, _unknown_when_unavailable(f"order {client_order_id}"):
             order = self._ended.get((venue_account, client_order_id))
             if order is None:
@@ -218,9 +235,25 @@ class PaperExchange(Exchange, CandleDriven, PaperAccounts):
                 raise VenueOrderNotFound(f"account {venue_account} has no order {client_order_id}")
             return reported(order)
 
-    def open_orders(self, venue_account: str) -> Sequence[OrderReport]:
+    @property
+    def guarantees(self) -> Guarantees:
+        return GUARANTEES
+
+    def open_orders(self, venue_account: str) -> Sequence[OpenOrder]:
         with self._lock:
-            return [reported(order) for order in self._require(venue_account).orders.values()]
+            return [still_open(order) for order in self._require(venue_account).orders.values()]
+
+    def trades_since(self, venue_account: str, symbol: str, since_utc: datetime) -> Sequence[AccountTrade]:
+        with _unknown_when_unavailable(f"account {venue_account}"):
+            history = self._store.history(venue_account)
+        if history is None:
+            raise VenueRefused(f"no account {venue_account}")
+        return traded(history, symbol, since_utc)
+
+    def balances(self, venue_account: str) -> Mapping[str, VenueBalance]:
+        with self._lock:
+            held = self._require(venue_account).balances
+        return {asset: VenueBalance(one.free, one.locked) for asset, one in held.items()}
 
     def statement(self, venue_account: str) -> AccountStatement:
         with _unknown_when_unavailable(f"account {venue_account}"):

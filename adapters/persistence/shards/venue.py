@@ -62,8 +62,8 @@ class ShardedStatements(StatementSource):
     def statement(self, venue_account: str, purse: str) -> AccountStatement | None:
         return self._of(venue_account).statement(venue_account, purse)
 
-    def report(self, venue_account: str, client_order_id: str) -> OrderReport:
-        return self._of(venue_account).report(venue_account, client_order_id)
+    def report(self, venue_account: str, symbol: str, client_order_id: str) -> OrderReport:
+        return self._of(venue_account).report(venue_account, symbol, client_order_id)
 
     def _of(self, venue_account: str) -> StatementSource:
         return self._sources[self._directory.of_stream(book_stream(venue_account))]

@@ -65,7 +65,7 @@ def test_a_table_has_a_row_a_balance_and_a_row_a_line_and_asset(tmp_path: Path) 
     assert read.statement("paper-3", "PAPER") is None
     assert (read.is_complete, read.names_orders) == (False, False)
     with pytest.raises(VenueOrderNotFound):
-        read.report("paper-1", "ek0-1")
+        read.report("paper-1", "BTC/USDT", "ek0-1")
 
 
 def test_json_says_the_same_and_its_period(tmp_path: Path) -> None:

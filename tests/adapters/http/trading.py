@@ -42,5 +42,7 @@ def trade(stack: Stack, bot_id: str, side: str, number: int, price: str) -> str:
     following = candle(number + 1, price)
     stack.venue.show(bot.terms.source, bot.terms.symbol, bot.terms.interval, following)
     stack.candles.save(Series(bot.terms.source, bot.terms.symbol, bot.terms.interval), [following])
-    stack.command(RecordReport(stack.venue.report(bot.venue_account, client_order_id))).unwrap()
+    stack.command(
+        RecordReport(stack.venue.report(bot.venue_account, bot.terms.symbol, client_order_id))
+    ).unwrap()
     return client_order_id

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +19,16 @@ from application.ports.bot_observer import BotObserver, SilentObserver
 from application.ports.candle_feed import FeedUnavailable
 from application.ports.candle_store import Series
 from application.ports.commands import Caller, Command, CommandBus, Outcome
-from application.ports.exchange import CandleDriven, Exchange, OrderReport, OrderRequest
+from application.ports.exchange import (
+    AccountTrade,
+    CandleDriven,
+    Exchange,
+    Guarantees,
+    OpenOrder,
+    OrderReport,
+    OrderRequest,
+    VenueBalance,
+)
 from domain.market import Candle, Market
 from domain.reconciliation.statement import AccountStatement
 from tests.application.harness import Store
@@ -83,19 +92,29 @@ class CrashingVenue:
         report: OrderReport = self._call(lambda: self.venue.submit(request))
         return report
 
-    def report(self, venue_account: str, client_order_id: str) -> OrderReport:
-        report: OrderReport = self._call(lambda: self.venue.report(venue_account, client_order_id))
+    def report(self, venue_account: str, symbol: str, client_order_id: str) -> OrderReport:
+        report: OrderReport = self._call(lambda: self.venue.report(venue_account, symbol, client_order_id))
         return report
 
-    def cancel(self, venue_account: str, client_order_id: str) -> OrderReport:
-        report: OrderReport = self._call(lambda: self.venue.cancel(venue_account, client_order_id))
+    def cancel(self, venue_account: str, symbol: str, client_order_id: str) -> OrderReport:
+        report: OrderReport = self._call(lambda: self.venue.cancel(venue_account, symbol, client_order_id))
         return report
 
-    def open_orders(self, venue_account: str) -> Sequence[OrderReport]:
+    def open_orders(self, venue_account: str) -> Sequence[OpenOrder]:
         return self.venue.open_orders(venue_account)
+
+    def trades_since(self, venue_account: str, symbol: str, since_utc: datetime) -> Sequence[AccountTrade]:
+        return self.venue.trades_since(venue_account, symbol, since_utc)
+
+    def balances(self, venue_account: str) -> Mapping[str, VenueBalance]:
+        return self.venue.balances(venue_account)
 
     def statement(self, venue_account: str) -> AccountStatement:
         return self.venue.statement(venue_account)
+
+    @property
+    def guarantees(self) -> Guarantees:
+        return self.venue.guarantees
 
     def market(self, venue_account: str, symbol: str) -> Market:
         return self.venue.market(venue_account, symbol)

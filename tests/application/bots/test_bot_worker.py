@@ -251,7 +251,7 @@ def test_a_stop_is_not_held_up_by_a_venue_that_does_not_answer(desk: Desk) -> No
     desk.give_until_an_order_is_open()
     asked: list[str] = []
 
-    def away(venue_account: str, client_order_id: str) -> OrderReport:
+    def away(venue_account: str, symbol: str, client_order_id: str) -> OrderReport:
         asked.append(client_order_id)
         raise VenueOutcomeUnknown("no answer")
 

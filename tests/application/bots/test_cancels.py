@@ -184,11 +184,11 @@ class LosesCancels(CrashingVenue):
         super().__init__(venue, CrashPoint())
         self.lost = lost
 
-    def cancel(self, venue_account: str, client_order_id: str) -> OrderReport:
+    def cancel(self, venue_account: str, symbol: str, client_order_id: str) -> OrderReport:
         if self.lost:
             self.lost -= 1
             raise VenueOutcomeUnknown("timeout")
-        return super().cancel(venue_account, client_order_id)
+        return super().cancel(venue_account, symbol, client_order_id)
 
 
 @pytest.mark.parametrize("lost", [1, 2, 3])
@@ -275,7 +275,7 @@ def test_a_cancel_that_was_intended_is_made_also_when_the_bot_was_paused_meanwhi
 class DiesAtCancel(CrashingVenue):
     """The process is gone between the stored intent and the request."""
 
-    def cancel(self, venue_account: str, client_order_id: str) -> OrderReport:
+    def cancel(self, venue_account: str, symbol: str, client_order_id: str) -> OrderReport:
         raise Crash
 
 

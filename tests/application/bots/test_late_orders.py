@@ -135,10 +135,10 @@ class LosesTheRequest(CrashingVenue):
         self.arrived = True
         return super().submit(request)
 
-    def report(self, venue_account: str, client_order_id: str) -> OrderReport:
+    def report(self, venue_account: str, symbol: str, client_order_id: str) -> OrderReport:
         if not self.arrived:
             raise VenueOrderNotFound("not yet")
-        return super().report(venue_account, client_order_id)
+        return super().report(venue_account, symbol, client_order_id)
 
 
 def test_a_request_that_arrives_after_it_was_looked_for_opens_one_order_and_its_fill_is_booked() -> None:

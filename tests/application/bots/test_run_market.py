@@ -223,7 +223,7 @@ class Moody(CrashingVenue):
                 pass
         return super().submit(request)
 
-    def report(self, venue_account: str, client_order_id: str) -> OrderReport:
+    def report(self, venue_account: str, symbol: str, client_order_id: str) -> OrderReport:
         match self._mood():
             case "away":
                 raise VenueOutcomeUnknown("no answer")
@@ -231,7 +231,7 @@ class Moody(CrashingVenue):
                 raise VenueOrderNotFound(client_order_id)
             case _:
                 pass
-        return super().report(venue_account, client_order_id)
+        return super().report(venue_account, symbol, client_order_id)
 
 
 def run_with(moods: list[str], *, terms: PaperTerms | None = None) -> tuple[World, list[str]]:

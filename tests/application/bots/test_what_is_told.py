@@ -92,8 +92,8 @@ def test_a_run_that_begins_again_counts_nothing_again() -> None:
 class TellsOnlyTheNewestFill(CrashingVenue):
     """Each report has as many fills as the one before, and other ones."""
 
-    def report(self, venue_account: str, client_order_id: str) -> OrderReport:
-        report = super().report(venue_account, client_order_id)
+    def report(self, venue_account: str, symbol: str, client_order_id: str) -> OrderReport:
+        report = super().report(venue_account, symbol, client_order_id)
         return replace(report, fills=report.fills[-1:])
 
 

@@ -90,7 +90,7 @@ class Books:
         request = venues.request(terms, order_id, minute=10_000, account=ACCOUNT)
         venue.submit(request)
         venue.show("elsewhere", terms.symbol, "1m", venues.candle(10_000, "100"))
-        return venue.report(ACCOUNT, order_id)
+        return venue.report(ACCOUNT, venues.SYMBOL, order_id)
 
 
 @dataclass
@@ -108,8 +108,8 @@ class Silent:
     def statement(self, venue_account: str, purse: str) -> AccountStatement | None:
         raise VenueOutcomeUnknown(f"{venue_account} of {purse}: timed out")
 
-    def report(self, venue_account: str, client_order_id: str) -> OrderReport:
-        return self.inner.report(venue_account, client_order_id)
+    def report(self, venue_account: str, symbol: str, client_order_id: str) -> OrderReport:
+        return self.inner.report(venue_account, symbol, client_order_id)
 
 
 def traded(candles: int = 40, terms: PaperTerms | None = None) -> Books:
@@ -132,7 +132,7 @@ def behind(candles: int = 40) -> tuple[Books, str]:
     for each in given:
         venue.show("file", "BTC/USDT", "1h", each)
         bot = world.store.bot()
-        if bot.last_order_id and venue.report(ACCOUNT, bot.last_order_id).fills:
+        if bot.last_order_id and venue.report(ACCOUNT, venues.SYMBOL, bot.last_order_id).fills:
             return books, bot.last_order_id
         runner.on_candle(each)
     raise AssertionError("the bot placed no order")

@@ -126,7 +126,9 @@ def test_a_fill_that_the_venue_proves_is_booked_the_way_of_every_fill_and_once()
     assert books.waited == [SETTLES_WITHIN.total_seconds()]
     assert books.run().fills_booked == 0
     head = books.world.store.log.head()
-    books.world.store.do(RecordReport(books.venue.report(ACCOUNT, order_id)))  # the bot wakes up and is told
+    books.world.store.do(
+        RecordReport(books.venue.report(ACCOUNT, venues.SYMBOL, order_id))
+    )  # the bot wakes up and is told
     assert events_after(books, head) == []
     assert is_clean(books.run())
 
@@ -135,7 +137,7 @@ def test_a_fill_that_arrives_while_we_look_is_no_break() -> None:
     """Safety #9: the bot books it between the two looks."""
     books, order_id = behind()
     store = books.world.store
-    books.while_waiting = lambda: store.do(RecordReport(books.venue.report(ACCOUNT, order_id)))
+    books.while_waiting = lambda: store.do(RecordReport(books.venue.report(ACCOUNT, venues.SYMBOL, order_id)))
 
     run = books.run()
 
@@ -158,7 +160,7 @@ class ForgetsOrders:
     def statement(self, venue_account: str, purse: str) -> AccountStatement | None:
         return self.inner.statement(venue_account, purse)
 
-    def report(self, venue_account: str, client_order_id: str) -> OrderReport:
+    def report(self, venue_account: str, symbol: str, client_order_id: str) -> OrderReport:
         raise VenueOrderNotFound(f"{venue_account}: {client_order_id}")
 
 
@@ -183,8 +185,8 @@ def test_a_report_that_cannot_be_is_not_booked_and_stays_a_case() -> None:
 
     @dataclass
     class Hostile(ForgetsOrders):
-        def report(self, venue_account: str, client_order_id: str) -> OrderReport:
-            report = self.inner.report(venue_account, client_order_id)
+        def report(self, venue_account: str, symbol: str, client_order_id: str) -> OrderReport:
+            report = self.inner.report(venue_account, symbol, client_order_id)
             bad = [replace(fill, quote_amount=Decimal(-1)) for fill in report.fills]
             return replace(report, fills=bad)
 
@@ -287,8 +289,8 @@ class Lagging:
     def statement(self, venue_account: str, purse: str) -> AccountStatement | None:
         return self.old if (venue_account, purse) == (ACCOUNT, PAPER) else None
 
-    def report(self, venue_account: str, client_order_id: str) -> OrderReport:
-        return self.inner.report(venue_account, client_order_id)
+    def report(self, venue_account: str, symbol: str, client_order_id: str) -> OrderReport:
+        return self.inner.report(venue_account, symbol, client_order_id)
 
 
 def test_an_account_that_the_venue_does_not_have_misses_everything_there() -> None:

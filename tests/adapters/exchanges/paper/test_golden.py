@@ -90,7 +90,7 @@ class Trader:
         return total["USDT"] + total["ETH"] * price
 
     def closed_trades(self) -> int:
-        reports = [self.venue.report(ACCOUNT, f"order-{n}") for n in range(2, self.orders + 1, 2)]
+        reports = [self.venue.report(ACCOUNT, SYMBOL, f"order-{n}") for n in range(2, self.orders + 1, 2)]
         return sum(report.status == "filled" for report in reports)
 
 

@@ -52,7 +52,10 @@ FILTERS = PaperTerms(
         (replace(limit_sell("1", "50"), time_in_force="FOK"), "time in force 'FOK' is not offered, GTC is"),
         (replace(limit_sell("1", "50"), symbol="BTCUSDT"), "not listed"),
         (replace(limit_sell("1", "50"), side="short"), "neither buy nor sell"),
-        (replace(limit_sell("1", "50"), order_type="stop"), "neither market nor limit"),
+        (
+            replace(limit_sell("1", "50"), order_type="stop_limit", trigger_price=Decimal(60)),
+            "order type 'stop_limit' is not offered, market and limit are",
+        ),
         (replace(market_buy("10"), base_quantity=Decimal(1)), "takes no base_quantity"),
     ],
 )

@@ -128,7 +128,7 @@ def take(venue: PaperExchange, step: Send | Cancel) -> None:
         if isinstance(step, Send):
             venue.submit(request(step.terms, step.order_id, minute=step.minute))
         else:
-            venue.cancel(ACCOUNT, step.order_id)
+            venue.cancel(ACCOUNT, SYMBOL, step.order_id)
 
 
 def play(venue: PaperExchange, scenario: Scenario, *, minutes: range = range(MINUTES)) -> None:
@@ -144,7 +144,7 @@ def reports(store: MemoryPaperStore, scenario: Scenario) -> list[OrderReport | N
     found: list[OrderReport | None] = []
     for step in scenario.steps:
         try:
-            found.append(venue.report(ACCOUNT, step.order_id))
+            found.append(venue.report(ACCOUNT, SYMBOL, step.order_id))
         except VenueOrderNotFound:
             found.append(None)
     return found
@@ -233,7 +233,7 @@ def test_killed_at_any_point_and_shown_the_candles_again_the_fills_are_the_same(
     for step in scenario.steps:
         if isinstance(step, Send) and step.minute < killed_at:
             with suppress(VenueOrderNotFound):  # a retry of what the venue already has
-                venue.report(ACCOUNT, step.order_id)
+                venue.report(ACCOUNT, SYMBOL, step.order_id)
                 take(venue, step)
     play(venue, scenario, minutes=range(killed_at, MINUTES))
 
@@ -249,6 +249,6 @@ def test_an_order_sent_long_after_the_candles_fills_at_none_of_them() -> None:
 
     show(venue, candle(1, "100"), candle(2, "100"))
 
-    assert venue.report(ACCOUNT, "o-1").status == "open"
+    assert venue.report(ACCOUNT, SYMBOL, "o-1").status == "open"
     assert store.accounts_with_open_orders(SYMBOL) == [ACCOUNT]
     assert MINUTE == 60_000

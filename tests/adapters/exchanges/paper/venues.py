@@ -107,7 +107,7 @@ def show(venue: PaperExchange, *candles: Candle) -> None:
 
 
 def report(venue: PaperExchange, order_id: str = "o-1") -> OrderReport:
-    return venue.report(ACCOUNT, order_id)
+    return venue.report(ACCOUNT, SYMBOL, order_id)
 
 
 def balances(venue: PaperExchange) -> dict[str, tuple[str, str]]:
