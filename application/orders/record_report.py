@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 
 from application.ports.commands import Result
 from application.ports.exchange import OrderReport
@@ -10,10 +11,10 @@ from application.streams import book_stream, order_stream
 from application.work import Work
 from domain.ledger.book import Settlement
 from domain.ledger.postings import bot_account
-from domain.money import ZERO, Money, text
-from domain.orders.errors import UnknownOrder
+from domain.money import ZERO, Money, add, fits, text
+from domain.orders.errors import InvalidFill, UnknownOrder
 from domain.orders.events import OrderTerms
-from domain.orders.order import BUY, Fill, Order
+from domain.orders.order import BUY, IMPOSSIBLE_FILL, Fill, Order, require_possible
 
 PLATFORM_FEE = ZERO
 """Our own fee on a fill, in quote: none until there is a fee schedule."""
@@ -24,18 +25,38 @@ class RecordReport:
     """Book every fill not yet booked, each with a balanced entry, and end the order when the venue did.
 
     Fills may come twice, late or after the end: each is booked once, keyed by (venue account, symbol,
-    trade id). When nothing is open any more, exactly what is left of the hold goes back to the bot.
-    Refusals, in order: unknown_order (a foreign order touches no user's balance), invalid_fill,
-    fact_already_recorded.
+    trade id). When nothing is open any more, exactly what is left of the hold goes back to the bot. An end
+    is not believed while fills are missing of what the venue says it matched (safety §3 #11). A report with
+    a fill that cannot be is booked in no part: the order is flagged for review (safety API10).
+    Refusals, in order: unknown_order (a foreign order touches no user's balance), fact_already_recorded.
     """
 
     report: OrderReport
 
     def decide(self, work: Work) -> Result:
-        report = self.report
-        order = work.order(report.client_order_id)
+        order = work.order(self.report.client_order_id)
         if not order.exists or order.terms is None:
-            raise UnknownOrder(client_order_id=report.client_order_id)
+            raise UnknownOrder(client_order_id=self.report.client_order_id)
+        try:
+            self._require_possible()
+        except InvalidFill as impossible:
+            flagged = order.flag(IMPOSSIBLE_FILL, str(impossible), at=work.now)
+            work.record(order_stream(order.client_order_id), flagged)
+            return self._result(work, order, order.terms, lacks_fills=True)
+        self._take(work, order, order.terms)
+        after = work.order(order.client_order_id)
+        return self._result(work, order, order.terms, lacks_fills=self._lacks_fills(after))
+
+    def _require_possible(self) -> None:
+        """Raises InvalidFill."""
+        for fill in self.report.fills:
+            require_possible(fill)
+        matched = self.report.filled_base
+        if matched is not None and (not fits(matched) or matched < ZERO):
+            raise InvalidFill(venue_trade_id="", problem=f"{matched} is said to be matched in all")
+
+    def _take(self, work: Work, order: Order, terms: OrderTerms) -> None:
+        report = self._without_early_end(order)
         stream = order_stream(report.client_order_id)
         if report.status == "rejected":
             work.record(stream, order.refuse(reason=report.reason, at=work.now))
@@ -44,7 +65,7 @@ class RecordReport:
         new = [fill for fill in report.fills if fill.venue_trade_id not in order.trade_ids]
         last = new[-1] if new and report.status == "filled" else None
         for fill in report.fills:
-            self._book(work, fill, order.terms, is_last=fill is last)
+            self._book(work, fill, terms, is_last=fill is last)
         current = work.order(report.client_order_id)
         if report.status == "filled":
             work.record(stream, current.complete(at=work.now))
@@ -56,12 +77,29 @@ class RecordReport:
                 report.client_order_id, to=bot_account(order.bot_id), at=work.now
             )
             work.record(book_stream(order.book_id), released)
-        base = order.terms.symbol.partition("/")[0]
-        base_owed = work.book(order.book_id).owed(bot_account(order.bot_id), base)
+
+    def _without_early_end(self, order: Order) -> OrderReport:
+        """The report, as one of an open order where the venue matched more than we know the fills of."""
+        report = self.report
+        ends = report.status in ("filled", "canceled")
+        return replace(report, status="open") if ends and self._lacks_fills(order) else report
+
+    def _lacks_fills(self, order: Order) -> bool:
+        if self.report.filled_base is None:
+            return False
+        told = {fill.venue_trade_id: fill.base_quantity for fill in self.report.fills}
+        known = reduce(add, (told[id] for id in told.keys() - order.trade_ids), order.filled_base)
+        return known < self.report.filled_base
+
+    def _result(self, work: Work, before: Order, terms: OrderTerms, *, lacks_fills: bool) -> Result:
+        after = work.order(before.client_order_id)
+        base = terms.symbol.partition("/")[0]
+        base_owed = work.book(before.book_id).owed(bot_account(before.bot_id), base)
         return {
-            "client_order_id": report.client_order_id,
-            "status": ended.status,
-            "new_fills": len(ended.trade_ids) - len(order.trade_ids),
+            "client_order_id": before.client_order_id,
+            "status": after.status,
+            "new_fills": len(after.trade_ids) - len(before.trade_ids),
+            "fills_missing": lacks_fills,
             "base_owed": text(base_owed.amount),  # what the bot holds now, beyond what is held for orders
         }
 

@@ -18,9 +18,11 @@ from domain.orders.events import (
     OrderCanceled,
     OrderEvent,
     OrderFilled,
+    OrderFlagged,
     OrderIntended,
     OrderPartiallyFilled,
     OrderRefused,
+    OrderReviewed,
     OutcomeResolved,
     OutcomeUnknown,
 )
@@ -45,6 +47,8 @@ NAMES = (
     "orders.order_refused",
     "orders.outcome_unknown",
     "orders.outcome_resolved",
+    "orders.order_flagged",
+    "orders.order_reviewed",
 )
 
 
@@ -69,6 +73,10 @@ def fold_order(rows: Rows, recorded: RecordedEvent, event: OrderEvent) -> None:
             _filled(rows, recorded, order, event)
         case CancelIntended():
             rows.put(changed(order, version=version, updated_at_utc=event.intended_at_utc))
+        case OrderFlagged():
+            rows.put(changed(order, version=version, updated_at_utc=event.flagged_at_utc))
+        case OrderReviewed():
+            rows.put(changed(order, version=version, updated_at_utc=event.reviewed_at_utc))
         case OrderCanceled():
             rows.put(_became(CANCELED, order, version, event.reason, event.canceled_at_utc))
         case OrderRefused():

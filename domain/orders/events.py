@@ -126,6 +126,26 @@ class OutcomeResolved:
     resolved_at_utc: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFlagged:
+    """Something about the order needs a person's eye: booked as the venue says it, or not at all."""
+
+    client_order_id: str
+    kind: str  # overfill, fill_after_end, impossible_fill, fill_of_another_order or no_proof
+    detail: str
+    flagged_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReviewed:
+    """A person looked at what the order was flagged for, and says what came of it."""
+
+    client_order_id: str
+    reason: str
+    reviewed_by: str
+    reviewed_at_utc: datetime
+
+
 OrderEvent = (
     OrderIntended
     | OrderAccepted
@@ -136,4 +156,6 @@ OrderEvent = (
     | OrderRefused
     | OutcomeUnknown
     | OutcomeResolved
+    | OrderFlagged
+    | OrderReviewed
 )

@@ -9,7 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import assert_never
 
-from domain.money import ZERO, Money, add, divide_down, fits, multiply_down, negate, subtract
+from domain.errors import InvalidValue
+from domain.money import ZERO, Money, add, divide_down, fits, multiply_down, negate, subtract, text
 from domain.orders.errors import InvalidFill, InvalidOrder, OrderIdReused, UnknownOrder
 from domain.orders.events import (
     CancelIntended,
@@ -17,9 +18,11 @@ from domain.orders.events import (
     OrderCanceled,
     OrderEvent,
     OrderFilled,
+    OrderFlagged,
     OrderIntended,
     OrderPartiallyFilled,
     OrderRefused,
+    OrderReviewed,
     OrderTerms,
     OutcomeResolved,
     OutcomeUnknown,
@@ -45,6 +48,16 @@ NONE, INTENDED, OPEN, PARTIALLY_FILLED, FILLED, CANCELED, REFUSED, UNKNOWN = (
     "unknown",
 )
 ENDED = frozenset({FILLED, CANCELED, REFUSED})
+
+OVERFILL, FILL_AFTER_END, IMPOSSIBLE_FILL, FILL_OF_ANOTHER_ORDER, NO_PROOF = (
+    "overfill",
+    "fill_after_end",
+    "impossible_fill",
+    "fill_of_another_order",
+    "no_proof",
+)
+"""What an order is flagged for."""
+
 LARGEST_DIGITS = 18
 """Digits before the point that any figure of a fill may have."""
 
@@ -90,13 +103,17 @@ class Order:
     decision_price: Decimal = ZERO
     status: str = NONE
     venue_order_id: str = ""
+    intended_at_utc: datetime | None = None
     filled_base: Decimal = ZERO
+    filled_quote: Decimal = ZERO  # what its fills came to, fees aside
     trade_ids: frozenset[str] = frozenset()
     last_fill_at_utc: datetime | None = None
     unknown_since_utc: datetime | None = None  # when its outcome was last lost track of
     doubts_resolved: int = 0  # unknown outcomes that were cleared up: what tells a new doubt from the last
     is_to_cancel: bool = False
     cancel_candle_ms: int | None = None  # of the signal that it is to be canceled for
+    flags: frozenset[tuple[str, str]] = frozenset()  # kind and detail: once each
+    needs_review: bool = False
 
     @property
     def exists(self) -> bool:
@@ -200,7 +217,8 @@ class Order:
             slippage_bps=self._slippage_bps(fill.price_quote_per_base),
             traded_at_utc=fill.traded_at_utc,
         )
-        return [*self._resolved("filled" if is_last else "open", fill.traded_at_utc), event]
+        resolved = self._resolved("filled" if is_last else "open", fill.traded_at_utc)
+        return [*resolved, event, *self._odd(fill, event)]
 
     def complete(self, *, at: datetime) -> Sequence[OrderEvent]:
         """The venue calls the order filled, and every fill was taken before: nothing of it is open any more.
@@ -236,6 +254,31 @@ class Order:
         canceled = OrderCanceled(client_order_id=self.client_order_id, reason=reason, canceled_at_utc=at)
         return [*self._resolved("canceled", at), canceled]
 
+    def flag(self, kind: str, detail: str, *, at: datetime) -> Sequence[OrderEvent]:
+        """Ask for a person's eye, once for each kind and detail."""
+        self._require_exists()
+        if (kind, detail) in self.flags:
+            return []
+        return [
+            OrderFlagged(client_order_id=self.client_order_id, kind=kind, detail=detail, flagged_at_utc=at)
+        ]
+
+    def review(self, *, reason: str, by: str, at: datetime) -> Sequence[OrderEvent]:
+        """Say what came of the order's flags. One that needs no review is answered with no events.
+
+        Refusals, in order: unknown_order, invalid_value (no reason given).
+        """
+        self._require_exists()
+        if not reason.strip():
+            raise InvalidValue("reason", "say what came of it; auditors will read it")
+        if not self.needs_review:
+            return []
+        return [
+            OrderReviewed(
+                client_order_id=self.client_order_id, reason=reason, reviewed_by=by, reviewed_at_utc=at
+            )
+        ]
+
     # -- folding -------------------------------------------------------------------------------------------
 
     def evolve(self, event: OrderEvent) -> Order:
@@ -253,6 +296,7 @@ class Order:
                     venue_account=event.venue_account,
                     terms=event.terms,
                     decision_price=event.decision_price,
+                    intended_at_utc=event.intended_at_utc,
                     status=INTENDED,
                 )
             case OrderAccepted():
@@ -277,6 +321,11 @@ class Order:
                     status=FILLED if event.outcome == FILLED else status,
                     doubts_resolved=self.doubts_resolved + 1,
                 )
+            case OrderFlagged():
+                flags = self.flags | {(event.kind, event.detail)}
+                return replace(self, flags=flags, needs_review=True)
+            case OrderReviewed():
+                return replace(self, needs_review=False)
             case _:
                 assert_never(event)
 
@@ -296,9 +345,31 @@ class Order:
             self,
             status=status,
             filled_base=add(self.filled_base, event.base_quantity),
+            filled_quote=add(self.filled_quote, event.quote_amount),
             trade_ids=self.trade_ids | {event.venue_trade_id},
             last_fill_at_utc=event.traded_at_utc,
         )
+
+    def _odd(self, fill: Fill, event: OrderPartiallyFilled | OrderFilled) -> Sequence[OrderEvent]:
+        """What is booked and yet should not have been: the venue's word is the truth, and it is looked at."""
+        after = self._after_fill(event, self.status)
+        flags: list[OrderEvent] = []
+        if self.status in (CANCELED, REFUSED):
+            detail = f"trade {fill.venue_trade_id} of {text(fill.base_quantity)} after it was {self.status}"
+            flags += self.flag(FILL_AFTER_END, detail, at=fill.traded_at_utc)
+        if (excess := after.overfilled) > ZERO:
+            detail = f"with trade {fill.venue_trade_id}: {text(excess)} more than was ordered"
+            flags += self.flag(OVERFILL, detail, at=fill.traded_at_utc)
+        return flags
+
+    @property
+    def overfilled(self) -> Decimal:
+        """What was matched beyond what was asked for: in base, or in quote where that was asked for."""
+        if self.terms is None:
+            return ZERO
+        if self.terms.base_quantity is not None:
+            return max(subtract(self.filled_base, self.terms.base_quantity), ZERO)
+        return max(subtract(self.filled_quote, self.terms.quote_budget or ZERO), ZERO)
 
     def _slippage_bps(self, price: Decimal) -> Decimal:
         if not self.decision_price or self.terms is None:

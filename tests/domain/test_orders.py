@@ -63,7 +63,7 @@ STATES = {
     "unknown after acceptance": after("intend", "accept", "lose"),
     "unknown after a partial fill": after("intend", "accept", "partial", "lose"),
 }
-P, F, A, X, C, R, U, Z = (
+P, F, A, X, C, R, U, Z, G = (
     "OrderPartiallyFilled",
     "OrderFilled",
     "OrderAccepted",
@@ -72,6 +72,7 @@ P, F, A, X, C, R, U, Z = (
     "OrderRefused",
     "OutcomeUnknown",
     "OutcomeResolved",
+    "OrderFlagged",
 )
 # state: command -> the events it answers with, and the status after
 MATRIX: dict[str, dict[str, tuple[list[str], str]]] = {
@@ -144,8 +145,8 @@ MATRIX: dict[str, dict[str, tuple[list[str], str]]] = {
     "canceled": {
         "intend": ([], "canceled"),
         "accept": ([], "canceled"),
-        "partial": ([P], "canceled"),
-        "last": ([F], "filled"),
+        "partial": ([P, G], "canceled"),
+        "last": ([F, G], "filled"),
         "intend cancel": ([], "canceled"),
         "cancel": ([], "canceled"),
         "refuse": ([], "canceled"),
@@ -155,8 +156,8 @@ MATRIX: dict[str, dict[str, tuple[list[str], str]]] = {
     "refused": {
         "intend": ([], "refused"),
         "accept": ([], "refused"),
-        "partial": ([P], "refused"),
-        "last": ([F], "filled"),
+        "partial": ([P, G], "refused"),
+        "last": ([F, G], "filled"),
         "intend cancel": ([], "refused"),
         "cancel": ([], "refused"),
         "refuse": ([], "refused"),
@@ -230,6 +231,26 @@ def test_an_order_id_is_never_used_for_other_terms() -> None:
         with pytest.raises(DomainError) as refusal:
             intend(STATES[state], market_buy(budget), bot_id=bot_id)
         assert (refusal.value.code, refusal.value.data) == ("order_id_reused", {"client_order_id": "o-1"})
+
+
+@pytest.mark.parametrize("state", sorted(STATES))
+def test_a_flag_is_raised_once_and_changes_no_status(state: str) -> None:
+    order = STATES[state]
+    flagged = folded(order, order.flag("no_proof", "not shown", at=at()))
+
+    assert (flagged.status, flagged.needs_review) == (order.status, True)
+    assert flagged.flag("no_proof", "not shown", at=at()) == []
+    reviewed = folded(flagged, flagged.review(reason="asked the venue", by="acc-2", at=at()))
+    assert not reviewed.needs_review
+    assert reviewed.review(reason="again", by="acc-2", at=at()) == []
+
+
+def test_an_overfill_of_a_budget_is_counted_in_quote() -> None:
+    bought = after("intend", "accept")
+    events = bought.record_fill(fill("t-1", "0.03", "50000"), is_last=True)
+
+    assert [type(event).__name__ for event in events] == ["OrderFilled", "OrderFlagged"]
+    assert folded(bought, events).overfilled == Decimal(500)
 
 
 @pytest.mark.parametrize(

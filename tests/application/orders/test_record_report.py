@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 
+from application.orders.not_found import ReviewOrder
 from application.orders.record_report import RecordReport, RecordUnknownOutcome, RecordVenueRefusal
 from application.ports.exchange import OrderReport
 from application.streams import order_stream
@@ -47,6 +48,10 @@ def end_of(store: Store) -> tuple[str, str, str, str, str]:
     )
 
 
+def flags_of(store: Store) -> list[tuple[str, str]]:
+    return sorted(store.order("o-1").flags)
+
+
 FILLED = ("filled", "0 USDT", "0 USDT", "3.85 USDT", "0.00999 BTC")
 
 
@@ -55,7 +60,13 @@ def test_a_filled_order_settles_every_fill_and_releases_exactly_what_is_left() -
     result = store.tell(report("filled", PARTS))
 
     assert end_of(store) == FILLED
-    assert result == {"client_order_id": "o-1", "status": "filled", "new_fills": 3, "base_owed": "0.00999"}
+    assert result == {
+        "client_order_id": "o-1",
+        "status": "filled",
+        "new_fills": 3,
+        "fills_missing": False,
+        "base_owed": "0.00999",
+    }
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
@@ -125,6 +136,33 @@ def test_a_late_fill_of_a_canceled_order_is_booked_from_the_bot() -> None:
     store.tell(report("canceled", PARTS[:1]))
 
     assert end_of(store) == ("canceled", "0 USDT", "0 USDT", "300.8 USDT", "0.004 BTC")
+    assert flags_of(store) == [("fill_after_end", "trade t-1 of 0.004 after it was canceled")]
+
+
+@pytest.mark.parametrize("status", ["filled", "canceled"])
+def test_an_end_is_not_believed_while_fills_are_missing_of_what_the_venue_matched(status: str) -> None:
+    store = holding()
+    told = replace(report(status, PARTS[:2]), filled_base=Decimal("0.01"))
+
+    assert store.tell(told)["fills_missing"] is True  # safety §3 #11
+    assert end_of(store)[0] == "partially_filled"
+    assert store.book().held_total("USDT").amount > 0
+
+    assert store.tell(replace(told, fills=PARTS[2:]))["fills_missing"] is False
+    assert end_of(store)[:3] == (status, "0 USDT", "0 USDT")
+
+
+def test_what_an_order_is_flagged_for_waits_for_a_person() -> None:
+    store = holding()
+    store.tell(report("canceled"))
+    store.tell(report("canceled", PARTS[:1]))
+    assert store.order("o-1").needs_review
+
+    assert store.refused(ReviewOrder("o-1", " ", by="acc-2"))[0] == "invalid_value"
+    store.do(ReviewOrder("o-1", "the venue confirmed it", by="acc-2"))
+
+    assert not store.order("o-1").needs_review
+    assert store.names("order:o-1")[-1] == "orders.order_reviewed"
 
 
 def test_an_order_rejected_outright_gives_everything_back() -> None:
@@ -146,6 +184,7 @@ def test_an_overfill_is_booked_to_what_the_owner_owes_us() -> None:
 
     assert store.owed("owner:due") == "-499 USDT"
     assert store.owed("owner:bot:bot-1", "BTC") == "0.02 BTC"
+    assert flags_of(store) == [("overfill", "with trade t-1: 0.01 more than was ordered")]
 
 
 @pytest.mark.parametrize(
@@ -159,9 +198,20 @@ def test_an_overfill_is_booked_to_what_the_owner_owes_us() -> None:
 )
 def test_a_hostile_fill_posts_nothing_of_its_whole_report(broken: Fill) -> None:
     store = holding()
-    code, _ = store.refused(RecordReport(report("filled", [PARTS[1], broken])))
-    assert code == "invalid_fill"
+    for _ in range(2):
+        store.tell(report("filled", [PARTS[1], broken]))
+
     assert end_of(store) == ("intended", "501 USDT", "501 USDT", "0 USDT", "0 BTC")
+    assert [kind for kind, _ in flags_of(store)] == ["impossible_fill"]
+    assert store.order("o-1").needs_review
+
+
+@pytest.mark.parametrize("matched", ["-1", "NaN", "1e400"])
+def test_a_hostile_quantity_in_all_posts_nothing_of_its_report(matched: str) -> None:
+    store = holding()
+    store.tell(replace(report("filled", PARTS), filled_base=Decimal(matched)))
+    assert end_of(store)[0] == "intended"
+    assert [kind for kind, _ in flags_of(store)] == ["impossible_fill"]
 
 
 def test_a_report_of_a_foreign_order_touches_no_balance() -> None:

@@ -67,6 +67,8 @@ NAMES = {
     "OrderRefused": "orders.order_refused",
     "OutcomeUnknown": "orders.outcome_unknown",
     "OutcomeResolved": "orders.outcome_resolved",
+    "OrderFlagged": "orders.order_flagged",
+    "OrderReviewed": "orders.order_reviewed",
     "CaseOpened": "reconciliation.case_opened",
     "CaseChanged": "reconciliation.case_changed",
     "CaseClosed": "reconciliation.case_closed",
@@ -272,6 +274,8 @@ def _venue(history: History, owner: str, _amount: Decimal, n: int) -> None:
     steps: tuple[Callable[[Any], Sequence[Any]], ...] = (
         lambda o: o.accept(venue_order_id=f"v-{o.client_order_id}", at=history.now),
         lambda o: o.lose_track(problem="timeout", at=history.now),
+        lambda o: o.flag("no_proof", f"look {len(history.log)}", at=history.now),
+        lambda o: o.review(reason="looked at", by="acc-op", at=history.now),
         lambda o: o.refuse(reason="no", at=history.now),
         lambda o: o.cancel(reason="old", at=history.now),
         lambda o: o.intend_cancel(reason="old", candle_open_time_ms=n or None, at=history.now),
