@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping
 VARIABLE = "EVENKEEL_FAILPOINT"
 OF_A_RUN = ("before_append", "after_append", "after_venue_fill", "mid_projection", "mid_rebuild")
 OF_A_TRANSFER = ("transfer_sent", "transfer_received", "transfer_ended")
-NAMES = OF_A_RUN + OF_A_TRANSFER
+OF_A_SUBMIT = ("before_submit", "after_submit")
+NAMES = OF_A_RUN + OF_A_TRANSFER + OF_A_SUBMIT
 """before_append: decided, nothing stored. after_append: committed, nobody answered. after_venue_fill: the
 paper venue committed a fill that the log does not have yet. mid_projection: rows of a page written, not
 committed. mid_rebuild: shadow rows written, nothing swapped. transfer_sent: in transit, the receiver's
 book was not asked. transfer_received: it answered, the sender's side has not ended. transfer_ended: it has,
-the paper venue knows nothing of it yet."""
+the paper venue knows nothing of it yet. before_submit: an order is intended, its request to a real venue
+is not made. after_submit: the venue has answered, the log does not know."""
 
 _armed: Callable[[str], None] | None = None
 

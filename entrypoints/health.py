@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from adapters.persistence.database import SCHEMA_VERSION, Database
-from application.bots.connectors import CANDLES, DEGRADED, OK, UNKNOWN, Connector
+from application.connectors import CANDLES, DEGRADED, OK, UNKNOWN, Connector
 from application.services import Check
 from entrypoints.backup_age import BackupWatch
 from entrypoints.maintenance import DatabaseMaintenance

@@ -14,7 +14,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from application.bots.connectors import DEGRADED, Connector
+from application.connectors import DEGRADED, Connector
 from application.queries.reconciliations import Alarms
 from domain.orders.order import ENDED
 

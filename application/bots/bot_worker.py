@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from application.bots.connectors import (
+from application.bots.run_bot import BotRunner
+from application.bots.run_market import MarketRunner
+from application.connectors import (
     CANDLES,
     VENUE,
     Connector,
     Heard,
+    Unshown,
     WatchedFeed,
     WatchedVenue,
 )
-from application.bots.run_bot import BotRunner
-from application.bots.run_market import MarketRunner
 from application.paper.accounts import PaperAccountService
 from application.ports.bot_observer import BotObserver
 from application.ports.candle_feed import CandleFeed
@@ -29,6 +30,7 @@ from application.ports.event_log import EventLog, StoreUnavailable
 from application.ports.exchange import CandleDriven, Exchange
 from application.ports.leases import Leases
 from application.ports.read_models import ReadModels
+from application.venues.desk import Account, VenueDesk
 from application.views.rows import BotRow, OrderRow
 from domain.errors import DomainError
 from domain.market import Candle, interval_ms
@@ -41,15 +43,20 @@ ORDER_LOOK = timedelta(seconds=30)
 CANDLE_LOOK = timedelta(seconds=60)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+_Market = tuple[Series, bool]
+"""Candles, and whether they are followed for bots at real venues."""
+
 
 @dataclass(slots=True)
 class _Followed:
-    """A series that this worker has the lease of."""
+    """A series that this worker follows: with its lease for the candle-driven venue's bots, and without for
+    those of real venues, which need no candle shown.
+    """
 
     market: MarketRunner
     feed: WatchedFeed
     thread: threading.Thread
-    fence: Fence
+    fence: Fence | None
     renewed_at: datetime
 
 
@@ -59,6 +66,7 @@ class _Hosted:
     market: MarketRunner
     fence: Fence
     renewed_at: datetime
+    account: Account | None = None  # at a real venue
 
 
 class BotWorker:
@@ -86,20 +94,24 @@ class BotWorker:
         wall_clock_sources: AbstractSet[str],
         clock: Clock,
         observer: BotObserver,
+        desk: VenueDesk | None = None,
     ) -> None:
-        """`wall_clock_sources`: candle sources whose age is measured on the wall clock (real venues)."""
+        """`wall_clock_sources`: candle sources whose age is measured on the wall clock (real venues).
+
+        `desk`: the accounts at real venues; None where no bot trades at any.
+        """
         self.worker_id = worker_id
         self._log, self._bus, self._views, self._leases = log, bus, views, leases
         self._venue_heard = Heard(VENUE, exchange.name, worker_id, clock)
         self._venue = WatchedVenue(venue, self._venue_heard)
         self._exchange, self._paper_accounts = exchange, paper_accounts
         self._open_feed, self._wall_clock_sources = open_feed, wall_clock_sources
-        self._clock, self._observer = clock, observer
+        self._clock, self._observer, self._desk = clock, observer, desk
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._hosted: dict[str, _Hosted] = {}
-        self._followed: dict[Series, _Followed] = {}
-        self._heard: dict[Series, Heard] = {}  # also of series that could not be opened
+        self._followed: dict[_Market, _Followed] = {}
+        self._heard: dict[_Market, Heard] = {}  # also of series that could not be opened
         self._not_before: dict[str, tuple[datetime, float]] = {}
         self._runs: dict[str, int] = {}  # the run that a bot was last seen in
         self.outage = ""  # what a tick itself failed with, until one succeeds
@@ -122,6 +134,8 @@ class BotWorker:
             self._leave_market(followed)
         for hosted in self._hosted.values():
             self._give_back(hosted.fence)
+        if self._desk is not None:
+            self._desk.stop()
 
     def stop(self) -> None:
         """Ask run() to end; the candle being worked on is finished."""
@@ -136,7 +150,8 @@ class BotWorker:
         """The venue and every series that this worker follows, or would, by name: healthy or not."""
         with self._lock:
             heard = [self._venue_heard, *self._heard.values()]
-        return sorted((one.now() for one in heard), key=lambda one: (one.kind, one.name))
+        accounts = self._desk.connectors() if self._desk is not None else ()
+        return sorted([*(one.now() for one in heard), *accounts], key=lambda one: (one.kind, one.name))
 
     def tick(self) -> None:
         """One look: take up the bots that should run and drop those that should not."""
@@ -153,9 +168,11 @@ class BotWorker:
                 self._runs[row.bot_id] = row.run
                 self._drop(row.bot_id)  # stopped and started between two looks: the run before is over
                 self._not_before.pop(row.bot_id, None)  # now, not when its pause ends
-        self._leave_what_nobody_needs({_series_of(row) for row in running.values()})
+        self._leave_what_nobody_needs({self._market_of(row) for row in running.values()})
+        left = self._left_with_an_order(running, now)
+        self._keep_accounts([*running.values(), *left], now)
         try:
-            for row in (*running.values(), *self._left_with_an_order(running, now)):
+            for row in (*running.values(), *left):
                 if row.bot_id not in self._hosted and self._may_try(row.bot_id, now):
                     self._take_up(row, now)
         finally:  # whatever broke the look off: the bots that were taken up run
@@ -179,54 +196,81 @@ class BotWorker:
 
     def _host(self, row: BotRow, fence: Fence, now: datetime) -> bool:
         """False while another worker has the series, and so its bots."""
-        series = _series_of(row)
-        self._paper_accounts.make_venue_follow(row.book_id)
+        series, is_real = market_key = self._market_of(row)
+        account = (row.venue, row.venue_account) if is_real else None
+        exchange = self._exchange_of(row, account)
+        if exchange is None:
+            return False
         runner = BotRunner(
             row.bot_id,
             log=self._log,
             bus=self._bus,
-            exchange=self._exchange,
+            exchange=exchange,
             observer=self._observer,
             feed_now_ms=self._feed_clock(series),
             fence=fence,
             actor=f"system:worker:{self.worker_id}",
         )
-        followed = self._followed.get(series)
+        followed = self._followed.get(market_key)
         if followed is None or followed.market.has_ended:
-            followed = self._follow(series, now)
+            followed = self._follow(market_key, now)
         if followed is None:
             return False
         with self._lock:
-            self._hosted[row.bot_id] = _Hosted(runner, followed.market, fence, now)
+            self._hosted[row.bot_id] = _Hosted(runner, followed.market, fence, now, account)
         followed.market.join(runner)
         return True
 
-    def _follow(self, series: Series, now: datetime) -> _Followed | None:
+    def _exchange_of(self, row: BotRow, account: Account | None) -> Exchange | None:
+        """None while another worker keeps the bot's account, or that is not open yet."""
+        if account is None:
+            self._paper_accounts.make_venue_follow(row.book_id)
+            return self._exchange
+        return self._desk.exchange_for(account, row.symbol) if self._desk is not None else None
+
+    def _keep_accounts(self, rows: Sequence[BotRow], now: datetime) -> None:
+        """Accounts at real venues are kept while bots trade on them; the bots of a lost one are dropped."""
+        if self._desk is None:
+            return
+        self._desk.tick(now, {(row.venue, row.venue_account) for row in rows if self._market_of(row)[1]})
+        with self._lock:
+            at_real = [(bot_id, one.account) for bot_id, one in self._hosted.items() if one.account]
+        for bot_id, account in at_real:
+            if not self._desk.has(account):
+                self._drop(bot_id)
+
+    def _market_of(self, row: BotRow) -> _Market:
+        return Series(row.source, row.symbol, row.interval), row.venue != self._exchange.name
+
+    def _follow(self, key: _Market, now: datetime) -> _Followed | None:
         """A market for the series, which this look starts at its end; None while another worker has it."""
-        name = f"{SERIES_LEASE}{series.source}:{series.symbol}:{series.interval}"
-        fence = self._leases.acquire(name, holder=self.worker_id, lasts=LEASE)
-        if fence is None:
-            with self._lock:
-                self._heard.pop(series, None)
-            return None
-        feed = self._opened(series, fence)
-        market = MarketRunner(
-            series, feed=feed, venue=self._venue, failed=self._failed, wait=self._stopping.wait
-        )
+        series, is_real = key
+        fence = None
+        if not is_real:
+            name = f"{SERIES_LEASE}{series.source}:{series.symbol}:{series.interval}"
+            fence = self._leases.acquire(name, holder=self.worker_id, lasts=LEASE)
+            if fence is None:
+                with self._lock:
+                    self._heard.pop(key, None)
+                return None
+        feed = self._opened(key, fence)
+        venue: CandleDriven = Unshown() if is_real else self._venue
+        market = MarketRunner(series, feed=feed, venue=venue, failed=self._failed, wait=self._stopping.wait)
         thread = threading.Thread(
             target=self._run_market, args=(market, feed), name=f"market {series.symbol}", daemon=True
         )
         followed = _Followed(market, feed, thread, fence, now)
         with self._lock:
-            self._followed[series] = followed
+            self._followed[key] = followed
         return followed
 
-    def _opened(self, series: Series, fence: Fence) -> WatchedFeed:
+    def _opened(self, key: _Market, fence: Fence | None) -> WatchedFeed:
+        series, _ = key
         with self._lock:
-            heard = self._heard.get(series)
+            heard = self._heard.get(key)
             if heard is None:
                 name = f"{series.source} {series.symbol} {series.interval}"
-                heard = self._heard[series] = Heard(CANDLES, name, self.worker_id, self._clock)
+                heard = self._heard[key] = Heard(CANDLES, name, self.worker_id, self._clock)
         try:
             feed = self._open_feed(series)
         except Exception as problem:
@@ -247,7 +291,7 @@ class BotWorker:
         if followed.market.has_ended:
             for bot_id in self._bots_of(followed.market):  # whoever joined while it was ending
                 self._drop(bot_id)
-        elif now - followed.renewed_at >= LEASE / 3:
+        elif followed.fence is not None and now - followed.renewed_at >= LEASE / 3:
             fence = self._leases.acquire(followed.fence.name, holder=self.worker_id, lasts=LEASE)
             if fence is not None and fence.token == followed.fence.token:
                 followed.renewed_at = now
@@ -262,19 +306,19 @@ class BotWorker:
             followed.thread.join(timeout=10)
         self._give_back(followed.fence)
         with self._lock:
-            if self._followed.get(followed.market.series) is followed:
-                del self._followed[followed.market.series]
-                self._heard.pop(followed.market.series, None)
+            for key in [key for key, one in self._followed.items() if one is followed]:
+                del self._followed[key]
+                self._heard.pop(key, None)
 
-    def _leave_what_nobody_needs(self, wanted: AbstractSet[Series]) -> None:
+    def _leave_what_nobody_needs(self, wanted: AbstractSet[_Market]) -> None:
         """Series that ended or could not be opened, and that no bot runs on any more."""
-        for followed in list(self._followed.values()):
+        for key, followed in list(self._followed.items()):
             is_idle = followed.market.has_ended and not self._bots_of(followed.market)
-            if is_idle and followed.market.series not in wanted:
+            if is_idle and key not in wanted:
                 self._leave_market(followed)
         with self._lock:
-            for series in self._heard.keys() - self._followed.keys() - wanted:
-                del self._heard[series]
+            for key in self._heard.keys() - self._followed.keys() - wanted:
+                del self._heard[key]
 
     def _drop_if_over(self, bot_id: str, *, is_running: bool) -> None:
         """A bot that runs no more goes once its order has ended; one that runs again needs a fresh runner."""
@@ -372,8 +416,10 @@ class BotWorker:
             hosted.market.leave(bot_id)
             self._give_back(hosted.fence)
 
-    def _give_back(self, fence: Fence) -> None:
+    def _give_back(self, fence: Fence | None) -> None:
         """Early, for the next holder; while the store is away the lease runs out by itself."""
+        if fence is None:
+            return
         with suppress(StoreUnavailable):
             self._leases.release(fence)
 
@@ -390,7 +436,3 @@ def followers(leases: Leases) -> dict[str, str]:
         name.removeprefix(SERIES_LEASE).replace(":", " "): holder
         for name, holder in leases.holders(SERIES_LEASE).items()
     }
-
-
-def _series_of(row: BotRow) -> Series:
-    return Series(row.source, row.symbol, row.interval)

@@ -10,10 +10,15 @@ from decimal import Decimal
 
 from application.orders.cancel_order import IntendCancel, MakeWay
 from application.orders.confirm_late_order import ConfirmLateOrder
-from application.orders.record_report import RecordReport, RecordUnknownOutcome, RecordVenueRefusal
+from application.orders.record_report import (
+    RecordReport,
+    RecordUnknownOutcome,
+    RecordVenueRefusal,
+    report_id,
+)
 from application.orders.trade_signal import TradeSignal, sellable
 from application.ports.bot_observer import BotObserver
-from application.ports.commands import Caller, Command, CommandBus, Fence, Outcome, fingerprint
+from application.ports.commands import Caller, Command, CommandBus, Fence, Outcome
 from application.ports.event_log import EventLog
 from application.ports.exchange import (
     Exchange,
@@ -59,6 +64,9 @@ class BotRunner:
     any step may be done again. A runner that was dropped at any point is replaced by a new one: `warm_up` on
     the candles before `resumes_at_ms`, then `on_candle` from there on, and it stands where the old one stood.
 
+    At a real venue an order's one request is made here, and whoever keeps the account books what becomes of
+    it, at any time; here the log is looked at.
+
     What is open of an order is canceled when its run is over (the bot was stopped) and when the strategy
     wants the opposite: the intent first, then the request, and again until the venue proves an end.
     """
@@ -99,6 +107,7 @@ class BotRunner:
         self._strategy = make_strategy(bot.terms.strategy, bot.terms.parameters)
         self._market = exchange.market(bot.venue_account, bot.terms.symbol)
         book: Book = log.load(book_stream(bot.book_id)).state
+        self._is_kept = not exchange.guarantees.is_candle_driven
         self._fills_at_close = book.venue_terms.get("fill_convention") == CLOSE
         order: Order | None = log.load(order_stream(bot.last_order_id)).state if bot.last_order_id else None
         self._open = self._unfinished(order)
@@ -251,6 +260,9 @@ class BotRunner:
         if order.is_to_cancel or self._is_over(order):
             self._cancel(order)
             return
+        if self._is_kept:
+            self._catch_up(order)
+            return
         try:
             report = self._exchange.report(self._venue_account, self.terms.symbol, order.client_order_id)
         except VenueOrderNotFound:
@@ -302,6 +314,10 @@ class BotRunner:
     def _cancel(self, order: _OpenOrder) -> None:
         """Intend the order's end, then ask the venue for it. What it filled first is booked, too."""
         order_id = order.client_order_id
+        if self._is_kept:
+            self._catch_up(order)
+            if self._open is None:
+                return
         if not order.is_to_cancel:
             command = IntendCancel(order_id, "the bot was stopped")
             self._execute(command, f"cancel:{order_id}", order_id, order_id).unwrap()
@@ -309,11 +325,22 @@ class BotRunner:
         try:
             report = self._exchange.cancel(self._venue_account, self.terms.symbol, order_id)
         except VenueOrderNotFound:
-            self._end_unsent(order)
+            if not self._is_kept:  # there the keeper finds out what that proves
+                self._end_unsent(order)
         except VenueOutcomeUnknown as unknown:
             self._lose_track(order, str(unknown) or "no answer")
         else:
             self._record(order, report)
+
+    def _catch_up(self, order: _OpenOrder) -> None:
+        """Take over what the account's keeper has booked of the order since."""
+        known: Order = self._log.load(order_stream(order.client_order_id)).state
+        order.status = known.status
+        if known.has_ended:
+            self._open = None
+        if self._open is None or order.terms.side == BUY:
+            book: Book = self._log.load(book_stream(known.book_id)).state
+            self._in_position = sellable(book, self.bot_id, self._market).amount > ZERO
 
     def _end_unsent(self, order: _OpenOrder) -> None:
         """The venue does not have the order: it ends, unless its request may be under way."""
@@ -345,13 +372,17 @@ class BotRunner:
             self._record(order, report)
 
     def _record(self, order: _OpenOrder, report: OrderReport) -> None:
-        command_id = _report_id(report)
+        command_id = report_id(report)
         if command_id == order.told:
             return
         correlation = report.client_order_id
         outcome = self._execute(RecordReport(report), command_id, correlation, report.client_order_id)
         result = outcome.unwrap()
         order.told = command_id
+        if self._is_kept:
+            self._observer.order_reported(self.bot_id, correlation, result["status"], result["new_fills"])
+            self._catch_up(order)
+            return
         self._stands(order, result["status"], 0 if outcome.replayed else result["new_fills"])
         if self._open is None or order.terms.side == BUY:  # a sale under way still is a position
             base_owed = Decimal(result["base_owed"])
@@ -425,9 +456,3 @@ class BotRunner:
 
 def _milliseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(milliseconds=1)
-
-
-def _report_id(report: OrderReport) -> str:
-    """The command id of a venue's report. What it says is in it, so that other news is no replay."""
-    said = (report.venue_order_id, report.status, report.reason, *(f.venue_trade_id for f in report.fills))
-    return f"report:{report.client_order_id}:{report.status}:{fingerprint(*said)[:24]}"

@@ -77,18 +77,3 @@ class RecordNotFound:
             if self.asked_at_utc > expires_at(intended_at_utc) + PATIENCE:
                 detail = "the venue does not show it, and nothing proves that it never will"
                 work.record(stream, work.order(order.client_order_id).flag(NO_PROOF, detail, at=work.now))
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewOrder:
-    """A person says what came of an order that was flagged. Refusals: unknown_order, invalid_value."""
-
-    client_order_id: str
-    reason: str
-    by: str
-
-    def decide(self, work: Work) -> Result:
-        order = work.order(self.client_order_id)
-        reviewed = order.review(reason=self.reason, by=self.by, at=work.now)
-        work.record(order_stream(self.client_order_id), reviewed)
-        return {"client_order_id": self.client_order_id, "needs_review": False}

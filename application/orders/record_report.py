@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import reduce
 
-from application.ports.commands import Result
+from application.ports.commands import Result, fingerprint
 from application.ports.exchange import OrderReport
 from application.streams import book_stream, order_stream
 from application.work import Work
@@ -129,6 +129,12 @@ def settlement(order: Order, terms: OrderTerms, fill: Fill) -> Settlement:
         platform_fee=Money(PLATFORM_FEE, quote),
         traded_at_utc=fill.traded_at_utc,
     )
+
+
+def report_id(report: OrderReport) -> str:
+    """The command id of a venue's report. What it says is in it, so that other news is no replay."""
+    said = (report.venue_order_id, report.status, report.reason, *(f.venue_trade_id for f in report.fills))
+    return f"report:{report.client_order_id}:{report.status}:{fingerprint(*said)[:24]}"
 
 
 @dataclass(frozen=True, slots=True)

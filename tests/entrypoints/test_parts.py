@@ -19,7 +19,7 @@ from adapters.observability.context import logged_as
 from adapters.persistence import migrations
 from adapters.persistence.identities import SqlIdentities
 from application.bots.bot_worker import BotWorker
-from application.bots.connectors import CANDLES, Heard
+from application.connectors import CANDLES, Heard
 from application.ports.candle_feed import FeedUnavailable
 from application.ports.candle_store import Series
 from application.ports.clock import ManualClock

@@ -14,7 +14,7 @@ from adapters.metrics.counted_bus import CountedBus
 from adapters.metrics.prometheus import Metrics
 from adapters.metrics.server import MetricsServer
 from application.accounts.commands import FreezeAccount
-from application.bots.connectors import Connector
+from application.connectors import Connector
 from application.ports.bot_observer import BotObserver
 from application.ports.commands import Caller, Command, Outcome, Refused
 from application.ports.event_log import StoreUnavailable

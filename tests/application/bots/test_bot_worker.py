@@ -14,8 +14,8 @@ from adapters.exchanges.paper.venue import PaperExchange
 from adapters.persistence.leases import MemoryLeases
 from adapters.persistence.read_models import MemoryReadModels
 from application.bots.bot_worker import LEASE, BotWorker
-from application.bots.connectors import Connector
 from application.bots.manage_bots import CreateBot, PauseBot, ResumeBot, StartBot, StopBot
+from application.connectors import Connector
 from application.paper.accounts import PaperAccountService
 from application.ports.bot_observer import SilentObserver
 from application.ports.candle_source import UnknownExchange

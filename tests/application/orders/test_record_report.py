@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import pytest
 
-from application.orders.not_found import ReviewOrder
 from application.orders.record_report import RecordReport, RecordUnknownOutcome, RecordVenueRefusal
+from application.orders.review_order import ReviewOrder
 from application.ports.exchange import OrderReport
 from application.streams import order_stream
 from application.work import Work

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from application.bots.connectors import CANDLES, GRACE, VENUE, Heard, WatchedFeed, WatchedVenue
+from application.connectors import CANDLES, GRACE, VENUE, Heard, WatchedFeed, WatchedVenue
 from application.ports.candle_feed import FeedUnavailable
 from application.ports.candle_store import Series
 from application.ports.clock import ManualClock

@@ -117,3 +117,9 @@ class WatchedVenue:
             self.heard.failed(problem)
             raise
         self.heard.well()
+
+
+class Unshown(CandleDriven):
+    """In place of a candle-driven venue where bots trade at a real one: it has a market of its own."""
+
+    def show(self, source: str, symbol: str, interval: str, candle: Candle) -> None: ...
