@@ -163,3 +163,26 @@ def held_order(amount: Money) -> Store:
 
     store.do(Decide(decide))
     return store
+
+
+def with_second_order(store: Store) -> str:
+    """Order o-2 on the same venue account."""
+
+    def decide(work: Any) -> Result:
+        intended = work.order("o-2").intend(
+            client_order_id="o-2",
+            owner_id="acc-1",
+            book_id="book-1",
+            bot_id="bot-1",
+            signal_id="bot-1:1:9",
+            venue="paper",
+            venue_account="paper",
+            terms=limit_buy(),
+            decision_price=usdt("50000").amount,
+            at=START,
+        )
+        work.record(order_stream("o-2"), intended)
+        return {}
+
+    store.do(Decide(decide))
+    return "o-2"

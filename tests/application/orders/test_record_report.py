@@ -12,11 +12,9 @@ import pytest
 from application.orders.record_report import RecordReport, RecordUnknownOutcome, RecordVenueRefusal
 from application.orders.review_order import ReviewOrder
 from application.ports.exchange import OrderReport
-from application.streams import order_stream
-from application.work import Work
 from domain.orders.order import Fill
-from tests.application.harness import Store, held_order
-from tests.builders import START, Decide, fill, limit_buy, usdt
+from tests.application.harness import Store, held_order, with_second_order
+from tests.builders import fill, usdt
 
 PARTS = (
     fill("t-1", "0.004", "50000", fee="0.2 USDT"),
@@ -223,7 +221,7 @@ def test_a_report_of_a_foreign_order_touches_no_balance() -> None:
 def test_a_trade_that_another_order_booked_is_not_booked_again() -> None:
     store = holding()
     store.tell(report("open", PARTS[:1]))
-    twin = _with_second_order(store)
+    twin = with_second_order(store)
 
     code, data = store.refused(RecordReport(replace(report("open", PARTS[:1]), client_order_id=twin)))
 
@@ -264,26 +262,3 @@ def test_an_accepted_order_is_not_ended_by_a_venue_that_forgot_it() -> None:
 @pytest.mark.parametrize("command", [RecordUnknownOutcome("o-9", "x"), RecordVenueRefusal("o-9", "x")])
 def test_an_order_that_does_not_exist_is_named(command: RecordUnknownOutcome | RecordVenueRefusal) -> None:
     assert holding().refused(command) == ("unknown_order", {"client_order_id": "o-9"})
-
-
-def _with_second_order(store: Store) -> str:
-    """Order o-2 on the same venue account."""
-
-    def decide(work: Work) -> dict[str, str]:
-        intended = work.order("o-2").intend(
-            client_order_id="o-2",
-            owner_id="acc-1",
-            book_id="book-1",
-            bot_id="bot-1",
-            signal_id="bot-1:1:9",
-            venue="paper",
-            venue_account="paper",
-            terms=limit_buy(),
-            decision_price=Decimal(50_000),
-            at=START,
-        )
-        work.record(order_stream("o-2"), intended)
-        return {}
-
-    store.do(Decide(decide))
-    return "o-2"
