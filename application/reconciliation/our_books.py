@@ -21,11 +21,19 @@ from domain.ledger.postings import (
     custody_account,
     in_transit_account,
 )
-from domain.money import ZERO, Money, add
-from domain.orders.order import Order
+from domain.money import ZERO, Money, add, subtract
+from domain.orders.order import INTENDED, UNKNOWN, Order
 from domain.reconciliation.breaks import NOT_CLEARED, Break, is_case_id
 from domain.reconciliation.events import CaseOpened
-from domain.reconciliation.statement import TRADE, TRANSFER, BookedAccount, BookedLine, account_name, line_key
+from domain.reconciliation.statement import (
+    TRADE,
+    TRANSFER,
+    BookedAccount,
+    BookedLine,
+    WorkingOrder,
+    account_name,
+    line_key,
+)
 
 K = TypeVar("K")
 DUST = Decimal("0.000001")
@@ -114,6 +122,7 @@ class OurBooks:
             not_cleared += self._not_cleared(book, balances)
             for key, amount in balances.items():
                 _increase(totals, key, amount)
+            self._take_orders(side, book, balances)
         only = account.books[0] if len(account.books) == 1 else None
         booked = BookedAccount(
             venue_account=account.name,
@@ -121,6 +130,8 @@ class OurBooks:
             lines=side.lines,
             custody=side.custody,
             in_suspense=side.in_suspense,
+            working=side.working,
+            in_doubt=frozenset(side.in_doubt),
             book_id=only.book_id if only else "",
             owner_id=only.owner_id if only else "",
         )
@@ -129,6 +140,24 @@ class OurBooks:
     def order(self, client_order_id: str) -> Order:
         order: Order = self.log.load(order_stream(client_order_id)).state
         return order
+
+    def _take_orders(self, side: _Side, book: BookOpened, balances: Totals) -> None:
+        """What a book holds funds for is open, or in doubt."""
+        for account, _ in balances:
+            order = self.order(account.removeprefix(HELD_PREFIX)) if account.startswith(HELD_PREFIX) else None
+            if order is None or not order.exists or order.has_ended or order.terms is None:
+                continue
+            if order.status in (INTENDED, UNKNOWN):
+                side.in_doubt.add(order.client_order_id)
+                continue
+            asked = order.terms.base_quantity
+            side.working[order.client_order_id] = WorkingOrder(
+                client_order_id=order.client_order_id,
+                symbol=order.terms.symbol,
+                base_left=None if asked is None else subtract(asked, order.filled_base),
+                book_id=book.book_id,
+                owner_id=book.owner_id,
+            )
 
     def _take(self, side: _Side, entry: EntryPosted, book: BookOpened, until: datetime | None) -> None:
         moved: dict[str, Decimal] = {}
@@ -217,6 +246,8 @@ class _Side:
     lines: dict[str, BookedLine] = field(default_factory=dict)
     custody: dict[str, Decimal] = field(default_factory=dict)
     in_suspense: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+    working: dict[str, WorkingOrder] = field(default_factory=dict)
+    in_doubt: set[str] = field(default_factory=set)
 
     @property
     def custody_account(self) -> str:

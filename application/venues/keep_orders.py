@@ -117,6 +117,7 @@ class OrderKeeper:
         """
         if not self._views.wait_for(self._log.head().number, timeout_s=CATCH_UP_S):
             raise StoreUnavailable("the read models are behind the log; recovery waits for them")
+        self.problem = ""
         self._find_unfinished()
         for order_id in self.unfinished():
             self._ask(order_id)

@@ -381,6 +381,18 @@ class Order:
         return multiply_down(ratio, Decimal(10_000), 4)
 
 
+def moved_by(fill: Fill, symbol: str, side: str) -> dict[str, Decimal]:
+    """What a match did to its account's balances, by asset, its fee included: positive came in."""
+    base, _, quote = symbol.partition("/")
+    bought = side == BUY
+    moved = {
+        base: fill.base_quantity if bought else negate(fill.base_quantity),
+        quote: negate(fill.quote_amount) if bought else fill.quote_amount,
+    }
+    moved[fill.fee.asset] = subtract(moved.get(fill.fee.asset, ZERO), fill.fee.amount)
+    return {asset: amount for asset, amount in moved.items() if amount}
+
+
 def status_once_open(venue_order_id: str, filled_base: Decimal) -> str:
     """Where an order stands that has not ended and about which there is no doubt."""
     if filled_base:

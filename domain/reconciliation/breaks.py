@@ -17,6 +17,8 @@ from domain.reconciliation.statement import (
     Amounts,
     BookedAccount,
     BookedLine,
+    WorkingOrder,
+    kind_of,
 )
 
 MISSING_HERE, EXTERNAL, MISSING_THERE, DIFFERING, BALANCE, NOT_CLEARED = (
@@ -27,9 +29,17 @@ MISSING_HERE, EXTERNAL, MISSING_THERE, DIFFERING, BALANCE, NOT_CLEARED = (
     "balance",  # balances differ by more than the lines explain
     "not_cleared",  # an account of ours that should be at zero is not
 )
-KINDS = (MISSING_HERE, EXTERNAL, MISSING_THERE, DIFFERING, BALANCE, NOT_CLEARED)
+LOCAL_ONLY, VENUE_ONLY, QUANTITY_DIFFERS = (
+    "local_only",  # our books have an order open that the venue has not
+    "venue_only",  # the venue has an order open that ours have not, or that is not ours
+    "quantity_differs",  # both have it open, with another quantity left
+)
+ORDER_KINDS = (LOCAL_ONLY, VENUE_ONLY, QUANTITY_DIFFERS)
+"""Of open orders: what is here and there is the base quantity left, and no money."""
+KINDS = (MISSING_HERE, EXTERNAL, MISSING_THERE, DIFFERING, BALANCE, NOT_CLEARED, *ORDER_KINDS)
 LINE_KINDS = frozenset({MISSING_HERE, EXTERNAL, MISSING_THERE, DIFFERING})
 
+ORDER = "order"
 _CASE_ID = re.compile(r"case-[0-9a-f]{24}")
 _MOMENT = timedelta(microseconds=1)
 
@@ -85,6 +95,8 @@ def compared(
     if theirs.balances is not None:
         by_lines = known if theirs.lines is None else found
         found += _unexplained(ours, theirs, theirs.balances, by_lines)
+    if theirs.working is not None:
+        found += order_breaks(ours, theirs.working)
     return Comparison(matched, sorted(found, key=lambda one: one.key))
 
 
@@ -122,7 +134,7 @@ def _compare_lines(
             )
         )
     for key, booked in ours.lines.items():
-        if key in seen or not theirs.covers(booked.at_utc):
+        if key in seen or not theirs.covers(booked.at_utc) or kind_of(key) not in theirs.kinds:
             continue
         here = _here(ours, key, booked)
         if here:
@@ -172,8 +184,43 @@ def _unexplained(
             occurred_at_utc=theirs.until_utc - _MOMENT if theirs.until_utc else None,
         )
         for asset, amount in sorted(left.items())
-        if amount
+        if abs(amount) > theirs.dust.get(asset, ZERO)
     ]
+
+
+def order_breaks(ours: BookedAccount, theirs: Sequence[WorkingOrder]) -> list[Break]:
+    """Open orders that only one side has, or with different quantities left. One in doubt is no break."""
+    there = {order.client_order_id: order for order in theirs}
+    found = []
+    for order_id in sorted({*there, *ours.working} - ours.in_doubt):
+        here, known = ours.working.get(order_id), there.get(order_id)
+        if here is None:
+            kind = VENUE_ONLY
+        elif known is None:
+            kind = LOCAL_ONLY
+        elif None not in (here.base_left, known.base_left) and here.base_left != known.base_left:
+            kind = QUANTITY_DIFFERS
+        else:
+            continue
+        found.append(
+            Break(
+                key=f"{ORDER}:{order_id}",
+                kind=kind,
+                here=_left_of(here),
+                there=_left_of(known),
+                purse=ours.purse,
+                book_id=here.book_id if here else ours.book_id,
+                owner_id=here.owner_id if here else ours.owner_id,
+                client_order_id=order_id,
+            )
+        )
+    return found
+
+
+def _left_of(order: WorkingOrder | None) -> Monies:
+    if order is None or order.base_left is None:
+        return ()
+    return monies({order.symbol.partition("/")[0]: order.base_left})
 
 
 def was_compared(theirs: AccountStatement, found: Break) -> bool:
@@ -185,6 +232,10 @@ def was_compared(theirs: AccountStatement, found: Break) -> bool:
             found.occurred_at_utc is not None and found.occurred_at_utc < theirs.until_utc
         )
         return theirs.balances is not None and known_by
+    if found.kind in ORDER_KINDS:
+        return theirs.working is not None
+    if kind_of(found.key) not in theirs.kinds:
+        return False
     return theirs.lines is not None and theirs.covers(found.occurred_at_utc)
 
 

@@ -14,9 +14,13 @@ from domain.reconciliation.breaks import (
     BALANCE,
     DIFFERING,
     EXTERNAL,
+    LOCAL_ONLY,
     MISSING_HERE,
     MISSING_THERE,
     NOT_CLEARED,
+    ORDER_KINDS,
+    QUANTITY_DIFFERS,
+    VENUE_ONLY,
     Break,
     case_id,
 )
@@ -33,6 +37,7 @@ BOOK_FILL, REVERSE, POST, CLEAR = (
     "post",  # to suspense, until it is explained
     "clear",  # bring an account of ours back to zero
 )
+LOOK = "look"  # at the order; no money differs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +209,7 @@ class Cases:
 
 def suspense_postings(venue_account: str, found: Break) -> tuple[Posting, ...]:
     """The legs that make custody agree, against suspense; no owner's account is touched."""
-    if found.kind == NOT_CLEARED:
+    if found.kind == NOT_CLEARED or found.kind in ORDER_KINDS:
         return ()
     custody = custody_account(venue_account_of(venue_account, found.book_id))
     legs: list[Posting] = []
@@ -235,6 +240,9 @@ _ADVICE = {
     DIFFERING: (REVERSE, "reverse {entry} and post what is right, or post what it lacks to suspense"),
     BALANCE: (POST, "no line explains it: find out what moved; until then, post it to suspense"),
     NOT_CLEARED: (CLEAR, "explain what stands there, then post or reverse it"),
+    LOCAL_ONLY: (LOOK, "the venue does not show it: its keeper asks on; then review the order"),
+    VENUE_ONLY: (LOOK, "find out who placed it: cancel it there, or accept that it stands"),
+    QUANTITY_DIFFERS: (LOOK, "a fill is under way, or missing: its keeper asks on; then review the order"),
 }
 
 

@@ -33,12 +33,23 @@ class AccountLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkingOrder:
+    """An order that is open: at a venue, or in our books."""
+
+    client_order_id: str  # what the venue calls it where it is no order of ours
+    symbol: str
+    base_left: Decimal | None  # not matched yet; None where that is not known, as of an order by its budget
+    book_id: str = ""  # in our books
+    owner_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountStatement:
     """Balances and lines of one account at one moment: no line is in the balances and missing here.
 
     `since_utc` <= time < `until_utc` is the period that the lines are complete for; None: from the account's
-    beginning, until that moment. Balances are total, what is locked in orders included, and are those of
-    `until_utc` where that is given.
+    beginning, until that moment; `kinds` are those that they are told of. Balances are total, what is locked
+    in orders included, and are those of `until_utc` where that is given.
     """
 
     venue_account: str
@@ -46,6 +57,9 @@ class AccountStatement:
     lines: Sequence[AccountLine] | None  # None: not told
     since_utc: datetime | None = None
     until_utc: datetime | None = None
+    kinds: frozenset[str] = frozenset(KINDS)
+    working: Sequence[WorkingOrder] | None = None  # open orders, whoever placed them; None: not told
+    dust: Amounts = field(default_factory=dict)  # by asset: a balance that differs by no more agrees
 
     def covers(self, at: datetime | None) -> bool:
         """Whether a line of that time would stand here; of a time that is not known: for sure."""
@@ -84,6 +98,8 @@ class BookedAccount:
     lines: Mapping[str, BookedLine]
     custody: Amounts
     in_suspense: Mapping[str, Amounts] = field(default_factory=dict)
+    working: Mapping[str, WorkingOrder] = field(default_factory=dict)  # by client order id
+    in_doubt: frozenset[str] = frozenset()  # orders that may be open: nobody knows yet
     book_id: str = ""  # the one book of the account; "" where there are several, or none
     owner_id: str = ""
 
@@ -103,3 +119,8 @@ def venue_account_of(name: str, book_id: str) -> str:
 def line_key(kind: str, symbol: str, line_id: str) -> str:
     """What makes a line the same on both sides."""
     return f"{kind}:{symbol}:{line_id}" if kind == TRADE else f"{kind}:{line_id}"
+
+
+def kind_of(key: str) -> str:
+    """The kind of the line of that key."""
+    return key.partition(":")[0]

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 
 from adapters.exchanges.paper.matching import Matched
 from application.ports.exchange import AccountTrade, OpenOrder, OrderReport, OrderRequest, VenueRefused
@@ -20,9 +19,8 @@ from application.ports.paper_store import (
     PaperOrder,
 )
 from domain.ledger.errors import InsufficientFunds
-from domain.money import ZERO, Money, add, negate, subtract
-from domain.orders.events import OrderTerms
-from domain.orders.order import BUY, Fill
+from domain.money import ZERO, Money, add
+from domain.orders.order import Fill, moved_by
 from domain.reconciliation.statement import TRADE, TRANSFER, AccountLine, AccountStatement
 
 
@@ -154,7 +152,7 @@ def stated(venue_account: str, history: AccountHistory) -> AccountStatement:
                 line_id=fill.venue_trade_id,
                 symbol=order.terms.symbol,
                 client_order_id=order.client_order_id,
-                moved=_moved_by(fill, order.terms),
+                moved=moved_by(fill, order.terms.symbol, order.terms.side),
                 at_utc=fill.traded_at_utc,
             )
         )
@@ -164,17 +162,6 @@ def stated(venue_account: str, history: AccountHistory) -> AccountStatement:
         balances={asset: total for asset, total in sorted(totals.items()) if total},
         lines=lines,
     )
-
-
-def _moved_by(fill: Fill, terms: OrderTerms) -> dict[str, Decimal]:
-    base, _, quote = terms.symbol.partition("/")
-    bought = terms.side == BUY
-    moved = {
-        base: fill.base_quantity if bought else negate(fill.base_quantity),
-        quote: negate(fill.quote_amount) if bought else fill.quote_amount,
-    }
-    moved[fill.fee.asset] = subtract(moved.get(fill.fee.asset, ZERO), fill.fee.amount)
-    return {asset: amount for asset, amount in moved.items() if amount}
 
 
 def venue_order_id(request: OrderRequest) -> str:

@@ -1,0 +1,177 @@
+"""A worker keeps a real venue's accounts: by lease, recovered and clean before a bot gets the exchange."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from adapters.persistence.leases import MemoryLeases
+from adapters.persistence.read_models import MemoryReadModels
+from application.ports.bot_observer import SilentObserver
+from application.ports.exchange import Exchange, OrderReport, OrderRequest, StreamGap
+from application.venues.desk import LEASE, RealVenue, VenueDesk
+from tests.application.harness import Store, held_order
+from tests.application.venues import real_venue
+from tests.application.venues.real_venue import ACCOUNT, SYMBOL
+from tests.builders import limit_buy, usdt
+
+AT = ("elsewhere", ACCOUNT)
+
+
+@dataclass
+class Stream:
+    """Says what a test hands it."""
+
+    said: list[OrderReport | StreamGap] = field(default_factory=list)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    taken: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    is_closed: bool = False
+
+    def say(self, news: OrderReport | StreamGap) -> None:
+        with self.changed:
+            self.said.append(news)
+            self.changed.notify_all()
+
+    def follow(self, venue_account: str) -> Iterator[OrderReport | StreamGap]:
+        number = 0
+        while True:
+            with self.changed:
+                while len(self.said) <= number and not self.is_closed:
+                    self.changed.wait(timeout=10)
+                if self.is_closed:
+                    return
+            yield self.said[number]
+            number += 1
+            self.taken.release()
+
+    def close(self) -> None:
+        with self.changed:
+            self.is_closed = True
+            self.changed.notify_all()
+
+
+class World:
+    def __init__(self) -> None:
+        self.store: Store = held_order(usdt("501"))
+        self.clock = self.store.clock
+        self.venue = real_venue.RealVenue(self.clock)
+        self.stream = Stream()
+        self.leases = MemoryLeases(self.clock, self.store.store.recorder.leases)  # type: ignore[union-attr]
+        self.why_not = ""
+        self.looked = threading.Semaphore(0)
+        self.desks: list[VenueDesk] = []
+
+    def desk(self, worker_id: str = "w-1") -> VenueDesk:
+        desk = VenueDesk(
+            worker_id=worker_id,
+            open_venue=lambda name: RealVenue(self.venue, self.stream),
+            is_clean=self.is_clean,
+            log=self.store.log,
+            bus=self.store.bus,
+            views=MemoryReadModels(self.store.log),
+            leases=self.leases,
+            clock=self.clock,
+            observer=SilentObserver(),
+        )
+        self.desks.append(desk)
+        return desk
+
+    def is_clean(self, account: tuple[str, str]) -> str:
+        self.looked.release()
+        return self.why_not
+
+    def send(self) -> None:
+        """Order o-1 is at the venue, and the log knows it."""
+        request = OrderRequest(
+            client_order_id="o-1", venue_account=ACCOUNT, terms=limit_buy(), sent_at_utc=self.clock.now()
+        )
+        self.store.tell(self.venue.submit(request))
+
+    def opened(self, desk: VenueDesk) -> Exchange:
+        for _ in range(200):
+            exchange = desk.exchange_for(AT, SYMBOL)
+            if exchange is not None:
+                return exchange
+            self.looked.acquire(timeout=0.05)
+        raise AssertionError("the account does not open")
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    world = World()
+    world.send()
+    yield world
+    world.stream.close()
+    for desk in world.desks:
+        desk.stop()
+
+
+def test_an_account_opens_once_it_is_recovered_and_its_books_agree(world: World) -> None:  # safety §3 #8
+    world.venue.fill("o-1", "t-1", "0.01", ends=True)
+    world.why_not = "custody lacks 1 USDT"
+    desk = world.desk()
+    assert desk.exchange_for(AT, SYMBOL) is None
+    assert world.looked.acquire(timeout=10)
+    assert world.looked.acquire(timeout=10)  # it asks again
+    assert desk.exchange_for(AT, SYMBOL) is None
+    assert world.store.order("o-1").status == "filled"
+    assert "custody lacks 1 USDT" in desk.connectors()[0].detail
+
+    world.why_not = ""
+
+    assert world.opened(desk).name == "elsewhere"
+
+
+def test_an_account_is_kept_by_one_worker_until_its_lease_is_over(world: World) -> None:  # safety §3 #30
+    first, second = world.desk("w-1"), world.desk("w-2")
+    world.opened(first)
+    assert second.exchange_for(AT, SYMBOL) is None
+    assert not second.has(AT)
+
+    world.clock.move_to(world.clock.now() + LEASE * 2)  # w-1 was paused
+    world.opened(second)
+    first.tick(world.clock.now(), {AT})
+
+    assert not first.has(AT)
+    assert second.has(AT)
+
+
+def test_what_the_stream_says_is_booked_as_it_comes(world: World) -> None:
+    world.opened(world.desk())
+    world.stream.say(world.venue.fill("o-1", "t-1", "0.004"))
+    world.stream.say(world.venue.fill("o-1", "t-2", "0.006", ends=True))
+    for _ in range(2):
+        assert world.stream.taken.acquire(timeout=10)
+
+    assert world.store.order("o-1").status == "filled"
+
+
+def test_an_account_that_nobody_needs_is_let_go_once_nothing_is_open(world: World) -> None:
+    desk = world.desk()
+    world.opened(desk)
+    desk.tick(world.clock.now(), set())
+    assert desk.has(AT)  # o-1 is open
+
+    world.stream.say(world.venue.fill("o-1", "t-1", "0.01", ends=True))
+    assert world.stream.taken.acquire(timeout=10)
+    desk.tick(world.clock.now(), set())
+
+    assert not desk.has(AT)
+    assert world.leases.holders("venue-account:") == {}
+
+
+def test_a_silent_venue_keeps_the_account_closed_and_says_why(world: World) -> None:
+    world.venue.is_away = True
+    desk = world.desk()
+    assert desk.exchange_for(AT, SYMBOL) is None
+    for _ in range(200):
+        if desk.connectors()[0].last_problem:
+            break
+        world.looked.acquire(timeout=0.05)
+    assert "no route to the venue" in desk.connectors()[0].last_problem
+
+    world.venue.is_away = False
+    world.opened(desk)
