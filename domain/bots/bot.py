@@ -49,6 +49,8 @@ class Bot:
     last_signal_candle_ms: int | None = None
     last_order_id: str = ""  # of the last signal that was traded
     order_before_signal: str = ""  # what last_order_id goes back to when a guardrail trips
+    entry_order_id: str = ""  # of the last buy that was traded: what the position came from
+    entry_before_signal: str = ""
 
     @property
     def exists(self) -> bool:
@@ -213,9 +215,13 @@ class Bot:
                     last_signal_candle_ms=event.candle_open_time_ms,
                     last_order_id=event.client_order_id,
                     order_before_signal=self.last_order_id,
+                    entry_order_id=event.client_order_id if event.side == BUY else self.entry_order_id,
+                    entry_before_signal=self.entry_order_id,
                 )
             case GuardrailTripped():
-                return replace(self, last_order_id=self.order_before_signal)
+                return replace(
+                    self, last_order_id=self.order_before_signal, entry_order_id=self.entry_before_signal
+                )
             case _:
                 assert_never(event)
 

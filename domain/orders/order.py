@@ -363,6 +363,11 @@ class Order:
         return flags
 
     @property
+    def average_price(self) -> Decimal | None:
+        """What its fills cost or brought on average, in quote per base; None before the first."""
+        return divide_down(self.filled_quote, self.filled_base, 18) if self.filled_base else None
+
+    @property
     def overfilled(self) -> Decimal:
         """What was matched beyond what was asked for: in base, or in quote where that was asked for."""
         if self.terms is None:
