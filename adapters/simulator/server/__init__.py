@@ -1,0 +1,1 @@
+"""The exchange over HTTP and WebSockets, in the words of Binance spot."""
