@@ -42,13 +42,15 @@ class Market:
     """One trading pair of a venue with its filters. A filter of zero is off.
 
     tick_size: price step (quote per base). lot_size: quantity step (base). min_notional: least
-    quantity × price (quote). Scales: decimal places that amounts of base and quote are rounded to.
+    quantity × price (quote). max_quantity: most base in one order. Scales: decimal places that amounts of
+    base and quote are rounded to.
     """
 
     symbol: str  # "BTC/USDT"
     tick_size: Decimal = ZERO
     lot_size: Decimal = ZERO
     min_notional: Decimal = ZERO
+    max_quantity: Decimal = ZERO
     base_scale: int = DEFAULT_SCALE
     quote_scale: int = DEFAULT_SCALE
 

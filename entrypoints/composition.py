@@ -193,7 +193,7 @@ def _read_candles(
 
 
 def _venue_candles(venue: str, clock: Clock, loaded: MutableMapping[str, Any]) -> CandleSource:
-    from adapters.exchanges.ccxt_candles import CcxtCandles  # takes a second: only who needs a venue waits
+    from adapters.exchanges.ccxt.candles import CcxtCandles  # takes a second: only who needs a venue waits
 
     return CcxtCandles(venue, clock, loaded=loaded)
 
@@ -202,7 +202,7 @@ def require_live_venues(settings: Settings) -> None:
     """Raises InvalidSettings where one of them is none, before a bot waits for its candles in vain."""
     if not settings.venues_followed_live:
         return
-    from adapters.exchanges.ccxt_candles import require_candles_of
+    from adapters.exchanges.ccxt.candles import require_candles_of
 
     for venue in sorted(settings.venues_followed_live):
         try:

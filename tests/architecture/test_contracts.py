@@ -31,7 +31,7 @@ APPLICATION = "The application imports the domain, itself and a listed part of t
 ADAPTERS = "No adapter imports another"
 CYCLES = "No cycles between sibling packages"
 EXCHANGES = "Only adapters.exchanges speaks ccxt"
-SIMULATOR = "Only adapters.simulator serves with aiohttp"
+SOCKETS = "Only adapters.exchanges and adapters.simulator know aiohttp"
 DATABASE = "Only adapters.persistence knows the event store library and SQL"
 PARQUET = "Only adapters.market_data and adapters.accounting read and write parquet"
 WEB = "Only adapters.http knows litestar and the Swagger UI files"
@@ -57,7 +57,7 @@ PLANTS = [
     ("adapters/exchanges/planted.py", "import adapters.persistence", ADAPTERS),
     ("adapters/market_data/planted.py", "import ccxt", EXCHANGES),
     ("entrypoints/planted.py", "import ccxt", EXCHANGES),
-    ("adapters/http/planted.py", "from aiohttp import web", SIMULATOR),
+    ("adapters/http/planted.py", "import aiohttp", SOCKETS),
     ("adapters/exchanges/planted.py", "import psycopg", DATABASE),
     ("entrypoints/planted.py", "from sqlalchemy import create_engine", DATABASE),
     ("application/planted.py", "import eventsourcing.persistence", DATABASE),

@@ -10,7 +10,7 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from adapters.exchanges.ccxt_candles import open_client
+from adapters.exchanges.ccxt.candles import open_candle_client
 from domain.market import Candle
 
 Fault = Callable[["_Handler"], None]
@@ -47,7 +47,7 @@ class StubVenue:
 
     def client(self) -> Any:
         """The real ccxt client, every address of it turned to this server."""
-        client = open_client("binance", timeout_ms=2_000)
+        client = open_candle_client("binance", timeout_ms=2_000)
         client.urls["api"] = {
             name: f"http://127.0.0.1:{self._server.server_port}/" + url.split("/", 3)[3]
             for name, url in client.urls["api"].items()

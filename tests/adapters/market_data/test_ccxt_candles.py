@@ -14,7 +14,8 @@ import pytest
 import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
-from adapters.exchanges.ccxt_candles import CcxtCandles, open_client, require_candles_of
+from adapters.exchanges.ccxt.candles import CcxtCandles, require_candles_of
+from adapters.exchanges.ccxt.clients import open_client
 from adapters.market_data.memory_candle_store import MemoryCandleStore
 from application.market_data.candle_rules import ImpossibleCandle
 from application.market_data.download_candles import DownloadCandles

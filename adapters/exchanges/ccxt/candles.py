@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from difflib import get_close_matches
 from functools import partial
 from typing import Any, TypeVar
 
 import ccxt  # type: ignore[import-untyped]  # ships no py.typed
 import stamina
 
-from application.ports.candle_source import CandleSourceUnavailable, UnknownExchange, UnknownSymbol
+from adapters.exchanges.ccxt.clients import open_client
+from application.ports.candle_source import CandleSourceUnavailable, UnknownSymbol
 from application.ports.clock import Clock
 from domain.errors import InvalidValue
 from domain.market import Candle, interval_ms
@@ -32,23 +32,9 @@ _NO_CANDLES = (TypeError, ValueError, KeyError, IndexError, AttributeError, Inva
 """How ccxt fails on an answer that has another shape, such as a page of HTML with status 200."""
 
 
-def open_client(exchange: str, *, timeout_ms: int = 10_000) -> Any:
-    """A ccxt client for public data, with the venue's rate limit on; raises UnknownExchange."""
-    if exchange not in ccxt.exchanges:
-        near = get_close_matches(exchange.lower(), ccxt.exchanges, n=3, cutoff=0.7)
-        raise UnknownExchange(exchange=exchange, did_you_mean=near)
-    client = getattr(ccxt, exchange)(
-        {
-            "enableRateLimit": True,
-            "timeout": timeout_ms,
-            "options": {
-                "defaultType": "spot",
-                "fetchMarkets": {"types": ["spot"]},  # Binance: not its two futures venues as well
-                "fetchCurrencies": False,  # needs a key where it needs anything
-                "fetchMargins": False,
-            },
-        }
-    )
+def open_candle_client(exchange: str, *, timeout_ms: int = 10_000) -> Any:
+    """A client that passes over no row; raises UnknownExchange."""
+    client = open_client(exchange, timeout_ms=timeout_ms)
     client.enableLastJsonResponse = True
     client.parse_ohlcvs = partial(_parse_rows, client)
     return client
@@ -56,7 +42,7 @@ def open_client(exchange: str, *, timeout_ms: int = 10_000) -> Any:
 
 def require_candles_of(exchange: str) -> None:
     """Raises UnknownExchange, or InvalidValue where ccxt cannot get candles of that exchange."""
-    client = open_client(exchange)
+    client = open_candle_client(exchange)
     try:
         _require_candles(client, exchange)
     finally:
@@ -86,7 +72,7 @@ class CcxtCandles:
         attempts: int = 5,
     ) -> None:
         """`loaded`, where sources share it: a client by exchange whose markets the next ones take over."""
-        self._client = client or open_client(exchange)
+        self._client = client or open_candle_client(exchange)
         self._loaded = {} if loaded is None else loaded
         self._clock = clock
         self._attempts = attempts

@@ -1,0 +1,1 @@
+"""Any spot venue that ccxt speaks to: words, units and errors translated, nothing decided."""

@@ -1,0 +1,250 @@
+"""One venue, as connected: its loop, its clients, its markets, its clock, its door."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, TypeVar
+
+from adapters.exchanges.ccxt.asker import Asker
+from adapters.exchanges.ccxt.breaker import CircuitBreaker
+from adapters.exchanges.ccxt.budget import Priority, RateBudget
+from adapters.exchanges.ccxt.clients import VenueAddress, close_client, open_async_client
+from adapters.exchanges.ccxt.loop import LoopThread
+from adapters.exchanges.ccxt.problems import RequestFailed
+from adapters.exchanges.ccxt.profiles import VenueProfile, profile_of
+from adapters.exchanges.ccxt.venue_clock import VenueClock
+from adapters.exchanges.ccxt.verdicts import Verdict
+from application.ports.exchange import VenueOutcomeUnknown
+from application.ports.venue_credentials import CredentialsOf, NoCredentials
+from application.ports.venue_observer import NobodyWatches, VenueObserver
+from domain.orders.events import OrderTerms
+
+T = TypeVar("T")
+
+MARKETS_KEPT_S = 3_600.0
+_BURST_S = 6.0  # of the budget's steady rate, that may be used at once
+_SENT_KEPT = 10_000
+
+
+@dataclass(slots=True)
+class SentOrder:
+    """An order that this process has sent: it is looked for, never sent again."""
+
+    terms: OrderTerms
+    venue_order_id: str = ""
+
+
+@dataclass(slots=True)
+class VenueAccount:
+    """One account's client, and what this process has sent with it."""
+
+    client: Any
+    sent: dict[str, SentOrder] = field(default_factory=dict)
+    fee_rates: dict[str, tuple[float, Any]] = field(default_factory=dict)  # by symbol: until when, how much
+
+    def remember(self, client_order_id: str, terms: OrderTerms) -> SentOrder:
+        while len(self.sent) >= _SENT_KEPT:
+            self.sent.pop(next(iter(self.sent)))
+        return self.sent.setdefault(client_order_id, SentOrder(terms))
+
+
+class VenueConnection:
+    """Shared by everything that speaks to one venue from this process. Coroutines run on its loop only."""
+
+    def __init__(
+        self,
+        address: VenueAddress,
+        credentials: CredentialsOf | None = None,
+        *,
+        observer: VenueObserver | None = None,
+        profile: VenueProfile | None = None,
+        breaker: CircuitBreaker | None = None,
+        timeout_ms: int = 10_000,
+        attempts: int = 3,
+    ) -> None:
+        """`credentials` are asked for when an account is first used; None: public data only."""
+        self.address, self.name = address, address.name
+        self.profile = profile or profile_of(address.exchange)
+        self.observer: VenueObserver = observer or NobodyWatches()
+        self.clock = VenueClock()
+        self.breaker = breaker or CircuitBreaker(
+            lambda state: self.observer.breaker_changed(self.name, state)
+        )
+        self._credentials, self._timeout_ms, self._attempts = credentials, timeout_ms, attempts
+        self._loop: LoopThread | None = None
+        self._accounts: dict[str, VenueAccount] = {}
+        self._public: Any = None
+        self._asker: Asker | None = None
+        self._markets_at_s = -MARKETS_KEPT_S
+        self._opening: asyncio.Lock | None = None
+
+    # -- from any thread -----------------------------------------------------------------------------------
+
+    @property
+    def loop(self) -> LoopThread:
+        if self._loop is None:
+            self._loop = LoopThread(f"venue-{self.name}")
+        return self._loop
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Blocks for its result."""
+        return self.loop.run(work)
+
+    def close(self) -> None:
+        """Gives every connection back; what is under way is broken off."""
+        loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        loop.run(self._close_clients())
+        loop.close()
+
+    def forget(self, venue_account: str) -> None:
+        """Its key was changed or withdrawn: the next use asks for it again."""
+        account = self._accounts.pop(venue_account, None)
+        if account is not None:
+            self.run(close_client(account.client))
+
+    # -- on the loop ---------------------------------------------------------------------------------------
+
+    @property
+    def asker(self) -> Asker:
+        """Of the venue; there once the first client is open."""
+        if self._asker is None:
+            raise RuntimeError("no client was opened yet")
+        return self._asker
+
+    async def public(self) -> Any:
+        """The client without a key, with its markets loaded and not old; raises RequestFailed."""
+        async with self._lock():
+            if self._public is None:
+                self._public = self._open(None)
+            if monotonic() - self._markets_at_s >= MARKETS_KEPT_S:
+                await self._load_markets()
+            if self.clock.is_due:
+                await self._measure_clock()
+        return self._public
+
+    async def account(self, name: str) -> VenueAccount:
+        """Raises VenueOutcomeUnknown where there is no key to ask with, RequestFailed without markets."""
+        public = await self.public()
+        known = self._accounts.get(name)
+        if known is None:
+            if self._credentials is None:
+                raise VenueOutcomeUnknown(f"{self.name} was opened without keys")
+            try:
+                credentials = await asyncio.to_thread(self._credentials, name)
+            except NoCredentials as e:
+                raise VenueOutcomeUnknown(f"no key for account {name!r}: {e}") from e
+            known = self._accounts.get(name)  # another coroutine may have been faster
+            if known is None:
+                known = self._accounts[name] = VenueAccount(self._open(credentials))
+        if known.client.markets is not public.markets:
+            take_markets(known.client, public)
+        return known
+
+    async def read(self, request: Callable[[], Awaitable[T]], priority: Priority = Priority.QUERY) -> T:
+        """What may be asked more than once; raises RequestFailed. A clock that was off is set right first."""
+        try:
+            return await self.asker.again(request, priority)
+        except RequestFailed as failed:
+            if failed.verdict is not Verdict.CLOCK:
+                raise
+        await self._measure_clock()
+        return await self.asker.again(request, priority)
+
+    async def create(self, request: Callable[[], Awaitable[T]]) -> T:
+        """A new order: sent once, and again only where the venue's clock made it do nothing, provably."""
+        try:
+            return await self.asker.once(request, Priority.CREATE)
+        except RequestFailed as failed:
+            if failed.verdict is not Verdict.CLOCK or not failed.nothing_was_done:
+                raise
+        await self._measure_clock()
+        return await self.asker.once(request, Priority.CREATE)
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _lock(self) -> asyncio.Lock:
+        if self._opening is None:
+            self._opening = asyncio.Lock()
+        return self._opening
+
+    def _open(self, credentials: Any) -> Any:
+        orders = _orders_budget(self.profile) if credentials is not None else None
+        client = open_async_client(
+            self.address,
+            self.profile,
+            take=lambda cost: self.asker.take(cost, orders),
+            clock=self.clock,
+            credentials=credentials,
+            timeout_ms=self._timeout_ms,
+        )
+        if self._asker is None:
+            self._asker = Asker(
+                self.name,
+                budget=_budget(client, self.profile),
+                breaker=self.breaker,
+                profile=self.profile,
+                observer=self.observer,
+                attempts=self._attempts,
+            )
+        return client
+
+    async def _load_markets(self) -> None:
+        client = self._public
+        client.number = float  # ccxt calculates with numbers while it loads markets
+        try:
+            await self.asker.again(lambda: client.load_markets(True), Priority.QUERY)
+        finally:
+            client.number = str
+        self._markets_at_s = monotonic()
+
+    async def _measure_clock(self) -> None:
+        """Best effort: without it, the last offset goes on."""
+        client = self._public
+        if not client.has.get("fetchTime"):
+            self.clock.measured(
+                self.clock.our_ms(), sent_ms=self.clock.our_ms(), heard_ms=self.clock.our_ms()
+            )
+            return
+        sent_ms = 0.0
+
+        async def ask() -> int:
+            nonlocal sent_ms
+            sent_ms = self.clock.our_ms()
+            return int(await client.fetch_time())
+
+        try:
+            venue_ms = await self.asker.once(ask, Priority.QUERY)
+        except RequestFailed:
+            return
+        self.clock.measured(venue_ms, sent_ms=sent_ms, heard_ms=self.clock.our_ms())
+        self.observer.clock_measured(self.name, self.clock.offset.ms)
+
+    async def _close_clients(self) -> None:
+        for account in self._accounts.values():
+            await close_client(account.client)
+        self._accounts.clear()
+        if self._public is not None:
+            await close_client(self._public)
+            self._public = None
+
+
+def take_markets(client: Any, public: Any) -> None:
+    """The markets that another client loaded; from then on, numbers are text."""
+    client.set_markets_from_exchange(public)
+    client.number = str
+
+
+def _budget(client: Any, profile: VenueProfile) -> RateBudget:
+    per_s = profile.budget_per_s or 1_000.0 / client.rateLimit
+    return RateBudget(per_s=per_s, burst=max(per_s * _BURST_S, 5.0))
+
+
+def _orders_budget(profile: VenueProfile) -> RateBudget | None:
+    if profile.orders_per_10s is None:
+        return None
+    return RateBudget(per_s=profile.orders_per_10s / 10, burst=profile.orders_per_10s / 2)
