@@ -89,7 +89,8 @@ def open_async_client(
             "password": credentials.password or None,
         }
     vendor = getattr(ccxt_pro, address.exchange, None) or getattr(ccxt.async_support, address.exchange)
-    client = type(vendor.__name__, (_Guarded, vendor), {})(options)
+    bases = (_Guarded, _TellsOrderEvents, vendor) if profile.streams_execution_reports else (_Guarded, vendor)
+    client = type(vendor.__name__, bases, {})(options)
     client.logger = _QUIET
     client.take, client.venue_clock, client.nonces, client.profile = take, clock, Nonces(clock), profile
     if address.url:
@@ -189,3 +190,14 @@ class _Guarded:
         if profile.expiry == DEADLINE:
             return {"deadline": ccxt.Exchange.iso8601(now_ms + left_ms)}
         return {}
+
+
+class _TellsOrderEvents:
+    """Binance's own messages about orders, as they come: ccxt keeps only the newest of each order."""
+
+    on_order_event: Callable[[Any], None] | None = None
+
+    def handle_order_update(self, client: Any, message: Any) -> None:
+        if self.on_order_event is not None:
+            self.on_order_event(message)
+        super().handle_order_update(client, message)  # type: ignore[misc]

@@ -18,7 +18,7 @@ from adapters.exchanges.ccxt.profiles import VenueProfile, profile_of
 from adapters.exchanges.ccxt.venue_clock import VenueClock
 from adapters.exchanges.ccxt.verdicts import Verdict
 from application.ports.exchange import VenueOutcomeUnknown
-from application.ports.venue_credentials import CredentialsOf, NoCredentials
+from application.ports.venue_credentials import Credentials, CredentialsOf, NoCredentials
 from application.ports.venue_observer import NobodyWatches, VenueObserver
 from domain.orders.events import OrderTerms
 
@@ -132,18 +132,21 @@ class VenueConnection:
         public = await self.public()
         known = self._accounts.get(name)
         if known is None:
-            if self._credentials is None:
-                raise VenueOutcomeUnknown(f"{self.name} was opened without keys")
-            try:
-                credentials = await asyncio.to_thread(self._credentials, name)
-            except NoCredentials as e:
-                raise VenueOutcomeUnknown(f"no key for account {name!r}: {e}") from e
+            credentials = await self._key_of(name)
             known = self._accounts.get(name)  # another coroutine may have been faster
             if known is None:
                 known = self._accounts[name] = VenueAccount(self._open(credentials))
         if known.client.markets is not public.markets:
             take_markets(known.client, public)
         return known
+
+    async def stream_client(self, account: str | None) -> Any:
+        """A client of its own for one stream, with markets; None: for public ones. Its user closes it."""
+        public = await self.public()
+        client = self._open(None if account is None else await self._key_of(account))
+        take_markets(client, public)
+        client.number = float  # ccxt calculates with what streams tell
+        return client
 
     async def read(self, request: Callable[[], Awaitable[T]], priority: Priority = Priority.QUERY) -> T:
         """What may be asked more than once; raises RequestFailed. A clock that was off is set right first."""
@@ -172,7 +175,15 @@ class VenueConnection:
             self._opening = asyncio.Lock()
         return self._opening
 
-    def _open(self, credentials: Any) -> Any:
+    async def _key_of(self, account: str) -> Credentials:
+        if self._credentials is None:
+            raise VenueOutcomeUnknown(f"{self.name} was opened without keys")
+        try:
+            return await asyncio.to_thread(self._credentials, account)
+        except NoCredentials as e:
+            raise VenueOutcomeUnknown(f"no key for account {account!r}: {e}") from e
+
+    def _open(self, credentials: Credentials | None) -> Any:
         orders = _orders_budget(self.profile) if credentials is not None else None
         client = open_async_client(
             self.address,

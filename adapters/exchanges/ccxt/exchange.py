@@ -100,6 +100,10 @@ class CcxtExchange:
 
     # -- on the venue's loop -------------------------------------------------------------------------------
 
+    async def report_later(self, venue_account: str, symbol: str, client_order_id: str) -> OrderReport:
+        """As `report`, for who is on the loop already."""
+        return await _translated(self._report(venue_account, symbol, client_order_id))
+
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._venue.run(_translated(work))
 

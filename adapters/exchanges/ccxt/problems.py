@@ -94,6 +94,13 @@ def failure(error: Exception, noted: Exchanged, verdicts: Verdicts) -> RequestFa
     return RequestFailed(verdict, words, retry_after_s=_ban_s(noted) if verdict is Verdict.BANNED else 0.0)
 
 
+def stream_problem(error: BaseException) -> str:
+    """Why a stream broke, in words without addresses: they may carry keys."""
+    if isinstance(error, RequestFailed | NonsenseAnswer):
+        return clean(str(error))
+    return f"the stream broke off ({type(error).__name__})"
+
+
 def clean(words: str) -> str:
     """One short line without control characters and without anything that is called a secret."""
     return " ".join(_SECRETS.sub(r"\1=...", _UNPRINTABLE.sub(" ", words)).split())[:LONGEST_WORDS]

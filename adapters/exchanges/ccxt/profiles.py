@@ -53,6 +53,7 @@ class VenueProfile:
     used_weight_header: str = ""
     weight_limit: int = 0  # that the header counts towards
     nonces_must_grow: bool = False
+    streams_execution_reports: bool = False  # Binance's own: else a stream's news is looked up
     verdicts: Verdicts = field(default_factory=dict)
 
 
@@ -75,6 +76,7 @@ BINANCE = VenueProfile(
     orders_per_10s=90,  # of 100
     used_weight_header="X-MBX-USED-WEIGHT-1M",
     weight_limit=6_000,
+    streams_execution_reports=True,
     verdicts={
         # nothing is known of the execution, by the venue's own words
         "-1000": _UNKNOWN,

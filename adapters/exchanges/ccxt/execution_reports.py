@@ -1,0 +1,77 @@
+"""Binance's own words about an order, as they come over its user stream: exact, one fill at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from adapters.exchanges.ccxt.exact import NonsenseAnswer, above_zero, figure, moment, word
+from adapters.exchanges.ccxt.orders import CANCELED, FILLED, OPEN, REJECTED
+from application.ports.exchange import OrderReport
+from domain.money import ZERO, Money
+from domain.orders.errors import InvalidFill
+from domain.orders.order import Fill, require_possible
+
+_STATUS = {
+    "NEW": OPEN,
+    "PENDING_NEW": OPEN,
+    "PARTIALLY_FILLED": OPEN,
+    "PENDING_CANCEL": OPEN,
+    "FILLED": FILLED,
+    "CANCELED": CANCELED,
+    "EXPIRED": CANCELED,
+    "EXPIRED_IN_MATCH": CANCELED,
+    "REJECTED": REJECTED,
+}
+
+
+def order_report(message: Mapping[str, object], quote: str) -> OrderReport:
+    """An executionReport; raises NonsenseAnswer. A cancel has an id of its own: the order's stands beside it.
+
+    `quote`: the market's, of a fee that there was none of.
+    """
+    raw = word(message.get("X"), "status")
+    if raw not in _STATUS:
+        raise NonsenseAnswer(f"status is {raw[:40]!r}")
+    original = message.get("C")
+    client_id = original if isinstance(original, str) and original not in ("", "null") else message.get("c")
+    status = _STATUS[raw]
+    return OrderReport(
+        client_order_id=word(client_id, "client order id"),
+        venue_order_id=_number(message.get("i"), "order id"),
+        status=status,
+        fills=_fill(message, quote),
+        reason=_why(raw) if status in (CANCELED, REJECTED) else "",
+        filled_base=figure(message.get("z"), "filled quantity"),
+    )
+
+
+def _fill(message: Mapping[str, object], quote: str) -> tuple[Fill, ...]:
+    """The match it tells of, if it does."""
+    if message.get("x") != "TRADE" or not figure(message.get("l"), "quantity"):
+        return ()
+    fee = figure(message.get("n"), "fee", negative=True)
+    asset = message.get("N")
+    fill = Fill(
+        venue_trade_id=_number(message.get("t"), "trade id"),
+        base_quantity=above_zero(message.get("l"), "quantity"),
+        price_quote_per_base=above_zero(message.get("L"), "price"),
+        quote_amount=figure(message.get("Y"), "quote amount"),
+        fee=Money(fee, word(asset, "asset of a fee")) if fee or asset else Money(ZERO, quote),
+        traded_at_utc=moment(message.get("T"), "time of a trade"),
+    )
+    try:
+        require_possible(fill)
+    except InvalidFill as e:
+        raise NonsenseAnswer(str(e)) from e
+    return (fill,)
+
+
+def _number(raw: object, name: str) -> str:
+    if isinstance(raw, bool) or not isinstance(raw, int) or not 0 <= raw < 10**20:
+        raise NonsenseAnswer(f"{name} is no number of the venue's")
+    return str(raw)
+
+
+def _why(status: str) -> str:
+    """As a report that was asked for words it."""
+    return f"the venue says {status.lower()}"
