@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any, Literal
+from uuid import uuid4
 
 from dependency_injector import containers, providers
 
@@ -48,10 +49,16 @@ from application.ports.candle_store import CandleStore, Series
 from application.ports.clock import Clock
 from application.ports.commands import CommandBus
 from application.ports.event_log import EventLog
+from application.ports.read_models import ReadModels
+from application.ports.venue_credentials import Credentials, CredentialsOf, NoCredentials
+from application.ports.venue_observer import NobodyWatches, VenueObserver
 from application.reconciliation.reconcile import Reconcile
 from application.reconciliation.sources import VenueStatements
 from application.services import Services
 from application.transfers.send import Transfers
+from application.venues.check_account import CheckAccount
+from application.venues.desk import Account
+from application.venues.statements import AccountStatements
 from domain.errors import DomainError
 from entrypoints.backup_age import backup_watch
 from entrypoints.checkpoints import contradiction, salts_of
@@ -62,6 +69,7 @@ from entrypoints.observers import BotObservers, HttpObservers
 from entrypoints.settings import PREFIX, InvalidSettings, Settings
 from entrypoints.shards import opened_shards
 from entrypoints.synthetic_feed import SyntheticFeed
+from entrypoints.venues import Venues, address_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,16 +180,18 @@ def _open_feed(settings: Settings, candles: CandleStore, clock: Clock) -> Callab
         if series.source == SYNTHETIC:
             return SyntheticFeed(candles, clock, candles_per_s=settings.synthetic_candles_per_s)
         if series.source in live:
-            source = _venue_candles(series.source, clock, loaded)
+            source = _venue_candles(settings, series.source, clock, loaded)
             return LiveFeed(source, candles, poll_s=settings.feed_poll_s, clock=clock)
         return ReplayFeed(candles, speed=speed)
 
     return open_feed
 
 
-def _downloader(candles: CandleStore, clock: Clock) -> Callable[[str], DownloadCandles]:
+def _downloader(settings: Settings, candles: CandleStore, clock: Clock) -> Callable[[str], DownloadCandles]:
     loaded: dict[str, Any] = {}
-    return lambda venue: DownloadCandles(candles, _venue_candles(venue, clock, loaded), clock, monotonic)
+    return lambda venue: DownloadCandles(
+        candles, _venue_candles(settings, venue, clock, loaded), clock, monotonic
+    )
 
 
 def _read_candles(
@@ -192,10 +202,12 @@ def _read_candles(
     return read_candles(path, interval=interval, from_ms=from_ms, until_ms=until_ms)
 
 
-def _venue_candles(venue: str, clock: Clock, loaded: MutableMapping[str, Any]) -> CandleSource:
+def _venue_candles(
+    settings: Settings, venue: str, clock: Clock, loaded: MutableMapping[str, Any]
+) -> CandleSource:
     from adapters.exchanges.ccxt.candles import CcxtCandles  # takes a second: only who needs a venue waits
 
-    return CcxtCandles(venue, clock, loaded=loaded)
+    return CcxtCandles(address_of(settings, venue), clock, loaded=loaded)
 
 
 def require_live_venues(settings: Settings) -> None:
@@ -206,9 +218,31 @@ def require_live_venues(settings: Settings) -> None:
 
     for venue in sorted(settings.venues_followed_live):
         try:
-            require_candles_of(venue)
+            require_candles_of(address_of(settings, venue))
         except DomainError as problem:
             raise InvalidSettings(f"{PREFIX}LIVE_VENUES: {problem}") from None
+
+
+def _venues(settings: Settings, credentials_of: CredentialsOf, observer: VenueObserver) -> Iterator[Venues]:
+    venues = Venues(settings, credentials_of, observer)
+    yield venues
+    venues.close()
+
+
+def _account_check(
+    settings: Settings, log: EventLog, reconcile: Reconcile, venues: Venues, views: ReadModels, clock: Clock
+) -> CheckAccount:
+    def statements(account: Account) -> AccountStatements:
+        venue, venue_account = account
+        return AccountStatements(
+            venues.exchange(venue), lambda: [venue_account], views, clock, dust=settings.dust
+        )
+
+    return CheckAccount(log, reconcile, statements, lambda: uuid4().hex)
+
+
+def _no_key(venue_account: str) -> Credentials:
+    raise NoCredentials(f"there is no key for {venue_account}")
 
 
 def _venue_statements(exchange: PaperExchange) -> VenueStatements:
@@ -257,12 +291,17 @@ class Container(containers.DeclarativeContainer):
     maintenance = providers.Singleton(DatabaseMaintenance, database, projector)
     health = providers.Singleton(_health, settings, database, maintenance, metrics, leases)
 
+    credentials_of: providers.Object[CredentialsOf] = providers.Object(_no_key)
+    venue_observer = providers.Singleton(NobodyWatches)
+    venues = providers.Resource(_venues, settings, credentials_of, venue_observer)
+
     paper_accounts = providers.Singleton(PaperAccountService, bus, log, exchange)
     reconcile = providers.Singleton(Reconcile, log, bus, clock, providers.Object(sleep))
+    account_check = providers.Singleton(_account_check, settings, log, reconcile, venues, views, clock)
     venue_statements = providers.Singleton(_venue_statements, exchange)
     transfers = providers.Singleton(_transfers, bus, log, paper_accounts)
     import_candles = providers.Singleton(ImportCandles, candles, providers.Object(_read_candles), monotonic)
-    download_candles = providers.Singleton(_downloader, candles, clock)
+    download_candles = providers.Singleton(_downloader, settings, candles, clock)
     live_sources = providers.Singleton(_live_sources, settings)
     wall_clock_sources = providers.Singleton(_wall_clock_sources, settings)
 

@@ -27,6 +27,7 @@ from application.ports.event_log import StoreUnavailable
 from application.ports.leases import Leases
 from application.queries.reconciliations import alarms
 from application.transfers.send import CarryingNotifier
+from application.venues.desk import VenueDesk
 from domain.errors import InvalidValue
 from entrypoints.backup_age import backup_watch
 from entrypoints.composition import Container, cells
@@ -216,6 +217,17 @@ def _bot_worker(container: Container, settings: Settings, worker_id: str) -> Bot
         wall_clock_sources=settings.venues_followed_live,
         clock=services.clock,
         observer=container.bot_observer(),
+        desk=VenueDesk(
+            worker_id=worker_id,
+            open_venue=container.venues(),
+            is_clean=container.account_check(),
+            log=services.log,
+            bus=services.bus,
+            views=services.views,
+            leases=container.leases(),
+            clock=services.clock,
+            observer=container.bot_observer(),
+        ),
     )
 
 

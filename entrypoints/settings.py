@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,10 +21,12 @@ from pydantic_settings import (
 from adapters.checkpoints.push_sink import parse_push_url
 from application.ports.event_log import OneShardOnly
 from domain.errors import DomainError
+from domain.money import parse_amount, parse_asset
 from domain.sealing.notes import origin_problem
 
 PREFIX = "EVENKEEL_"
 FILE_VARIABLE = "EVENKEEL_SETTINGS_FILE"
+_VENUE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 _NOT_SETTINGS = {FILE_VARIABLE, "EVENKEEL_FAILPOINT", "EVENKEEL_SHARED", "EVENKEEL_NETWORK_TESTS"}
 
 
@@ -116,6 +120,18 @@ class Settings(BaseSettings):
         "",
         description="comma-separated ccxt names, such as kraken: candles of these sources are followed live",
     )
+    simulators: str = Field(
+        "",
+        description="comma-separated name=url of simulated exchanges, such as "
+        "simulator=http://127.0.0.1:8700: venues to rehearse LIVE at",
+    )
+    venue_timeout_ms: int = Field(
+        10_000, ge=100, le=60_000, description="longest wait for a venue; then the outcome is unknown"
+    )
+    reconcile_dust: str = Field(
+        "",
+        description="comma-separated ASSET=amount: a real venue's balance that differs by no more agrees",
+    )
     replay_speed: str = Field(
         "max", description="of bots on imported candles: max, x60 (candle time) or 10/s (candles a second)"
     )
@@ -135,6 +151,23 @@ class Settings(BaseSettings):
         if problem := origin_problem(origin):
             raise ValueError(problem)
         return origin
+
+    @field_validator("simulators")
+    @classmethod
+    def _names_and_urls(cls, simulators: str) -> str:
+        for name, url in _pairs(simulators):
+            if not _VENUE.fullmatch(name) or not url.startswith(("http://", "https://")):
+                raise ValueError(f"{name}={url}: write name=http://host:port, the name in small letters")
+        return simulators
+
+    @field_validator("reconcile_dust")
+    @classmethod
+    def _assets_and_amounts(cls, dust: str) -> str:
+        for asset, amount in _pairs(dust):
+            parse_asset(asset)
+            if parse_amount(amount) < 0:
+                raise ValueError(f"{asset}={amount}: must not be negative")
+        return dust
 
     @field_validator("checkpoint_urls")
     @classmethod
@@ -179,6 +212,16 @@ class Settings(BaseSettings):
         return frozenset(_listed(self.live_venues))
 
     @property
+    def simulator_urls(self) -> dict[str, str]:
+        """By venue name."""
+        return dict(_pairs(self.simulators))
+
+    @property
+    def dust(self) -> dict[str, Decimal]:
+        """By asset."""
+        return {asset: parse_amount(amount) for asset, amount in _pairs(self.reconcile_dust)}
+
+    @property
     def is_production(self) -> bool:
         return self.environment == "production"
 
@@ -214,6 +257,11 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
 
 def _listed(setting: str) -> list[str]:
     return [one.strip() for one in setting.split(",") if one.strip()]
+
+
+def _pairs(setting: str) -> list[tuple[str, str]]:
+    found = [one.partition("=") for one in _listed(setting)]
+    return [(name.strip(), value.strip()) for name, _, value in found]
 
 
 def _problem(error: Any) -> str:

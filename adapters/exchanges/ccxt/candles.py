@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import ccxt  # type: ignore[import-untyped]  # ships no py.typed
 import stamina
 
-from adapters.exchanges.ccxt.clients import open_client
+from adapters.exchanges.ccxt.clients import VenueAddress, open_client, turn_to
 from application.ports.candle_source import CandleSourceUnavailable, UnknownSymbol
 from application.ports.clock import Clock
 from domain.errors import InvalidValue
@@ -32,19 +32,21 @@ _NO_CANDLES = (TypeError, ValueError, KeyError, IndexError, AttributeError, Inva
 """How ccxt fails on an answer that has another shape, such as a page of HTML with status 200."""
 
 
-def open_candle_client(exchange: str, *, timeout_ms: int = 10_000) -> Any:
+def open_candle_client(address: VenueAddress, *, timeout_ms: int = 10_000) -> Any:
     """A client that passes over no row; raises UnknownExchange."""
-    client = open_client(exchange, timeout_ms=timeout_ms)
+    client = open_client(address.exchange, timeout_ms=timeout_ms)
+    if address.url:
+        turn_to(client, address.url)
     client.enableLastJsonResponse = True
     client.parse_ohlcvs = partial(_parse_rows, client)
     return client
 
 
-def require_candles_of(exchange: str) -> None:
+def require_candles_of(address: VenueAddress) -> None:
     """Raises UnknownExchange, or InvalidValue where ccxt cannot get candles of that exchange."""
-    client = open_candle_client(exchange)
+    client = open_candle_client(address)
     try:
-        _require_candles(client, exchange)
+        _require_candles(client, address.name)
     finally:
         client.session.close()
 
@@ -64,7 +66,7 @@ class CcxtCandles:
 
     def __init__(
         self,
-        exchange: str,
+        address: VenueAddress,
         clock: Clock,
         *,
         loaded: MutableMapping[str, Any] | None = None,
@@ -72,11 +74,11 @@ class CcxtCandles:
         attempts: int = 5,
     ) -> None:
         """`loaded`, where sources share it: a client by exchange whose markets the next ones take over."""
-        self._client = client or open_candle_client(exchange)
+        self._client = client or open_candle_client(address)
         self._loaded = {} if loaded is None else loaded
         self._clock = clock
         self._attempts = attempts
-        self._name = exchange
+        self._name = address.name
 
     @property
     def name(self) -> str:

@@ -11,7 +11,14 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from adapters.exchanges.ccxt.candles import open_candle_client
+from adapters.exchanges.ccxt.clients import VenueAddress
 from domain.market import Candle
+
+
+def venue_at(exchange: str) -> VenueAddress:
+    """The venue itself, by its ccxt name."""
+    return VenueAddress(name=exchange, exchange=exchange)
+
 
 Fault = Callable[["_Handler"], None]
 
@@ -47,7 +54,7 @@ class StubVenue:
 
     def client(self) -> Any:
         """The real ccxt client, every address of it turned to this server."""
-        client = open_candle_client("binance", timeout_ms=2_000)
+        client = open_candle_client(venue_at("binance"), timeout_ms=2_000)
         client.urls["api"] = {
             name: f"http://127.0.0.1:{self._server.server_port}/" + url.split("/", 3)[3]
             for name, url in client.urls["api"].items()

@@ -25,7 +25,7 @@ from application.ports.clock import ManualClock
 from domain.errors import InvalidValue
 from domain.market import Candle
 from tests.adapters.market_data.candle_files import HOUR_MS, START_MS, clean
-from tests.adapters.market_data.stub_venue import Fault, StubVenue, dropped, html, status
+from tests.adapters.market_data.stub_venue import Fault, StubVenue, dropped, html, status, venue_at
 
 COUNT = 2_500  # three pages
 SERIES = Series("binance", "BTC/USDT", "1h")
@@ -68,7 +68,7 @@ def venue(clock: ManualClock) -> Iterator[StubVenue]:
 
 @pytest.fixture
 def source(venue: StubVenue, clock: ManualClock) -> Iterator[CcxtCandles]:
-    source = CcxtCandles("binance", clock, client=venue.client(), attempts=3)
+    source = CcxtCandles(venue_at("binance"), clock, client=venue.client(), attempts=3)
     with stamina.set_testing(True, attempts=3):  # the same attempts, without the pauses
         yield source
     source.close()
@@ -195,7 +195,7 @@ def test_what_a_venue_refuses_is_not_tried_again(source: CcxtCandles, venue: Stu
 
 def test_the_pause_a_venue_asks_for_is_kept(venue: StubVenue, clock: ManualClock) -> None:
     venue.faults.append(status(429, Retry_After="1"))
-    source = CcxtCandles("binance", clock, client=venue.client())
+    source = CcxtCandles(venue_at("binance"), clock, client=venue.client())
     pauses: list[float] = []
 
     def note(details: RetryDetails) -> None:
@@ -216,7 +216,7 @@ def test_a_source_that_is_opened_again_loads_the_markets_no_second_time(
 ) -> None:
     loaded: dict[str, Any] = {}
     for _ in range(2):
-        with closing(CcxtCandles("binance", clock, loaded=loaded, client=venue.client())) as source:
+        with closing(CcxtCandles(venue_at("binance"), clock, loaded=loaded, client=venue.client())) as source:
             pages = list(
                 source.closed_candles("BTC/USDT", "1h", from_ms=START_MS, until_ms=START_MS + 5 * HOUR_MS)
             )
@@ -224,7 +224,7 @@ def test_a_source_that_is_opened_again_loads_the_markets_no_second_time(
     assert [path for path, _ in venue.requests].count("/api/v3/exchangeInfo") == 1
 
     # a pair that was not among them may be new
-    source = CcxtCandles("binance", clock, loaded=loaded, client=venue.client())
+    source = CcxtCandles(venue_at("binance"), clock, loaded=loaded, client=venue.client())
     with closing(source), pytest.raises(UnknownSymbol):
         next(source.closed_candles("BTC/MOON", "1h", from_ms=START_MS, until_ms=START_MS + HOUR_MS))
     assert [path for path, _ in venue.requests].count("/api/v3/exchangeInfo") == 2
@@ -244,12 +244,12 @@ def test_an_unknown_exchange_is_refused_with_the_nearest_names() -> None:
 
 
 def test_an_exchange_of_which_there_are_no_candles_is_refused() -> None:
-    require_candles_of("kraken")
+    require_candles_of(venue_at("kraken"))
     with pytest.raises(UnknownExchange, match="did you mean kraken"):
-        require_candles_of("krakn")
+        require_candles_of(venue_at("krakn"))
     without = next(name for name in ccxt.exchanges if not getattr(ccxt, name)().has.get("fetchOHLCV"))
     with pytest.raises(InvalidValue, match=f"{without} offers no candles"):
-        require_candles_of(without)
+        require_candles_of(venue_at(without))
 
 
 def test_an_unknown_pair_is_refused(source: CcxtCandles) -> None:
