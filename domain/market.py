@@ -9,6 +9,7 @@ from domain.errors import InvalidValue
 from domain.money import DEFAULT_SCALE, ZERO, parse_asset
 
 INTERVALS_MS = {
+    "1s": 1_000,
     "1m": 60_000,
     "3m": 180_000,
     "5m": 300_000,

@@ -110,8 +110,8 @@ class LiveFeed:
 
     What is stored already comes first, then what the venue closed in between, then each candle after its
     close. With nothing stored and no `after_ms` it begins with the newest closed candle. The venue is asked
-    when the next candle should have closed, then every `poll_s` seconds until it is there; a venue without
-    trades simply has none.
+    when the next candle should have closed, then every `poll_s` seconds (at most half a candle) until it is
+    there; a venue without trades simply has none.
     Errors: FeedUnavailable while the venue cannot be reached or answers nonsense (nothing of that is kept);
     CandleConflict where it contradicts a stored candle. Following again goes on after the last candle.
     The source is the feed's own: it is closed with it.
@@ -154,7 +154,8 @@ class LiveFeed:
                 yield candle
                 next_ms = candle.open_time_ms + step
             until_close_s = (next_ms // step * step + step - self._now_ms()) / 1_000
-            if self._wait(min(max(self._poll_s, until_close_s), _LONGEST_WAIT_S)):
+            poll_s = min(self._poll_s, step / 2_000)
+            if self._wait(min(max(poll_s, until_close_s), _LONGEST_WAIT_S)):
                 return
 
     def close(self) -> None:
