@@ -13,6 +13,7 @@ from domain.orders.order import Order
 from domain.platform.platform import Platform
 from domain.reconciliation.cases import Cases
 from domain.reconciliation.run import Reconciliation
+from domain.risk.risk import Risk
 from domain.transfers.transfer import Transfer
 
 PLATFORM = "platform:main"
@@ -46,6 +47,10 @@ def hold_stream(hold_id: str) -> str:
     return f"hold:{hold_id}"
 
 
+def risk_stream(owner_id: str) -> str:
+    return f"risk:{owner_id}"
+
+
 def transfer_stream(transfer_id: str) -> str:
     return f"transfer:{transfer_id}"
 
@@ -59,6 +64,7 @@ _EMPTY: dict[str, Callable[[str], Any]] = {
     "platform": lambda _: Platform(),
     "cases": lambda id: Cases(venue_account=id),
     "reconciliation": lambda id: Reconciliation(run_id=id),
+    "risk": lambda id: Risk(owner_id=id),
     "transfer": lambda id: Transfer(transfer_id=id),
 }
 

@@ -16,6 +16,7 @@ from domain.orders.order import Order
 from domain.platform.platform import Platform
 from domain.reconciliation.cases import Cases
 from domain.reconciliation.run import Reconciliation
+from domain.risk.risk import Risk
 from domain.transfers.transfer import Transfer
 
 
@@ -79,6 +80,9 @@ class Work:
 
     def reconciliation(self, run_id: str) -> Reconciliation:
         return cast(Reconciliation, self.state(streams.reconciliation_stream(run_id)))
+
+    def risk(self, owner_id: str) -> Risk:
+        return cast(Risk, self.state(streams.risk_stream(owner_id)))
 
     def transfer(self, transfer_id: str) -> Transfer:
         return cast(Transfer, self.state(streams.transfer_stream(transfer_id)))

@@ -22,6 +22,7 @@ from domain.bots.events import (
     SignalRaised,
 )
 from domain.holds.events import HoldPlaced, HoldReleased, HoldSettled
+from domain.kill_switch.events import KillSwitchEngaged, KillSwitchFlat, KillSwitchReleased
 from domain.ledger.events import BookClosed, BookOpened, EntryPosted
 from domain.orders.events import (
     CancelIntended,
@@ -37,13 +38,21 @@ from domain.orders.events import (
     OutcomeUnknown,
 )
 from domain.platform.events import (
-    KillSwitchEngaged,
-    KillSwitchReleased,
     LiabilitiesPublished,
     LossAccepted,
+    PlatformLimitsSet,
     SigningKeyRotated,
 )
 from domain.reconciliation.events import CaseChanged, CaseClosed, CaseOpened, ReconciliationRecorded
+from domain.risk.events import (
+    AccountLimitsSet,
+    BotLimitsSet,
+    EquityMarked,
+    FillCounted,
+    LimitTripped,
+    OrderCounted,
+    TradeCounted,
+)
 from domain.transfers.events import TransferCompleted, TransferReturned, TransferSent
 
 _AMOUNTS = Context(prec=60)
@@ -74,6 +83,16 @@ def _without_exits(created: dict[str, Any]) -> dict[str, Any]:
 def _without_trigger(intended: dict[str, Any]) -> dict[str, Any]:
     """Before orders could wait for a price, none did."""
     return {**intended, "terms": {**intended["terms"], "trigger_price": None}}
+
+
+def _without_figures(tripped: dict[str, Any]) -> dict[str, Any]:
+    """Before guardrails told their figures, there were words alone."""
+    return {**tripped, "figures": {}}
+
+
+def _of_the_platform(switched: dict[str, Any]) -> dict[str, Any]:
+    """Before kill switches had scopes, there was one: an operator's, of the platform, that stops."""
+    return switched  # the event's defaults say so
 
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
@@ -109,7 +128,7 @@ REGISTRY = (
     EventType("bots.bot_resumed", BotResumed),
     EventType("bots.bot_stopped", BotStopped),
     EventType("bots.signal_raised", SignalRaised),
-    EventType("bots.guardrail_tripped", GuardrailTripped),
+    EventType("bots.guardrail_tripped", GuardrailTripped, 2, {1: _without_figures}),
     EventType("holds.hold_placed", HoldPlaced),
     EventType("holds.hold_settled", HoldSettled),
     EventType("holds.hold_released", HoldReleased),
@@ -127,14 +146,23 @@ REGISTRY = (
     EventType("orders.outcome_resolved", OutcomeResolved),
     EventType("orders.order_flagged", OrderFlagged),
     EventType("orders.order_reviewed", OrderReviewed),
-    EventType("platform.kill_switch_engaged", KillSwitchEngaged),
-    EventType("platform.kill_switch_released", KillSwitchReleased),
+    EventType("platform.kill_switch_engaged", KillSwitchEngaged, 2, {1: _of_the_platform}),
+    EventType("platform.kill_switch_released", KillSwitchReleased, 2, {1: _of_the_platform}),
+    EventType("platform.kill_switch_flat", KillSwitchFlat),
+    EventType("platform.limits_set", PlatformLimitsSet),
     EventType("platform.loss_accepted", LossAccepted),
     EventType("platform.signing_key_rotated", SigningKeyRotated),
     EventType("reconciliation.case_opened", CaseOpened),
     EventType("reconciliation.case_changed", CaseChanged),
     EventType("reconciliation.case_closed", CaseClosed),
     EventType("reconciliation.recorded", ReconciliationRecorded),
+    EventType("risk.account_limits_set", AccountLimitsSet),
+    EventType("risk.bot_limits_set", BotLimitsSet),
+    EventType("risk.order_counted", OrderCounted),
+    EventType("risk.fill_counted", FillCounted),
+    EventType("risk.trade_counted", TradeCounted),
+    EventType("risk.equity_marked", EquityMarked),
+    EventType("risk.limit_tripped", LimitTripped),
     EventType("platform.liabilities_published", LiabilitiesPublished),
     EventType("transfers.transfer_sent", TransferSent),
     EventType("transfers.transfer_completed", TransferCompleted),

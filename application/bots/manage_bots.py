@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from application.orders.trade_signal import sellable
+from application.orders.trade_signal import require_trading, sellable
 from application.paper.accounts import UnknownPaperAccount, open_paper_book, owned_paper_book
 from application.paper.terms import terms_from_text
 from application.ports.commands import Result
@@ -72,7 +72,7 @@ class StartBot:
     def decide(self, work: Work) -> Result:
         bot = owned_bot(work, self.bot_id, self.owner_id)
         work.account(self.owner_id).require_active()
-        work.platform().require_trading()
+        require_trading(work, bot)
         events = bot.start(after_candle_ms=self.after_candle_ms, at=work.now)
         work.record(bot_stream(self.bot_id), events)
         if events:
@@ -108,7 +108,7 @@ class ResumeBot:
     def decide(self, work: Work) -> Result:
         bot = owned_bot(work, self.bot_id, self.owner_id)
         work.account(self.owner_id).require_active()
-        work.platform().require_trading()
+        require_trading(work, bot)
         work.record(bot_stream(self.bot_id), bot.resume(after_candle_ms=self.after_candle_ms, at=work.now))
         return described(work, self.bot_id)
 

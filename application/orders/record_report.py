@@ -7,6 +7,7 @@ from functools import reduce
 
 from application.ports.commands import Result, fingerprint
 from application.ports.exchange import OrderReport
+from application.risk.fills import count_end, count_fill
 from application.streams import book_stream, order_stream
 from application.work import Work
 from domain.ledger.book import Settlement
@@ -77,6 +78,7 @@ class RecordReport:
                 report.client_order_id, to=bot_account(order.bot_id), at=work.now
             )
             work.record(book_stream(order.book_id), released)
+            count_end(work, order)
 
     def _without_early_end(self, order: Order) -> OrderReport:
         """The report, as one of an open order where the venue matched more than we know the fills of."""
@@ -111,7 +113,9 @@ class RecordReport:
         work.claim(f"fill:{order.venue_account}:{terms.symbol}:{fill.venue_trade_id}")
         work.record(order_stream(order.client_order_id), filled)
         book = work.book(order.book_id)
-        work.record(book_stream(order.book_id), book.settle_fill(settlement(order, terms, fill)))
+        booked = settlement(order, terms, fill)
+        work.record(book_stream(order.book_id), book.settle_fill(booked))
+        count_fill(work, order, booked)
 
 
 def settlement(order: Order, terms: OrderTerms, fill: Fill) -> Settlement:

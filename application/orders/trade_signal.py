@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from application.ports.commands import Result
+from application.risk.entries import Entry, assess_entry, count_entry, follow_refusal
 from application.streams import book_stream, bot_stream, order_stream
 from application.work import Work
 from domain.bots.bot import RUNNING, Bot
 from domain.bots.errors import BotNotRunning, NothingAllocated, OrderStillOpen, OrderTooSmall, UnknownBot
+from domain.bots.events import BotTerms
 from domain.errors import DomainError
 from domain.ledger.book import Book
 from domain.ledger.postings import bot_account
-from domain.market import Market
+from domain.market import Market, interval_ms
 from domain.money import ZERO, Money, floor_to_step, multiply_down, text
 from domain.orders.events import OrderTerms
 from domain.orders.order import BUY, MARKET, SELL
@@ -23,9 +25,12 @@ from domain.orders.order import BUY, MARKET, SELL
 class TradeSignal:
     """Check the signal, hold the funds, store the intent: one decision, one commit, before any call.
 
-    Guardrails, in order: kill switch, account active, fresh candle, no order open, something to spend, the
-    market's least notional. One that trips is recorded with the signal and no order follows. A buy spends
-    what is allocated, at most `max_order_notional`; a sell sells all of the base asset, in whole lots.
+    Guardrails, in order: kill switch (platform, venue, account, bot), account active, fresh candle, no order
+    open, something to spend, the market's least notional; for a buy then the limits, in the order of
+    domain/risk/assess.py. One that trips is recorded with the signal and its figures, and no order follows.
+    A buy spends what is allocated, at most `max_order_notional`, and less where a limit leaves less; a sell
+    sells all of the base asset, in whole lots: no limit holds it back. What is counted for the limits is in
+    the same append (safety §3 #4, #5).
     Refusals: unknown_bot, bot_not_running.
     """
 
@@ -37,6 +42,7 @@ class TradeSignal:
     feed_now_ms: int  # the feed's clock: candle time in a replay
     market: Market
     venue: str
+    reference: Decimal | None = None  # an earlier price of the pair, for the collar
 
     def decide(self, work: Work) -> Result:
         bot = work.bot(self.bot_id)
@@ -69,7 +75,9 @@ class TradeSignal:
                 decision_price=self.price,
                 at=work.now,
             )
+            self._count(work, bot, client_order_id, terms)
         except DomainError as refusal:
+            follow_refusal(work, self.bot_id, refusal)
             tripped = bot.trip(refusal, candle_open_time_ms=self.candle_open_time_ms, at=work.now)
             work.record(bot_stream(self.bot_id), [*raised, *tripped])
             return {
@@ -95,9 +103,9 @@ class TradeSignal:
         if bot.last_order_id and not work.order(bot.last_order_id).has_ended:
             raise OrderStillOpen(client_order_id=bot.last_order_id)
         book = work.book(bot.book_id)
-        return self._buy(bot, book) if self.side == BUY else self._sell(book)
+        return self._buy(work, bot, book) if self.side == BUY else self._sell(book)
 
-    def _buy(self, bot: Bot, book: Book) -> tuple[OrderTerms, Money]:
+    def _buy(self, work: Work, bot: Bot, book: Book) -> tuple[OrderTerms, Money]:
         if bot.terms is None:
             raise UnknownBot(bot_id=self.bot_id)
         budget = book.owed(bot_account(self.bot_id), self.market.quote)
@@ -107,6 +115,11 @@ class TradeSignal:
         if budget.amount <= 0:
             raise NothingAllocated(asset=self.market.quote)
         self._require_least_notional(budget.amount)
+        assessment = assess_entry(work, bot, self._entry(bot.terms, budget.amount))
+        if assessment is not None:
+            if assessment.refusal is not None:
+                raise assessment.refusal
+            budget = Money(assessment.notional, budget.asset)
         terms = OrderTerms(symbol=self.market.symbol, side=BUY, order_type=MARKET, quote_budget=budget.amount)
         return terms, budget
 
@@ -120,6 +133,21 @@ class TradeSignal:
         )
         return terms, quantity
 
+    def _entry(self, terms: BotTerms, budget: Decimal) -> Entry:
+        return Entry(
+            budget=budget,
+            price=self.price,
+            closed_at_ms=self.candle_open_time_ms + interval_ms(terms.interval),
+            feed_now_ms=self.feed_now_ms,
+            market=self.market,
+            reference=self.reference,
+        )
+
+    def _count(self, work: Work, bot: Bot, client_order_id: str, terms: OrderTerms) -> None:
+        if terms.quote_budget is not None and bot.terms is not None:
+            entry = self._entry(bot.terms, terms.quote_budget)
+            count_entry(work, bot, entry, client_order_id=client_order_id, notional=terms.quote_budget)
+
     def _require_least_notional(self, notional: Decimal) -> None:
         if notional < self.market.min_notional:
             raise OrderTooSmall(
@@ -129,12 +157,20 @@ class TradeSignal:
 
 
 def require_may_trade(work: Work, bot: Bot, *, candle_open_time_ms: int, feed_now_ms: int) -> None:
-    """Raises the first guardrail that trips: kill switch, account active, bot running, fresh candle."""
-    work.platform().require_trading()
+    """Raises the first guardrail that trips: kill switch (platform, venue, account, bot), account active, bot
+    running, fresh candle.
+    """
+    require_trading(work, bot)
     work.account(bot.owner_id).require_active()
     if bot.status != RUNNING:
         raise BotNotRunning(bot_id=bot.bot_id, status=bot.status)
     bot.require_fresh(candle_open_time_ms=candle_open_time_ms, feed_now_ms=feed_now_ms)
+
+
+def require_trading(work: Work, bot: Bot) -> None:
+    """Raises KillSwitchIsEngaged: of the platform, the bot's venue, its owner, or the bot itself."""
+    work.platform().require_trading(bot.terms.venue if bot.terms is not None else "")
+    work.risk(bot.owner_id).require_trading(bot.bot_id)
 
 
 def sellable(book: Book, bot_id: str, market: Market) -> Money:

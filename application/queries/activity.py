@@ -14,9 +14,9 @@ from application.queries.moments import iso_utc
 from application.streams import PLATFORM
 from domain.accounts.events import AccountFrozen, AccountUnfrozen
 from domain.bots.events import BotPaused, BotStopped, GuardrailTripped
+from domain.kill_switch.events import KillSwitchEngaged, KillSwitchReleased
 from domain.money import text
 from domain.orders.events import OrderRefused, OutcomeUnknown
-from domain.platform.events import KillSwitchEngaged, KillSwitchReleased
 
 EVERYONE = "*"
 CRITICAL = (

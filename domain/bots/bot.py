@@ -168,6 +168,7 @@ class Bot:
                 guardrail=refusal.code,
                 detail=str(refusal),
                 tripped_at_utc=at,
+                figures=refusal.data,
             )
         ]
 

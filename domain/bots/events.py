@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -81,12 +81,13 @@ class SignalRaised:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardrailTripped:
-    """A signal was not traded, and why: the refusal's code and words."""
+    """A signal was not traded, and why: the refusal's code, words and figures."""
 
     signal_id: str
     guardrail: str
     detail: str
     tripped_at_utc: datetime
+    figures: Mapping[str, str] = field(default_factory=dict)
 
 
 BotEvent = BotCreated | BotStarted | BotPaused | BotResumed | BotStopped | SignalRaised | GuardrailTripped

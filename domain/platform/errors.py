@@ -5,14 +5,6 @@ from __future__ import annotations
 from domain.errors import DomainError
 
 
-class KillSwitchIsEngaged(DomainError, code="kill_switch_engaged"):
-    """An operator stopped all trading; an operator must release the kill switch first."""
-
-    def __init__(self, *, reason: str) -> None:
-        super().__init__(f"the kill switch is engaged: {reason}")
-        self.reason = reason
-
-
 class LiabilitiesPublishedSince(DomainError, code="liabilities_published_since"):
     """Liabilities were published of a log as large or larger, with another content; publish the newest."""
 

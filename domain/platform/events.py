@@ -5,23 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KillSwitchEngaged:
-    """From here on no bot places an order, on any venue, for anyone."""
-
-    reason: str
-    engaged_by: str
-    engaged_at_utc: datetime
+from domain.kill_switch.events import KillSwitchEngaged, KillSwitchFlat, KillSwitchReleased
+from domain.risk.limits import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KillSwitchReleased:
-    """Bots may place orders again."""
+class PlatformLimitsSet:
+    """What no account may do more of; these are in place of all that were set before."""
 
+    limits: Limits
     reason: str
-    released_by: str
-    released_at_utc: datetime
+    set_by: str
+    set_at_utc: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,5 +51,11 @@ class LiabilitiesPublished:
 
 
 PlatformEvent = (
-    KillSwitchEngaged | KillSwitchReleased | LossAccepted | SigningKeyRotated | LiabilitiesPublished
+    KillSwitchEngaged
+    | KillSwitchReleased
+    | KillSwitchFlat
+    | PlatformLimitsSet
+    | LossAccepted
+    | SigningKeyRotated
+    | LiabilitiesPublished
 )

@@ -1,29 +1,32 @@
-"""The platform as a whole: the kill switch."""
+"""The platform as a whole: its kill switches and limits, its log's keys, what it published."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
 from domain.errors import InvalidValue
-from domain.platform.errors import KillSwitchIsEngaged, LiabilitiesPublishedSince
+from domain.kill_switch.events import HeldAtVenue, KillSwitchEngaged, KillSwitchFlat, KillSwitchReleased
+from domain.kill_switch.switches import BY_OPERATOR, PLATFORM, STOP, VENUE, Switch, Switches
+from domain.platform.errors import LiabilitiesPublishedSince
 from domain.platform.events import (
-    KillSwitchEngaged,
-    KillSwitchReleased,
     LiabilitiesPublished,
     LossAccepted,
     PlatformEvent,
+    PlatformLimitsSet,
     SigningKeyRotated,
 )
+from domain.risk.limits import NO_LIMITS, Limits, require_within_hard_bounds
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """Whether trading is stopped for everyone, and why."""
+    """Where trading is stopped for everyone, and why; what no account may exceed."""
 
-    kill_switch_reason: str = ""
+    switches: Switches = field(default_factory=Switches)  # of venues and of the platform
+    limits: Limits = NO_LIMITS
     key_rotation: str = ""  # the newest one's note
     losses_accepted: tuple[str, ...] = ()  # the checkpoints that the log contradicts, and an operator knows
     liabilities_size: int = 0  # of the log at the newest publication
@@ -37,28 +40,63 @@ class Platform:
         return len(self.losses_accepted)
 
     @property
+    def kill_switch_reason(self) -> str:
+        """Why all trading is stopped; empty while it is not."""
+        found = self.switches.find(PLATFORM)
+        return "" if found is None else found.reason
+
+    @property
     def is_stopped(self) -> bool:
-        return bool(self.kill_switch_reason)
+        return self.switches.find(PLATFORM) is not None
 
-    def require_trading(self) -> None:
-        """Raises KillSwitchIsEngaged while trading is stopped."""
-        if self.is_stopped:
-            raise KillSwitchIsEngaged(reason=self.kill_switch_reason)
+    def require_trading(self, venue: str = "") -> None:
+        """Raises KillSwitchIsEngaged while trading is stopped: everywhere, then at the venue."""
+        self.switches.require_free(PLATFORM)
+        if venue:
+            self.switches.require_free(VENUE, venue)
 
-    def engage_kill_switch(self, *, reason: str, by: str, at: datetime) -> Sequence[PlatformEvent]:
-        """Stop all trading. Engaging it again is answered with no events: the first reason stands."""
+    def engage_kill_switch(
+        self, *, reason: str, by: str, at: datetime, venue: str = "", mode: str = STOP, switch_id: str = ""
+    ) -> Sequence[PlatformEvent]:
+        """Stop all trading, or all at one venue. Engaging it again is answered with no events: the first
+        reason stands, unless it now is to close all.
+        """
+        return self.switches.engage(
+            scope=VENUE if venue else PLATFORM,
+            target=venue,
+            mode=mode,
+            reason=reason,
+            rank=BY_OPERATOR,
+            switch_id=switch_id,
+            by=by,
+            at=at,
+        )
+
+    def release_kill_switch(
+        self, *, reason: str, by: str, at: datetime, venue: str = ""
+    ) -> Sequence[PlatformEvent]:
+        scope = VENUE if venue else PLATFORM
+        return self.switches.release(scope=scope, target=venue, reason=reason, rank=BY_OPERATOR, by=by, at=at)
+
+    def prove_flat(
+        self, switch: Switch, *, held: Sequence[HeldAtVenue], at: datetime
+    ) -> Sequence[PlatformEvent]:
+        """Record that nothing is left of what the kill switch was to close. Raises NoSuchKillSwitch."""
+        return self.switches.prove_flat(
+            scope=switch.scope, target=switch.target, switch_id=switch.switch_id, held=held, at=at
+        )
+
+    def set_limits(self, limits: Limits, *, reason: str, by: str, at: datetime) -> Sequence[PlatformEvent]:
+        """What no account may exceed, in place of what was set before.
+
+        Refusals, in order: invalid_value, above_hard_bound.
+        """
+        require_within_hard_bounds(limits)
         if not reason.strip():
-            raise InvalidValue("reason", "say why trading stops; auditors will read it")
-        if self.is_stopped:
+            raise InvalidValue("reason", "say why the limits change; auditors will read it")
+        if limits == self.limits:
             return []
-        return [KillSwitchEngaged(reason=reason, engaged_by=by, engaged_at_utc=at)]
-
-    def release_kill_switch(self, *, reason: str, by: str, at: datetime) -> Sequence[PlatformEvent]:
-        if not reason.strip():
-            raise InvalidValue("reason", "say why trading may go on; auditors will read it")
-        if not self.is_stopped:
-            return []
-        return [KillSwitchReleased(reason=reason, released_by=by, released_at_utc=at)]
+        return [PlatformLimitsSet(limits=limits, reason=reason, set_by=by, set_at_utc=at)]
 
     def accept_loss(
         self, *, checkpoint: str, problem: str, reason: str, by: str, at: datetime
@@ -101,10 +139,10 @@ class Platform:
     def evolve(self, event: PlatformEvent) -> Platform:
         """Fold one fact in. Never refuses."""
         match event:
-            case KillSwitchEngaged():
-                return replace(self, kill_switch_reason=event.reason)
-            case KillSwitchReleased():
-                return replace(self, kill_switch_reason="")
+            case KillSwitchEngaged() | KillSwitchReleased() | KillSwitchFlat():
+                return replace(self, switches=self.switches.evolve(event))
+            case PlatformLimitsSet():
+                return replace(self, limits=event.limits)
             case SigningKeyRotated():
                 return replace(self, key_rotation=event.note)
             case LiabilitiesPublished():

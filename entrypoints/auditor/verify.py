@@ -550,7 +550,8 @@ DEPOSITS = {"deposit", "paper_funding"}
 WITHOUT_MONEY = re.compile(
     r"accounts\.(account_(registered|frozen|unfrozen)|role_granted)|ledger\.book_closed"
     r"|bots\.(bot_(created|started|paused|resumed|stopped)|signal_raised|guardrail_tripped)"
-    r"|orders\.(cancel_intended|order_(flagged|reviewed))|platform\.kill_switch_(engaged|released)"
+    r"|orders\.(cancel_intended|order_(flagged|reviewed))|platform\.(kill_switch_(engaged|released|flat)|limits_set)"
+    r"|risk\.(account_limits_set|bot_limits_set|(order|fill|trade)_counted|equity_marked|limit_tripped)"
     r"|reconciliation\.(recorded|case_(opened|changed|closed))"
     r"|transfers\.transfer_(sent|completed|returned)"
 )

@@ -269,5 +269,6 @@ def test_a_stopped_platform_refuses_and_nothing_is_recorded(store: EventStore) -
     refusal = store.bus.execute(Allocate("b", usdt("1"), "a1"), caller("c1")).refusal
 
     assert refusal is not None
-    assert (refusal.code, refusal.data) == ("kill_switch_engaged", {"reason": "fire"})
+    data = {"reason": "fire", "scope": "platform", "target": ""}
+    assert (refusal.code, refusal.data) == ("kill_switch_engaged", data)
     assert store.log.load("book:b").version == 2

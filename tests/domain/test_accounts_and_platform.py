@@ -73,7 +73,10 @@ def test_the_first_reason_for_stopping_all_trading_stands_until_it_is_released()
     assert stopped.engage_kill_switch(reason="other", by="op", at=at()) == []
     with pytest.raises(DomainError) as refusal:
         stopped.require_trading()
-    assert (refusal.value.code, refusal.value.data) == ("kill_switch_engaged", {"reason": "leak"})
+    assert (refusal.value.code, refusal.value.data) == (
+        "kill_switch_engaged",
+        {"reason": "leak", "scope": "platform", "target": ""},
+    )
     released = folded(stopped, stopped.release_kill_switch(reason="mended", by="op", at=at()))
     released.require_trading()
     assert released.release_kill_switch(reason="again", by="op", at=at()) == []

@@ -33,10 +33,10 @@ from application.transfers.send import CarryingNotifier, SendTransfer
 from application.views.rows import BalanceRow, BookRow, EntryRow, PostingRow, TotalRow
 from application.work import OutboxMessage, Work
 from domain.errors import InvalidValue
+from domain.kill_switch.errors import KillSwitchIsEngaged
 from domain.ledger.book import PAPER, Book
 from domain.ledger.postings import AVAILABLE
 from domain.money import ZERO, add
-from domain.platform.errors import KillSwitchIsEngaged
 from entrypoints.composition import Container, Plan, cells, opened
 from entrypoints.outbox_relay import OutboxRelay
 from entrypoints.sealing import recover, rotate_key, seal_once

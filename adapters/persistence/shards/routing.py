@@ -57,7 +57,7 @@ class Directory:
         if stream == PLATFORM:
             return 0
         kind, _, name = stream.partition(":")
-        if kind == "account":
+        if kind in ("account", "risk"):
             return self.of_owner(name)
         known = self._found.get(stream)
         return self._look_for(stream) if known is None else known

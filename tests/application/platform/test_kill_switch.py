@@ -10,8 +10,9 @@ from tests.builders import HOUR_MS
 def test_the_kill_switch_stops_the_next_signal_and_its_release_lets_the_one_after_trade() -> None:
     store = with_running_bot()
 
-    assert store.do(EngageKillSwitch("leak", "op")) == {"engaged": True, "reason": "leak"}
-    assert store.do(EngageKillSwitch("another", "op")) == {"engaged": True, "reason": "leak"}
+    stopped = {"engaged": True, "scope": "platform", "target": "", "mode": "stop", "reason": "leak"}
+    assert store.do(EngageKillSwitch("leak", "op")) == stopped
+    assert store.do(EngageKillSwitch("another", "op")) == stopped
     assert store.do(signal())["guardrail"] == "kill_switch_engaged"
     assert store.do(ReleaseKillSwitch("mended", "op"))["engaged"] is False
 

@@ -44,10 +44,10 @@ def test_each_row_class_belongs_to_one_projection() -> None:
     assert sorted(owned, key=str) == sorted(ROWS, key=str)
 
 
-def test_only_events_that_exist_are_folded_and_all_but_the_platforms_and_transfers_are() -> None:
+def test_only_events_that_exist_are_folded_and_all_but_the_platforms_risks_and_transfers_are() -> None:
     known = {kind.name for kind in REGISTRY}
     asked = {name for projection in PROJECTIONS for name in projection.names}
-    assert {name.partition(".")[0] for name in known - asked} <= {"platform", "transfers"}
+    assert {name.partition(".")[0] for name in known - asked} <= {"platform", "risk", "transfers"}
     assert asked <= known
 
 

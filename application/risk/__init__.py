@@ -1,0 +1,1 @@
+"""Limits set, orders held against them, and what is counted for it."""

@@ -1,0 +1,1 @@
+"""Kill switches: of one bot, one account, one venue, or the platform."""
