@@ -26,6 +26,8 @@ LEASE = timedelta(seconds=15)
 MARGIN = timedelta(seconds=2)
 """How long before our lease ends, by our clock, nothing more is sent; the store's clock decides."""
 LOOK_S = 1.0
+CHECK_AGAIN = timedelta(seconds=10)
+"""After the books and the venue did not agree: an operator may have explained it since."""
 
 log = logging.getLogger("evenkeel.venues")
 
@@ -60,6 +62,8 @@ class _Kept:
     heard: Heard
     renewed_at: datetime
     is_open: bool = False  # recovered, and the books agree: bots may trade on it
+    check_at: datetime | None = None  # not before that are the books compared again
+    problem: str = ""  # as it was logged last
     threads: list[threading.Thread] = field(default_factory=list)
     is_over: threading.Event = field(default_factory=threading.Event)
 
@@ -179,8 +183,7 @@ class VenueDesk:
             except LeaseLost:
                 kept.is_over.set()
             except Exception as problem:  # noqa: BLE001 - the keeping outlives an outage of whatever it needs
-                kept.heard.failed(problem)
-                log.warning("venue account %s: %s", kept.account[1], problem)
+                _failed(kept, problem)
             kept.is_over.wait(LOOK_S)
 
     def _look(self, kept: _Kept) -> None:
@@ -189,19 +192,22 @@ class VenueDesk:
             return
         kept.keeper.look()
         if kept.keeper.problem:
-            kept.heard.failed(VenueSilent(kept.keeper.problem))
-        else:
-            kept.heard.well()
+            raise VenueSilent(kept.keeper.problem)
+        _is_well(kept)
 
     def _open(self, kept: _Kept) -> None:
         """Recovery first, then the books: nothing is sent before both are well (safety §3 #8)."""
         if not kept.keeper.recover():
             doubt = ", ".join(kept.keeper.in_doubt())
             raise VenueSilent(kept.keeper.problem or f"not recovered yet: {doubt} in doubt")
+        now = self._clock.now()
+        if kept.check_at is not None and now < kept.check_at:
+            return
+        kept.check_at = now + CHECK_AGAIN
         if why_not := self._is_clean(kept.account):
             raise VenueSilent(f"closed, the books differ from the venue: {why_not}")
         kept.is_open = True
-        kept.heard.well()
+        _is_well(kept)
         log.info("venue account %s is open", kept.account[1])
 
     def _listen(self, kept: _Kept) -> None:
@@ -216,7 +222,7 @@ class VenueDesk:
             except LeaseLost:
                 kept.is_over.set()
             except Exception as problem:  # noqa: BLE001 - what is not taken now is asked for
-                kept.heard.failed(problem)
+                _failed(kept, problem)
 
     def _renew(self, kept: _Kept, now: datetime) -> None:
         if now - kept.renewed_at < LEASE / 3:
@@ -241,6 +247,22 @@ class VenueDesk:
             self._kept.pop(kept.account, None)
         with suppress(StoreUnavailable):
             self._leases.release(kept.fence)
+
+
+def _failed(kept: _Kept, problem: Exception) -> None:
+    """Told to operators, and logged when it is another one than before."""
+    kept.heard.failed(problem)
+    words = str(problem) or type(problem).__name__
+    if words != kept.problem:
+        kept.problem = words
+        log.warning("venue account %s: %s", kept.account[1], words)
+
+
+def _is_well(kept: _Kept) -> None:
+    kept.heard.well()
+    if kept.problem:
+        kept.problem = ""
+        log.info("venue account %s: all is well again", kept.account[1])
 
 
 class VenueSilent(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from time import monotonic
@@ -75,6 +76,7 @@ class VenueConnection:
         )
         self._credentials, self._timeout_ms, self._attempts = credentials, timeout_ms, attempts
         self._loop: LoopThread | None = None
+        self._starting = threading.Lock()  # two callers at once must not start two loops
         self._accounts: dict[str, VenueAccount] = {}
         self._public: Any = None
         self._asker: Asker | None = None
@@ -85,9 +87,10 @@ class VenueConnection:
 
     @property
     def loop(self) -> LoopThread:
-        if self._loop is None:
-            self._loop = LoopThread(f"venue-{self.name}")
-        return self._loop
+        with self._starting:
+            if self._loop is None:
+                self._loop = LoopThread(f"venue-{self.name}")
+            return self._loop
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Blocks for its result."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,8 @@ from time import time
 
 import pytest
 
+from adapters.exchanges.ccxt.clients import VenueAddress
+from adapters.exchanges.ccxt.connection import VenueConnection
 from adapters.exchanges.ccxt.exchange import CcxtExchange
 from application.ports.exchange import VenueOrderNotFound, VenueOutcomeUnknown, VenueRefused
 from application.ports.venue_credentials import Credentials, NoCredentials
@@ -479,3 +482,21 @@ def test_a_changed_key_is_asked_for_again(binance: ScriptedVenue) -> None:
 
     used = [heard.headers["X-MBX-APIKEY"] for heard in binance.asked("GET /api/v3/account")]
     assert used == ["first", "second"]
+
+
+def test_callers_that_come_at_once_share_one_loop() -> None:
+    connection = VenueConnection(VenueAddress(name="x", exchange="binance", url="http://127.0.0.1:1"))
+    gate, found = threading.Barrier(8), []
+
+    def ask() -> None:
+        gate.wait()
+        found.append(connection.loop)
+
+    callers = [threading.Thread(target=ask) for _ in range(8)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    connection.close()
+
+    assert len({id(loop) for loop in found}) == 1
