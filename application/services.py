@@ -18,6 +18,7 @@ from application.ports.identities import Identities, Sessions
 from application.ports.paper_accounts import PaperAccounts
 from application.ports.read_models import ReadModels
 from application.ports.seals import Seals
+from application.ports.venue_key_desk import VenueKeyDesk
 from application.ports.venue_statements import OpenStatement
 from application.transfers.send import Transfers
 
@@ -64,6 +65,7 @@ class Services:
     reconcile: Reconciler
     venue_statements: StatementSource  # of the venue that the books are held against when none is named
     transfers: Transfers
+    venue_keys: VenueKeyDesk
     health: Health
     open_statement: OpenStatement
     live_sources: frozenset[str] = frozenset()  # candle sources that grow while we run: synthetic, venues

@@ -15,6 +15,7 @@ from domain.reconciliation.cases import Cases
 from domain.reconciliation.run import Reconciliation
 from domain.risk.risk import Risk
 from domain.transfers.transfer import Transfer
+from domain.venue_accounts.venue_account import VenueAccount
 
 PLATFORM = "platform:main"
 
@@ -55,6 +56,10 @@ def transfer_stream(transfer_id: str) -> str:
     return f"transfer:{transfer_id}"
 
 
+def venue_account_stream(venue_account_id: str) -> str:
+    return f"venue_account:{venue_account_id}"
+
+
 _EMPTY: dict[str, Callable[[str], Any]] = {
     "account": lambda id: Account(account_id=id),
     "book": lambda id: Book(book_id=id),
@@ -66,6 +71,7 @@ _EMPTY: dict[str, Callable[[str], Any]] = {
     "reconciliation": lambda id: Reconciliation(run_id=id),
     "risk": lambda id: Risk(owner_id=id),
     "transfer": lambda id: Transfer(transfer_id=id),
+    "venue_account": lambda id: VenueAccount(venue_account_id=id),
 }
 
 

@@ -18,6 +18,7 @@ from domain.reconciliation.cases import Cases
 from domain.reconciliation.run import Reconciliation
 from domain.risk.risk import Risk
 from domain.transfers.transfer import Transfer
+from domain.venue_accounts.venue_account import VenueAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,9 @@ class Work:
 
     def transfer(self, transfer_id: str) -> Transfer:
         return cast(Transfer, self.state(streams.transfer_stream(transfer_id)))
+
+    def venue_account(self, venue_account_id: str) -> VenueAccount:
+        return cast(VenueAccount, self.state(streams.venue_account_stream(venue_account_id)))
 
     def state(self, stream: str) -> Any:
         """The stream's state, this work's own events folded in."""

@@ -12,6 +12,7 @@ from adapters.persistence.database_url import database_name
 from adapters.persistence.seals import SqlSeals
 from adapters.secrets.salts import FileSalts
 from adapters.secrets.signing_key import FileSigner, UnusableKey, create_key, public_key, verify
+from adapters.secrets.vault import MasterKeyFile
 from application.ports.seals import CheckpointSink, Seals, Signer, SinkUnavailable
 from application.sealing.check_log import CheckLog
 from domain.errors import DomainError
@@ -50,6 +51,11 @@ def files_of(settings: Settings, shard: int = 0) -> list[CheckpointFile]:
 def salts_of(settings: Settings) -> FileSalts:
     """What hides owners from each other in proofs of liabilities."""
     return FileSalts(settings.liability_salts_file or _beside(settings, ".salts", 0))
+
+
+def vault_key_of(settings: Settings) -> MasterKeyFile:
+    """The master key of the vault that exchanges' keys are kept in."""
+    return MasterKeyFile(settings.vault_key_file or _beside(settings, ".vault", 0))
 
 
 def _beside(settings: Settings, suffix: str, shard: int) -> Path:

@@ -22,6 +22,7 @@ from adapters.observability.command_log import LoggedBus
 from adapters.observability.http_errors import HttpErrorLog
 from adapters.persistence.candle_store import SqlCandleStore
 from adapters.persistence.database import Database, open_database, sqlite_path
+from adapters.persistence.envelopes import SqlEnvelopes
 from adapters.persistence.event_log import EventStore, open_event_store
 from adapters.persistence.identities import SqlIdentities
 from adapters.persistence.leases import SqlLeases
@@ -35,6 +36,7 @@ from adapters.persistence.shard_layout import Shard, ShardsNeedPostgres
 from adapters.persistence.shards.elsewhere import Elsewhere
 from adapters.secrets.passwords import Argon2Passwords
 from adapters.secrets.tokens import SystemTokens
+from adapters.secrets.vault import EnvelopeVault
 from adapters.venue_statements.files import open_statement
 from application.accounts.sign_in import Authenticate, Registration, SignIn
 from application.bots.bot_worker import followers
@@ -56,12 +58,14 @@ from application.reconciliation.reconcile import Reconcile
 from application.reconciliation.sources import VenueStatements
 from application.services import Services
 from application.transfers.send import Transfers
+from application.venue_accounts.keys import StoredVenueKeys, VenueKeyService
+from application.venue_accounts.no_venues import NoInspector
 from application.venues.check_account import CheckAccount
 from application.venues.desk import Account
 from application.venues.statements import AccountStatements
 from domain.errors import DomainError
 from entrypoints.backup_age import backup_watch
-from entrypoints.checkpoints import contradiction, salts_of
+from entrypoints.checkpoints import contradiction, salts_of, vault_key_of
 from entrypoints.clock import SystemClock
 from entrypoints.health import PlatformHealth
 from entrypoints.maintenance import DatabaseMaintenance
@@ -307,6 +311,15 @@ class Container(containers.DeclarativeContainer):
 
     liabilities = providers.Singleton(Publications, log, seals, providers.Singleton(salts_of, settings))
 
+    vault = providers.Singleton(
+        EnvelopeVault,
+        providers.Singleton(SqlEnvelopes, database),
+        providers.Singleton(vault_key_of, settings),
+        clock,
+    )
+    venue_keys = providers.Singleton(StoredVenueKeys, log, vault)  # what adapters of venues sign with
+    key_inspector = providers.Singleton(NoInspector)
+
     services = providers.Singleton(
         Services,
         clock=clock,
@@ -326,6 +339,7 @@ class Container(containers.DeclarativeContainer):
         reconcile=reconcile,
         venue_statements=venue_statements,
         transfers=transfers,
+        venue_keys=providers.Singleton(VenueKeyService, log, bus, clock, vault, key_inspector),
         health=health,
         open_statement=providers.Object(open_statement),
         live_sources=live_sources,

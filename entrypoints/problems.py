@@ -44,6 +44,8 @@ _UNAVAILABLE_CODES = frozenset(
         "shards_differ",
         "shards_incomplete",
         "store_unavailable",
+        "vault_unusable",
+        "venue_not_reachable",
     }
 )
 _USAGE_CODES = frozenset(
@@ -59,6 +61,7 @@ _USAGE_CODES = frozenset(
         "unknown_strategy",
         "unknown_symbol",
         "user_not_named",
+        "venue_not_supported",
     }
 )
 _INTERNAL = "internal_error"

@@ -110,6 +110,12 @@ class Settings(BaseSettings):
         "made when they are first published",
     )
 
+    vault_key_file: Path | None = Field(
+        None,
+        description="the master key of the vault that exchanges' keys are kept in; default: beside the "
+        "database, made when the first key is imported",
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
     log_format: Literal["json", "console"] = Field("json", description="console is used on a terminal only")
     sentry_dsn: SecretStr = Field(SecretStr(""), description="where error reports go; empty: nowhere")

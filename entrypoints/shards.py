@@ -24,7 +24,16 @@ from entrypoints.settings import Settings
 Container = Any
 """composition.Container, which knows this module."""
 
-SHARED = ("clock", "metrics", "candles", "identities", "sessions", "import_candles", "download_candles")
+SHARED = (
+    "clock",
+    "metrics",
+    "candles",
+    "identities",
+    "sessions",
+    "vault",
+    "import_candles",
+    "download_candles",
+)
 """What is nobody's in particular and so on the first shard, or not in the database at all."""
 
 

@@ -31,6 +31,7 @@ from adapters.http.schema_pages import openapi_config
 from adapters.http.sessions import SessionsController
 from adapters.http.strict_json import StrictRequest
 from adapters.http.transfers import TransfersController
+from adapters.http.venue_accounts import VenueAccountsController
 from application.ports.http_observer import HttpObserver, SilentHttpObserver
 from application.services import Services
 
@@ -45,6 +46,7 @@ CONTROLLERS = (
     TotalsController,
     ImportsController,
     TransfersController,
+    VenueAccountsController,
     BotsController,
     BotHistoryController,
     OrdersController,

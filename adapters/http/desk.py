@@ -37,6 +37,9 @@ AnyRequest = Request[Any, Any, Any]
 _OUTAGES = (Busy, StoreUnavailable, VenueOutcomeUnknown)
 """Failures that say nothing about what was asked for."""
 
+VENUE_THREADS = 4
+"""That may wait for venues at a time."""
+
 MOST_RECONCILIATIONS = 8
 """That wait while one is under way."""
 
@@ -65,6 +68,9 @@ class Desk:
         self.streams = StreamHub(services.log, self.readers, options)
         self._venue = Workers("evenkeel-venue", threads=1, backlog=options.read_backlog)
         self._venue_follows = Together(self._make_venue_follow, outages=_OUTAGES)
+        self._venue_keys = Workers(
+            "evenkeel-venue-keys", threads=VENUE_THREADS, backlog=options.password_backlog
+        )
         self._reconciler = Workers("evenkeel-reconcile", threads=1, backlog=MOST_RECONCILIATIONS)
 
     async def aclose(self) -> None:
@@ -72,12 +78,17 @@ class Desk:
         await self.streams.aclose()
         await asyncio.to_thread(self.readers.close)
         await asyncio.to_thread(self._venue.close)
+        await asyncio.to_thread(self._venue_keys.close)
         await asyncio.to_thread(self._reconciler.close)
         await asyncio.to_thread(self.passwords.close)
 
     async def read(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """A blocking read, off the loop."""
         return await self.readers.run(work, *args, **kwargs)
+
+    async def venue_keys(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What asks a venue about a key or an account. A client that goes away does not end it."""
+        return await asyncio.shield(self._venue_keys.run(work, *args, **kwargs))
 
     async def venue_follows(self, book_id: str) -> None:
         """Have the paper venue stand where the book stands; books that ask meanwhile share its commit."""

@@ -62,6 +62,7 @@ UNKNOWN = {
     "run_id": "unknown_reconciliation",
     "session_id": "unknown_session",
     "source": "unknown_series",
+    "venue_account_id": "unknown_venue_account",
 }
 """What a route answers when the thing named in its path is not there, or not the asker's."""
 

@@ -11,14 +11,25 @@ from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from typing import Any
 
-from domain.accounts.events import AccountFrozen, AccountRegistered, AccountUnfrozen, RoleGranted
+from domain.accounts.events import (
+    AccountFrozen,
+    AccountRegistered,
+    AccountUnfrozen,
+    LiveTradingApproved,
+    LiveTradingRequested,
+    LiveTradingRevoked,
+    RoleGranted,
+)
 from domain.bots.events import (
     BotCreated,
+    BotModeChanged,
     BotPaused,
     BotResumed,
     BotStarted,
     BotStopped,
     GuardrailTripped,
+    OrderObserved,
+    PreflightRecorded,
     SignalRaised,
 )
 from domain.holds.events import HoldPlaced, HoldReleased, HoldSettled
@@ -54,6 +65,14 @@ from domain.risk.events import (
     TradeCounted,
 )
 from domain.transfers.events import TransferCompleted, TransferReturned, TransferSent
+from domain.venue_accounts.events import (
+    PooledAccountOpened,
+    VenueAccountClosed,
+    VenueAccountConnected,
+    VenueKeyImported,
+    VenueKeyRevoked,
+    VenueKeyRotated,
+)
 
 _AMOUNTS = Context(prec=60)
 
@@ -122,6 +141,9 @@ REGISTRY = (
     EventType("accounts.role_granted", RoleGranted),
     EventType("accounts.account_frozen", AccountFrozen),
     EventType("accounts.account_unfrozen", AccountUnfrozen),
+    EventType("accounts.live_trading_requested", LiveTradingRequested),
+    EventType("accounts.live_trading_approved", LiveTradingApproved),
+    EventType("accounts.live_trading_revoked", LiveTradingRevoked),
     EventType("bots.bot_created", BotCreated, 2, {1: _without_exits}),
     EventType("bots.bot_started", BotStarted),
     EventType("bots.bot_paused", BotPaused),
@@ -129,6 +151,9 @@ REGISTRY = (
     EventType("bots.bot_stopped", BotStopped),
     EventType("bots.signal_raised", SignalRaised),
     EventType("bots.guardrail_tripped", GuardrailTripped, 2, {1: _without_figures}),
+    EventType("bots.order_observed", OrderObserved),
+    EventType("bots.preflight_recorded", PreflightRecorded),
+    EventType("bots.mode_changed", BotModeChanged),
     EventType("holds.hold_placed", HoldPlaced),
     EventType("holds.hold_settled", HoldSettled),
     EventType("holds.hold_released", HoldReleased),
@@ -167,6 +192,12 @@ REGISTRY = (
     EventType("transfers.transfer_sent", TransferSent),
     EventType("transfers.transfer_completed", TransferCompleted),
     EventType("transfers.transfer_returned", TransferReturned),
+    EventType("venue_accounts.venue_account_connected", VenueAccountConnected),
+    EventType("venue_accounts.pooled_account_opened", PooledAccountOpened),
+    EventType("venue_accounts.venue_key_imported", VenueKeyImported),
+    EventType("venue_accounts.venue_key_rotated", VenueKeyRotated),
+    EventType("venue_accounts.venue_key_revoked", VenueKeyRevoked),
+    EventType("venue_accounts.venue_account_closed", VenueAccountClosed),
 )
 """One line an event."""
 

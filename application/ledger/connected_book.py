@@ -12,7 +12,7 @@ from application.work import Work
 from domain.errors import DomainError, InvalidValue
 from domain.ledger.book import CONNECTED, Book
 
-_VENUE_ACCOUNT = re.compile(r"[a-z0-9][a-z0-9_.&+-]{0,39}", re.ASCII)
+_VENUE_ACCOUNT = re.compile(r"[a-z0-9][a-z0-9_.&+-]{0,63}", re.ASCII)
 
 
 class BookNotConnected(DomainError, code="book_not_connected"):
@@ -45,7 +45,7 @@ def connected_book_id(owner_id: str, venue_account: str) -> str:
     if not _VENUE_ACCOUNT.fullmatch(venue_account):
         raise InvalidValue(
             "venue_account",
-            f"{venue_account!r} is no name for one; write up to 40 small letters, digits, - or _, as in "
+            f"{venue_account!r} is no name for one; write up to 64 small letters, digits, - or _, as in "
             "'kraken'",
         )
     return derived_id("connected", owner_id, venue_account)

@@ -12,6 +12,7 @@ from domain.errors import DomainError
 from domain.money import ZERO, Money
 from domain.orders.events import OrderTerms
 from domain.orders.order import Fill
+from domain.venue_accounts.errors import UnknownVenueAccount as UnknownVenueAccount
 
 OPEN, FILLED, CANCELED = "open", "filled", "canceled"
 
@@ -22,14 +23,6 @@ class AccountTermsDiffer(DomainError, code="paper_terms_differ"):
     def __init__(self, *, venue_account: str, differing: str) -> None:
         super().__init__(f"paper account {venue_account} is open with other terms: {differing}")
         self.venue_account, self.differing = venue_account, differing
-
-
-class UnknownVenueAccount(DomainError, code="unknown_venue_account"):
-    """The venue has no account of that id; open it first."""
-
-    def __init__(self, *, venue_account: str) -> None:
-        super().__init__(f"the paper venue has no account {venue_account}")
-        self.venue_account = venue_account
 
 
 class DepositDiffers(DomainError, code="paper_deposit_differs"):

@@ -9,11 +9,15 @@ from application.ports.read_models import Rows
 from application.views.changed import changed
 from application.views.missing import the
 from application.views.rows import AccountRow
+from domain.accounts.account import APPROVED, NOT_LIVE, REQUESTED
 from domain.accounts.events import (
     AccountEvent,
     AccountFrozen,
     AccountRegistered,
     AccountUnfrozen,
+    LiveTradingApproved,
+    LiveTradingRequested,
+    LiveTradingRevoked,
     RoleGranted,
 )
 
@@ -30,6 +34,9 @@ class Accounts:
         "accounts.role_granted",
         "accounts.account_frozen",
         "accounts.account_unfrozen",
+        "accounts.live_trading_requested",
+        "accounts.live_trading_approved",
+        "accounts.live_trading_revoked",
     )
 
     def fold(self, rows: Rows, recorded: RecordedEvent) -> None:
@@ -43,6 +50,7 @@ class Accounts:
                     roles=",".join(event.roles),
                     status=ACTIVE,
                     registered_at_utc=event.registered_at_utc,
+                    live_trading=NOT_LIVE,
                 )
             )
             return
@@ -56,5 +64,11 @@ class Accounts:
                 rows.put(changed(row, version=version, status=FROZEN))
             case AccountUnfrozen():
                 rows.put(changed(row, version=version, status=ACTIVE))
+            case LiveTradingRequested():
+                rows.put(changed(row, version=version, live_trading=REQUESTED))
+            case LiveTradingApproved():
+                rows.put(changed(row, version=version, live_trading=APPROVED))
+            case LiveTradingRevoked():
+                rows.put(changed(row, version=version, live_trading=NOT_LIVE))
             case _:
                 assert_never(event)

@@ -14,13 +14,18 @@ from domain.bots.bot import CREATED, PAUSED, RUNNING, STOPPED
 from domain.bots.events import (
     BotCreated,
     BotEvent,
+    BotModeChanged,
     BotPaused,
     BotResumed,
     BotStarted,
     BotStopped,
     GuardrailTripped,
+    OrderObserved,
+    PreflightRecorded,
     SignalRaised,
 )
+from domain.bots.modes import PAPER
+from domain.money import text
 
 NAMES = (
     "bots.bot_created",
@@ -30,7 +35,12 @@ NAMES = (
     "bots.bot_stopped",
     "bots.signal_raised",
     "bots.guardrail_tripped",
+    "bots.order_observed",
+    "bots.preflight_recorded",
+    "bots.mode_changed",
 )
+OBSERVED = "observed"
+"""In a signal's `guardrail`: nothing tripped, the bot only observes."""
 
 
 def fold_bot(rows: Rows, recorded: RecordedEvent, event: BotEvent) -> None:
@@ -63,8 +73,26 @@ def fold_bot(rows: Rows, recorded: RecordedEvent, event: BotEvent) -> None:
                 )
             )
             rows.put(changed(bot, version=version, guardrails_tripped=bot.guardrails_tripped + 1))
+        case OrderObserved():
+            signal = the(rows, SignalRow, event.signal_id)
+            detail = f"{_would_be(event)}; {event.why_not_sent}"
+            rows.put(changed(signal, client_order_id="", guardrail=OBSERVED, guardrail_detail=detail))
+            rows.put(changed(bot, version=version))
+        case PreflightRecorded():
+            rows.put(changed(bot, version=version))
+        case BotModeChanged():
+            rows.put(changed(bot, version=version, mode=event.to_mode))
         case _:
             assert_never(event)
+
+
+def _would_be(event: OrderObserved) -> str:
+    """ "buy for 500 at 50000", in the pair's quote asset."""
+    if event.quote_budget is not None:
+        amount = f"for {text(event.quote_budget)}"
+    else:
+        amount = text(event.base_quantity) if event.base_quantity is not None else ""
+    return f"{event.side} {amount} at {text(event.price)}"
 
 
 def _created(recorded: RecordedEvent, event: BotCreated) -> BotRow:
@@ -93,6 +121,7 @@ def _created(recorded: RecordedEvent, event: BotCreated) -> BotRow:
         guardrails_tripped=0,
         last_signal_at_utc=None,
         created_at_utc=event.created_at_utc,
+        mode=PAPER,
     )
 
 

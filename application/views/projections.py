@@ -8,11 +8,12 @@ from application.views.balances import Balances
 from application.views.ledger import Ledger
 from application.views.reconciliations import Reconciliations
 from application.views.trading import Trading
+from application.views.venue_accounts import VenueAccounts
 
 BALANCES = Balances()
 """Written inline, in the append's own transaction; folded only to rebuild and to check."""
 
-FOLLOWERS: tuple[Projection, ...] = (Accounts(), Ledger(), Trading(), Reconciliations())
+FOLLOWERS: tuple[Projection, ...] = (Accounts(), Ledger(), Trading(), Reconciliations(), VenueAccounts())
 """Folded by the projector, a moment after the append."""
 
 PROJECTIONS: tuple[Projection, ...] = (BALANCES, *FOLLOWERS)

@@ -38,6 +38,7 @@ class AccountRow:
     roles: str  # comma-separated
     status: str  # active or frozen
     registered_at_utc: datetime
+    live_trading: str  # none, requested or approved
 
 
 @record
@@ -169,6 +170,7 @@ class BotRow:
     guardrails_tripped: int
     last_signal_at_utc: datetime | None
     created_at_utc: datetime
+    mode: str  # PAPER, OBSERVE, TESTNET or LIVE
 
 
 @record
@@ -309,6 +311,29 @@ class ReconciliationRow:
     ended_at_utc: datetime
 
 
+@record
+class VenueAccountRow:
+    """One account at a venue, connected or pooled, and what may be known of its key."""
+
+    KEY: ClassVar = ("venue_account_id",)
+
+    venue_account_id: str
+    position: int  # of its opening
+    version: int
+    owner_id: str  # "" of a pooled one
+    kind: str
+    venue: str
+    name: str
+    book_id: str
+    status: str  # open or closed
+    key_id: str  # "" without a key, and so are the next two
+    fingerprint: str
+    rights: str  # comma-separated
+    is_ip_restricted: int  # 1 or 0
+    key_since_utc: datetime | None
+    opened_at_utc: datetime
+
+
 ROWS = (
     BalanceRow,
     AccountRow,
@@ -326,4 +351,5 @@ ROWS = (
     PositionRow,
     CaseRow,
     ReconciliationRow,
+    VenueAccountRow,
 )

@@ -19,3 +19,27 @@ class UnknownAccount(DomainError, code="unknown_account"):
     def __init__(self, *, account_id: str) -> None:
         super().__init__(f"no account {account_id}")
         self.account_id = account_id
+
+
+class SecondPersonNeeded(DomainError, code="second_person_needed"):
+    """Nobody approves what they asked for themselves; a colleague does."""
+
+    def __init__(self) -> None:
+        super().__init__("nobody approves their own request; ask a second person")
+
+
+class LiveTradingNotRequested(DomainError, code="live_trading_not_requested"):
+    """There is nothing to approve: the account's owner asks first."""
+
+    def __init__(self, *, account_id: str) -> None:
+        super().__init__(f"account {account_id} has not asked to trade live; its owner does that first")
+        self.account_id = account_id
+
+
+class LiveTradingNotApproved(DomainError, code="live_trading_not_approved"):
+    """The account may not trade with real money: ask for it, and a second person approves."""
+
+    def __init__(self, *, live_trading: str) -> None:
+        step = "a second person has to approve it" if live_trading == "requested" else "ask for it first"
+        super().__init__(f"the account may not trade live; {step}")
+        self.live_trading = live_trading

@@ -43,4 +43,38 @@ class AccountUnfrozen:
     unfrozen_at_utc: datetime
 
 
-AccountEvent = AccountRegistered | RoleGranted | AccountFrozen | AccountUnfrozen
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveTradingRequested:
+    """The person asked to be let trade with real money."""
+
+    reason: str
+    requested_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveTradingApproved:
+    """A second person let them: their bots may be switched to LIVE, each through its own gate."""
+
+    reason: str
+    approved_by: str
+    approved_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveTradingRevoked:
+    """The request was declined or the approval taken back: their LIVE bots send no more orders."""
+
+    reason: str
+    revoked_by: str
+    revoked_at_utc: datetime
+
+
+AccountEvent = (
+    AccountRegistered
+    | RoleGranted
+    | AccountFrozen
+    | AccountUnfrozen
+    | LiveTradingRequested
+    | LiveTradingApproved
+    | LiveTradingRevoked
+)

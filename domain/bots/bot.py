@@ -8,21 +8,45 @@ from datetime import datetime
 from decimal import Decimal
 from typing import assert_never
 
-from domain.bots.errors import BotCannotDoThat, BotExists, BotNotRunning, StaleData, UnknownBot
+from domain.bots.errors import (
+    BotCannotDoThat,
+    BotExists,
+    BotNotRunning,
+    ModeNotPossible,
+    PreflightFailed,
+    PreflightNeeded,
+    StaleData,
+    UnknownBot,
+)
 from domain.bots.events import (
     BotCreated,
     BotEvent,
+    BotModeChanged,
     BotPaused,
     BotResumed,
     BotStarted,
     BotStopped,
     BotTerms,
     GuardrailTripped,
+    OrderObserved,
+    PreflightCheck,
+    PreflightRecorded,
     SignalRaised,
+)
+from domain.bots.modes import (
+    FAIL,
+    GO,
+    NO_GO,
+    OBSERVE,
+    OBSERVES,
+    ON_VENUES,
+    PAPER,
+    PREFLIGHT_VALID,
+    WARN,
 )
 from domain.errors import DomainError, InvalidValue
 from domain.market import interval_ms, parse_symbol
-from domain.money import fits
+from domain.money import DEFAULT_SCALE, ZERO, add, divide_down, fits
 from domain.orders.order import BUY, SELL, client_order_id
 
 NONE, CREATED, RUNNING, PAUSED, STOPPED = "none", "created", "running", "paused", "stopped"
@@ -51,6 +75,9 @@ class Bot:
     order_before_signal: str = ""  # what last_order_id goes back to when a guardrail trips
     entry_order_id: str = ""  # of the last buy that was traded: what the position came from
     entry_before_signal: str = ""
+    mode: str = PAPER
+    preflight: PreflightRecorded | None = None  # the last one
+    observed_base: Decimal = ZERO  # what it would hold, had its observed orders been sent and filled
 
     @property
     def exists(self) -> bool:
@@ -172,6 +199,135 @@ class Bot:
             )
         ]
 
+    # -- modes ---------------------------------------------------------------------------------------------
+
+    @property
+    def observes(self) -> bool:
+        """Whether what it would order is written down, and not sent."""
+        return self.mode == OBSERVE
+
+    def begin_observing(self, *, by: str, asked_from: str, at: datetime) -> Sequence[BotEvent]:
+        """What a bot on a venue account begins with, right after its creation."""
+        return [
+            BotModeChanged(
+                from_mode="",
+                to_mode=OBSERVE,
+                reason="a bot on a venue account begins by observing",
+                changed_by=by,
+                asked_from=asked_from,
+                step_up_id="",
+                preflight_id="",
+                warnings=(),
+                changed_at_utc=at,
+            )
+        ]
+
+    def observe(
+        self,
+        *,
+        side: str,
+        candle_open_time_ms: int,
+        base_quantity: Decimal | None,
+        quote_budget: Decimal | None,
+        price: Decimal,
+        at: datetime,
+    ) -> Sequence[BotEvent]:
+        """Write down what a signal would have ordered; the bot's last order stays the one before it."""
+        return [
+            OrderObserved(
+                signal_id=self.signal_id(candle_open_time_ms),
+                side=side,
+                base_quantity=base_quantity,
+                quote_budget=quote_budget,
+                price=price,
+                why_not_sent=OBSERVES,
+                observed_at_utc=at,
+            )
+        ]
+
+    def record_preflight(
+        self, *, preflight_id: str, for_mode: str, checks: tuple[PreflightCheck, ...], by: str, at: datetime
+    ) -> Sequence[BotEvent]:
+        """What was checked, for a bot on a venue account. Refusals: unknown_bot, bot_mode_not_possible."""
+        self._require_on_venue(for_mode)
+        failed = any(check.verdict == FAIL for check in checks)
+        return [
+            PreflightRecorded(
+                preflight_id=preflight_id,
+                for_mode=for_mode,
+                verdict=NO_GO if failed or not checks else GO,
+                checks=checks,
+                run_by=by,
+                run_at_utc=at,
+            )
+        ]
+
+    def change_mode(
+        self,
+        to_mode: str,
+        *,
+        reason: str,
+        by: str,
+        asked_from: str,
+        preflight_id: str,
+        step_up_id: str,
+        at: datetime,
+    ) -> Sequence[BotEvent]:
+        """Observe, or send orders. Back to OBSERVE at any time; the same mode again changes nothing.
+
+        Refusals, in order: unknown_bot, bot_mode_not_possible, invalid_value (no reason); of a mode that
+        sends orders also bot_wrong_state (it runs), preflight_needed, preflight_failed.
+        """
+        self._require_on_venue(to_mode)
+        if not reason.strip():
+            raise InvalidValue("reason", "type why the mode is changed; auditors will read it")
+        if to_mode == self.mode:
+            return []
+        warnings: tuple[str, ...] = ()
+        if to_mode != OBSERVE:
+            self._require_status(f"switching to {to_mode}", CREATED, PAUSED, STOPPED)
+            warnings = self._cleared(preflight_id, to_mode, at)
+        return [
+            BotModeChanged(
+                from_mode=self.mode,
+                to_mode=to_mode,
+                reason=reason,
+                changed_by=by,
+                asked_from=asked_from,
+                step_up_id=step_up_id,
+                preflight_id=preflight_id if to_mode != OBSERVE else "",
+                warnings=warnings,
+                changed_at_utc=at,
+            )
+        ]
+
+    def _cleared(self, preflight_id: str, to_mode: str, at: datetime) -> tuple[str, ...]:
+        """What the named pre-flight warned of; raises PreflightNeeded, PreflightFailed."""
+        found = self.preflight
+        if found is None or not preflight_id:
+            raise PreflightNeeded(bot_id=self.bot_id, problem=f"no pre-flight for {to_mode} was named")
+        if found.preflight_id != preflight_id:
+            raise PreflightNeeded(bot_id=self.bot_id, problem=f"{preflight_id} is not its last pre-flight")
+        if found.for_mode != to_mode:
+            raise PreflightNeeded(
+                bot_id=self.bot_id, problem=f"{preflight_id} was for {found.for_mode}, not for {to_mode}"
+            )
+        if at - found.run_at_utc > PREFLIGHT_VALID:
+            raise PreflightNeeded(bot_id=self.bot_id, problem=f"{preflight_id} is too old")
+        if found.verdict != GO:
+            failed = ", ".join(check.name for check in found.checks if check.verdict == FAIL)
+            raise PreflightFailed(bot_id=self.bot_id, preflight_id=preflight_id, failed=failed)
+        return tuple(f"{check.name}: {check.message}" for check in found.checks if check.verdict == WARN)
+
+    def _require_on_venue(self, wanted: str) -> None:
+        self._require_exists()
+        if wanted not in ON_VENUES:
+            problem = f"there are {', '.join(ON_VENUES)}; a paper bot is created on a paper account"
+            raise ModeNotPossible(bot_id=self.bot_id, mode=self.mode, wanted=wanted, problem=problem)
+        if self.mode == PAPER:
+            problem = "a paper bot trades paper money for good; create one on a venue account"
+            raise ModeNotPossible(bot_id=self.bot_id, mode=self.mode, wanted=wanted, problem=problem)
+
     def require_fresh(self, *, candle_open_time_ms: int, feed_now_ms: int) -> None:
         """Raises StaleData when the candle closed more than one interval and the grace ago."""
         if self.terms is None:
@@ -223,10 +379,27 @@ class Bot:
                 return replace(
                     self, last_order_id=self.order_before_signal, entry_order_id=self.entry_before_signal
                 )
+            case OrderObserved():
+                return replace(
+                    self,
+                    last_order_id=self.order_before_signal,
+                    entry_order_id=self.entry_before_signal,
+                    observed_base=self._would_hold(event),
+                )
+            case PreflightRecorded():
+                return replace(self, preflight=event)
+            case BotModeChanged():
+                return replace(self, mode=event.to_mode, observed_base=ZERO)
             case _:
                 assert_never(event)
 
     # -- inside --------------------------------------------------------------------------------------------
+
+    def _would_hold(self, event: OrderObserved) -> Decimal:
+        """At the price that was decided on, without fees."""
+        if event.quote_budget is None or not event.price:
+            return ZERO
+        return add(self.observed_base, divide_down(event.quote_budget, event.price, DEFAULT_SCALE))
 
     def _require_exists(self) -> None:
         if not self.exists:

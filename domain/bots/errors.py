@@ -68,3 +68,27 @@ class BotExists(DomainError, code="bot_exists"):
     def __init__(self, *, bot_id: str) -> None:
         super().__init__(f"bot {bot_id} exists with other terms")
         self.bot_id = bot_id
+
+
+class ModeNotPossible(DomainError, code="bot_mode_not_possible"):
+    """The bot's account has no such mode: paper bots stay paper, test networks are never LIVE money."""
+
+    def __init__(self, *, bot_id: str, mode: str, wanted: str, problem: str) -> None:
+        super().__init__(f"bot {bot_id} is in mode {mode} and cannot be in {wanted}: {problem}")
+        self.bot_id, self.mode, self.wanted, self.problem = bot_id, mode, wanted, problem
+
+
+class PreflightNeeded(DomainError, code="preflight_needed"):
+    """The mode wants a pre-flight of its own, run in the last minutes; run one and name it."""
+
+    def __init__(self, *, bot_id: str, problem: str) -> None:
+        super().__init__(f"bot {bot_id}: {problem}; run a pre-flight and switch within 15 minutes")
+        self.bot_id, self.problem = bot_id, problem
+
+
+class PreflightFailed(DomainError, code="preflight_failed"):
+    """The pre-flight says NO-GO; mend what failed and run it again."""
+
+    def __init__(self, *, bot_id: str, preflight_id: str, failed: str) -> None:
+        super().__init__(f"bot {bot_id}: the pre-flight {preflight_id} is NO-GO: {failed}")
+        self.bot_id, self.preflight_id, self.failed = bot_id, preflight_id, failed

@@ -90,4 +90,65 @@ class GuardrailTripped:
     figures: Mapping[str, str] = field(default_factory=dict)
 
 
-BotEvent = BotCreated | BotStarted | BotPaused | BotResumed | BotStopped | SignalRaised | GuardrailTripped
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderObserved:
+    """What the bot would have ordered on its signal, had its mode let it. Nothing was held, nothing sent."""
+
+    signal_id: str
+    side: str
+    base_quantity: Decimal | None  # of a sale
+    quote_budget: Decimal | None  # of a purchase
+    price: Decimal  # what the decision rests on, quote per base
+    why_not_sent: str
+    observed_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreflightCheck:
+    """One check of a pre-flight: PASS, WARN or FAIL, in words, with its figures."""
+
+    name: str
+    verdict: str
+    message: str
+    figures: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreflightRecorded:
+    """All that was checked before a bot may send orders. One FAIL and it is NO-GO."""
+
+    preflight_id: str
+    for_mode: str
+    verdict: str  # GO or NO-GO
+    checks: tuple[PreflightCheck, ...]
+    run_by: str
+    run_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotModeChanged:
+    """Whether the bot only observes, or sends orders, and where: who changed it, why, and from where."""
+
+    from_mode: str  # "" when the bot was created
+    to_mode: str
+    reason: str  # as it was typed
+    changed_by: str
+    asked_from: str  # "api" and the session's id, or "cli"; the address is with the step-up, outside the log
+    step_up_id: str  # the password entered again; "" where none was needed
+    preflight_id: str
+    warnings: tuple[str, ...]  # what the pre-flight warned of and was accepted
+    changed_at_utc: datetime
+
+
+BotEvent = (
+    BotCreated
+    | BotStarted
+    | BotPaused
+    | BotResumed
+    | BotStopped
+    | SignalRaised
+    | GuardrailTripped
+    | OrderObserved
+    | PreflightRecorded
+    | BotModeChanged
+)

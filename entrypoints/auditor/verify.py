@@ -548,12 +548,15 @@ DEPOSITS = {"deposit", "paper_funding"}
 """Entries whose amounts somebody typed. Others may be sums, or what a venue reported, and be longer."""
 
 WITHOUT_MONEY = re.compile(
-    r"accounts\.(account_(registered|frozen|unfrozen)|role_granted)|ledger\.book_closed"
-    r"|bots\.(bot_(created|started|paused|resumed|stopped)|signal_raised|guardrail_tripped)"
+    r"accounts\.(account_(registered|frozen|unfrozen)|role_granted|live_trading_(requested|approved|revoked))"
+    r"|ledger\.book_closed"
+    r"|bots\.(bot_(created|started|paused|resumed|stopped)|signal_raised|guardrail_tripped"
+    r"|order_observed|preflight_recorded|mode_changed)"
     r"|orders\.(cancel_intended|order_(flagged|reviewed))|platform\.(kill_switch_(engaged|released|flat)|limits_set)"
     r"|risk\.(account_limits_set|bot_limits_set|(order|fill|trade)_counted|equity_marked|limit_tripped)"
     r"|reconciliation\.(recorded|case_(opened|changed|closed))"
     r"|transfers\.transfer_(sent|completed|returned)"
+    r"|venue_accounts\.(venue_account_(connected|closed)|pooled_account_opened|venue_key_(imported|rotated|revoked))"
 )
 
 STREAMS = {"ledger": "book", "holds": "hold", "orders": "order", "platform": "platform"}

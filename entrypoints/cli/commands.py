@@ -27,6 +27,7 @@ from entrypoints.cli.log import log
 from entrypoints.cli.paper import paper
 from entrypoints.cli.projections import projections
 from entrypoints.cli.users import users
+from entrypoints.cli.venue_accounts import vault, venue_accounts
 
 app.add_typer(db, name="db")
 app.add_typer(data, name="data")
@@ -38,6 +39,8 @@ app.add_typer(liabilities, name="liabilities")
 app.add_typer(users, name="users")
 app.add_typer(paper, name="paper")
 app.add_typer(bots, name="bots")
+app.add_typer(venue_accounts, name="venue-accounts")
+app.add_typer(vault, name="vault")
 app.add_typer(kill_switch, name="kill-switch")
 
 __all__ = [

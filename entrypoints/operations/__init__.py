@@ -14,6 +14,7 @@ from entrypoints.operations import (
     statements,
     transfers,
     users,
+    venue_accounts,
 )
 from entrypoints.operations.desk import Operation
 
@@ -27,5 +28,6 @@ OPERATIONS: Mapping[str, Operation] = {
     **statements.OPERATIONS,
     **transfers.OPERATIONS,
     **liabilities.OPERATIONS,
+    **venue_accounts.OPERATIONS,
 }
 """By the name that travels to a running server."""

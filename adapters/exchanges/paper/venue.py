@@ -331,7 +331,7 @@ class PaperExchange(Exchange, CandleDriven, PaperAccounts):
         missing: dict[str, dict[str, Money]] = {}
         for account, deposit_id, amount in deposits:
             if account not in states:
-                raise UnknownVenueAccount(venue_account=account)
+                raise UnknownVenueAccount(venue_account_id=account)
             stands = made.get((account, deposit_id))
             if stands is None:
                 stands = missing.setdefault(account, {}).setdefault(deposit_id, amount)
@@ -344,7 +344,7 @@ class PaperExchange(Exchange, CandleDriven, PaperAccounts):
         with self._lock, _unknown_when_unavailable(f"account {venue_account}"):
             state = self._load(venue_account)
         if state is None:
-            raise UnknownVenueAccount(venue_account=venue_account)
+            raise UnknownVenueAccount(venue_account_id=venue_account)
         return shown_account(state)
 
     def accounts(self) -> Sequence[PaperAccount]:

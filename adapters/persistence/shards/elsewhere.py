@@ -1,4 +1,5 @@
-"""Streams of other shards, as commands of one shard may read them: the platform's, and accounts.
+"""Streams of other shards, as commands of one shard may read them: the platform's, its pooled
+venue accounts', and accounts.
 
 What a command writes, and what its money rests on, is its owner's and so on its own shard, where the append
 checks every version. Of the others it may only know how they stood a moment ago: at most 200 ms.
@@ -15,6 +16,7 @@ from adapters.persistence.snapshots import Loaded, load
 from adapters.persistence.states import States
 from application.sharding import shard_of
 from application.streams import PLATFORM
+from domain.venue_accounts.venue_account import POOLED_PREFIX
 
 AT_MOST_S = 0.2
 _KEPT = 10_000
@@ -54,9 +56,9 @@ class Elsewhere:
         return known[1]
 
     def _home(self, stream: str) -> int:
-        if stream == PLATFORM:
-            return 0
         kind, _, name = stream.partition(":")
+        if stream == PLATFORM or (kind == "venue_account" and name.startswith(POOLED_PREFIX)):
+            return 0
         return shard_of(name, len(self._readers)) if kind == "account" else self._shard
 
 

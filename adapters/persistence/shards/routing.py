@@ -12,13 +12,16 @@ from application.platform.kill_switch import EngageKillSwitch, ReleaseKillSwitch
 from application.platform.rotate_key import RotateSigningKey
 from application.ports.commands import Command
 from application.ports.event_log import EventLog, OneShardOnly
+from application.ports.vault import PLATFORM as THE_PLATFORMS
 from application.reconciliation.cases import AcceptCase, PostToSuspense, RecordBreaks, RecordReconciliation
 from application.sharding import shard_of
 from application.streams import PLATFORM, book_stream, bot_stream, cases_stream, hold_stream, order_stream
+from application.venue_accounts.commands import OpenPooledAccount
 
 _ABOUT_THE_PLATFORM = (
     AcceptLoss,
     EngageKillSwitch,
+    OpenPooledAccount,
     RecordLiabilities,
     RecordReconciliation,
     ReleaseKillSwitch,
@@ -71,6 +74,8 @@ class Directory:
         while hasattr(asked, "command"):  # a command in a wrapper that adds a condition
             asked = asked.command
         if isinstance(asked, _ABOUT_THE_PLATFORM):
+            return 0
+        if getattr(asked, "owner_id", "") == THE_PLATFORMS:
             return 0
         for name in _BY_OWNER:
             if hasattr(asked, name):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from httpx import ASGITransport, AsyncClient
@@ -21,6 +23,7 @@ from adapters.http.options import HttpOptions
 from adapters.market_data.memory_candle_store import MemoryCandleStore
 from adapters.persistence.candle_store import SqlCandleStore
 from adapters.persistence.database import Database, open_database
+from adapters.persistence.envelopes import MemoryEnvelopes, SqlEnvelopes
 from adapters.persistence.event_log import EventStore, memory_event_store, open_event_store
 from adapters.persistence.identities import MemoryIdentities, SqlIdentities
 from adapters.persistence.memory_seals import MemorySeals
@@ -31,6 +34,7 @@ from adapters.persistence.recorders.memory import MemoryRecorder
 from adapters.persistence.seals import SqlSeals
 from adapters.persistence.sessions import MemorySessions, SqlSessions
 from adapters.secrets.tokens import SystemTokens
+from adapters.secrets.vault import EnvelopeVault, MasterKeyFile
 from adapters.venue_statements.files import open_statement
 from application.accounts.commands import GrantRole
 from application.accounts.sign_in import Authenticate, Registration, SignIn
@@ -44,11 +48,14 @@ from application.ports.identities import Identities, Sessions
 from application.ports.paper_store import PaperStore
 from application.ports.read_models import EVERYTHING, Narrowed, Page, ReadModels
 from application.ports.seals import Seals
+from application.ports.vault import Envelopes
 from application.reconciliation.reconcile import Reconcile
 from application.reconciliation.sources import VenueStatements
 from application.services import Check, Services
 from application.transfers.send import Transfers
+from application.venue_accounts.keys import VenueKeyService
 from tests.adapters.http.documented import documented
+from tests.venue_fakes import FakeInspector
 
 BASE_URL = "https://evenkeel.test"
 PASSWORD = "a calm sea and a steady hand"
@@ -118,6 +125,7 @@ class Stack:
     observer: Observer
     sessions: Sessions
     hasher: PlainPasswords
+    inspector: FakeInspector
 
     def command(self, command: Command, *, name: str | None = None) -> Outcome:
         """What the worker would do, past HTTP."""
@@ -206,6 +214,7 @@ class Parts:
     sessions: Sessions
     paper: PaperStore
     seals: Seals
+    envelopes: Envelopes
 
 
 @asynccontextmanager
@@ -214,8 +223,11 @@ async def open_stack(
 ) -> AsyncIterator[Stack]:
     """In memory, or on the database of that URL, whose tables are there."""
     clock = ManualClock(START)
-    with _stored(url, clock) if url else _in_memory(clock) as parts:
-        async with _serving(clock, parts, options, base_url) as stack:
+    with (
+        _stored(url, clock) if url else _in_memory(clock) as parts,
+        tempfile.TemporaryDirectory(prefix="evenkeel-vault-") as folder,
+    ):
+        async with _serving(clock, parts, options, base_url, Path(folder)) as stack:
             yield stack
 
 
@@ -231,6 +243,7 @@ def _in_memory(clock: ManualClock) -> Iterator[Parts]:
             MemorySessions(),
             MemoryPaperStore(),
             MemorySeals(store.recorder),
+            MemoryEnvelopes(),
         )
 
 
@@ -246,6 +259,7 @@ def _stored(url: str, clock: ManualClock) -> Iterator[Parts]:
             SqlSessions(db),
             SqlPaperStore(db),
             SqlSeals(db),
+            SqlEnvelopes(db),
         )
 
 
@@ -283,12 +297,15 @@ class Folded(SqlReadModels):
 
 @asynccontextmanager
 async def _serving(
-    clock: ManualClock, parts: Parts, options: HttpOptions | None, base_url: str
+    clock: ManualClock, parts: Parts, options: HttpOptions | None, base_url: str, folder: Path
 ) -> AsyncIterator[Stack]:
     store, identities, sessions = parts.store, parts.identities, parts.sessions
     venue, health, observer = PaperExchange(parts.paper), Health(), Observer()
     hasher, tokens = PlainPasswords(), SystemTokens()
     paper_accounts = PaperAccountService(store.bus, store.log, venue)
+    inspector = FakeInspector()
+    master = MasterKeyFile(folder / "test.vault")
+    vault = EnvelopeVault(parts.envelopes, master, clock)
     services = Services(
         clock=clock,
         log=store.log,
@@ -307,6 +324,7 @@ async def _serving(
         reconcile=Reconcile(store.log, store.bus, clock, lambda _seconds: None),
         venue_statements=VenueStatements(venue, lambda: [one.venue_account for one in venue.accounts()]),
         transfers=Transfers(store.bus, store.log, paper_accounts.make_venue_follow),
+        venue_keys=VenueKeyService(store.log, store.bus, clock, vault, inspector),
         health=health,
         open_statement=open_statement,
         live_sources=frozenset({"synthetic"}),
@@ -325,7 +343,9 @@ async def _serving(
         _running(app),
         AsyncClient(transport=transport, base_url=base_url, event_hooks=hooks) as client,
     ):
-        yield Stack(services, app, client, clock, venue, parts.candles, health, observer, sessions, hasher)
+        yield Stack(
+            services, app, client, clock, venue, parts.candles, health, observer, sessions, hasher, inspector
+        )
 
 
 @asynccontextmanager

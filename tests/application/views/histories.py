@@ -23,10 +23,11 @@ from application.streams import (
     hold_stream,
     order_stream,
     reconciliation_stream,
+    venue_account_stream,
 )
 from application.views.projections import PROJECTIONS
 from domain.accounts.account import ADMIN, TRADER
-from domain.bots.events import BotTerms
+from domain.bots.events import BotTerms, PreflightCheck
 from domain.errors import DomainError
 from domain.ledger.book import PAPER, Settlement
 from domain.ledger.postings import AVAILABLE, Posting, bot_account
@@ -36,6 +37,7 @@ from domain.orders.order import BUY, MARKET, SELL, Fill
 from domain.reconciliation.breaks import MISSING_HERE, Break
 from domain.reconciliation.cases import Cases
 from domain.reconciliation.events import PurseTotal, ReconciliationRecorded
+from domain.venue_accounts.rights import KeyRights
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 OWNERS = ("ann", "bob")
@@ -45,6 +47,9 @@ NAMES = {
     "RoleGranted": "accounts.role_granted",
     "AccountFrozen": "accounts.account_frozen",
     "AccountUnfrozen": "accounts.account_unfrozen",
+    "LiveTradingRequested": "accounts.live_trading_requested",
+    "LiveTradingApproved": "accounts.live_trading_approved",
+    "LiveTradingRevoked": "accounts.live_trading_revoked",
     "BotCreated": "bots.bot_created",
     "BotStarted": "bots.bot_started",
     "BotPaused": "bots.bot_paused",
@@ -52,6 +57,9 @@ NAMES = {
     "BotStopped": "bots.bot_stopped",
     "SignalRaised": "bots.signal_raised",
     "GuardrailTripped": "bots.guardrail_tripped",
+    "OrderObserved": "bots.order_observed",
+    "PreflightRecorded": "bots.preflight_recorded",
+    "BotModeChanged": "bots.mode_changed",
     "HoldPlaced": "holds.hold_placed",
     "HoldSettled": "holds.hold_settled",
     "HoldReleased": "holds.hold_released",
@@ -73,6 +81,12 @@ NAMES = {
     "CaseChanged": "reconciliation.case_changed",
     "CaseClosed": "reconciliation.case_closed",
     "ReconciliationRecorded": "reconciliation.recorded",
+    "VenueAccountConnected": "venue_accounts.venue_account_connected",
+    "PooledAccountOpened": "venue_accounts.pooled_account_opened",
+    "VenueKeyImported": "venue_accounts.venue_key_imported",
+    "VenueKeyRotated": "venue_accounts.venue_key_rotated",
+    "VenueKeyRevoked": "venue_accounts.venue_key_revoked",
+    "VenueAccountClosed": "venue_accounts.venue_account_closed",
 }
 
 
@@ -462,6 +476,84 @@ def _adjust(history: History, owner: str, amount: Decimal, n: int) -> None:
             )
 
 
+def _live(history: History, owner: str, _amount: Decimal, n: int) -> None:
+    steps: tuple[Callable[[Any], Sequence[Any]], ...] = (
+        lambda a: a.request_live(reason="why", at=history.now),
+        lambda a: a.approve_live(reason="why", by="root", at=history.now),
+        lambda a: a.revoke_live(reason="why", by="root", at=history.now),
+    )
+    history.attempt(account_stream(owner), steps[n % 3])
+
+
+def _mode(history: History, owner: str, amount: Decimal, n: int) -> None:
+    """A bot that observes, with a pre-flight, and what it would have ordered on its last signal."""
+    bot = history.state(bot_stream(owner))
+    if bot.mode == "PAPER":
+        history.record(bot_stream(owner), bot.begin_observing(by="root", asked_from="cli", at=history.now))
+    check = PreflightCheck(name="clock", verdict=("PASS", "WARN", "FAIL")[n % 3], message="", figures={})
+    steps: tuple[Callable[[Any], Sequence[Any]], ...] = (
+        lambda b: b.record_preflight(
+            preflight_id=f"p-{n}", for_mode="LIVE", checks=(check,), by="root", at=history.now
+        ),
+        lambda b: b.change_mode(
+            ("LIVE", "OBSERVE")[n // 4 % 2],
+            reason="why",
+            by="root",
+            asked_from="cli",
+            preflight_id=b.preflight.preflight_id if b.preflight else "",
+            step_up_id="",
+            at=history.now,
+        ),
+    )
+    history.attempt(bot_stream(owner), steps[n % 2])
+    last = next((r for r in reversed(history.log) if r.stream == bot_stream(owner)), None)
+    if last is not None and last.name == "bots.signal_raised":
+        _observe(history, owner, amount, last.event)
+
+
+def _observe(history: History, owner: str, amount: Decimal, signal: Any) -> None:
+    history.attempt(
+        bot_stream(owner),
+        lambda b: b.observe(
+            side=signal.side,
+            candle_open_time_ms=signal.candle_open_time_ms,
+            base_quantity=amount if signal.side == SELL else None,
+            quote_budget=amount if signal.side == BUY else None,
+            price=signal.price,
+            at=history.now,
+        ),
+    )
+
+
+def _venue_account(history: History, owner: str, _amount: Decimal, n: int) -> None:
+    stream = venue_account_stream(f"binance.{owner}")
+    rights = KeyRights(may_read=True, may_trade=bool(n % 2), may_take_out=n % 5 == 0, is_ip_restricted=True)
+    steps: tuple[Callable[[Any], Sequence[Any]], ...] = (
+        lambda v: v.connect(
+            venue_account_id=f"binance.{owner}",
+            owner_id=owner,
+            venue="binance",
+            name="main",
+            book_id=owner,
+            at=history.now,
+        ),
+        lambda v: v.take_key(
+            key_id=f"k-{n}",
+            fingerprint=f"f-{n}",
+            rights=rights,
+            replacing=v.key is not None,
+            by=owner,
+            at=history.now,
+        ),
+        lambda v: v.revoke_key(reason="why", by=owner, at=history.now),
+        lambda v: v.close(reason="why", by=owner, at=history.now),
+        lambda v: v.open_pooled(
+            venue_account_id=f"binance.{owner}", venue="binance", name="main", by="root", at=history.now
+        ),
+    )
+    history.attempt(stream, steps[(0, 1, 1, 2, 1, 0, 1, 4, 1, 0, 1, 3)[n % 12]])
+
+
 Step = Callable[[History, str, Decimal, int], None]
 
 STEPS: tuple[Step, ...] = (
@@ -486,6 +578,10 @@ STEPS: tuple[Step, ...] = (
     _hold,
     _hold,
     _adjust,
+    _live,
+    _mode,
+    _venue_account,
+    _venue_account,
 )
 BEGIN: tuple[Step, ...] = (_register, _open, _deposit, _create_bot, _allocate, _lead_bot)
 

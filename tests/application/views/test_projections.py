@@ -16,7 +16,9 @@ from application.streams import (
     cases_stream,
     order_stream,
     reconciliation_stream,
+    venue_account_stream,
 )
+from application.views.bots import OBSERVED
 from application.views.missing import MissingRow
 from application.views.projections import PROJECTIONS
 from application.views.rows import (
@@ -34,6 +36,7 @@ from application.views.rows import (
     ReconciliationRow,
     SignalRow,
     TotalRow,
+    VenueAccountRow,
 )
 from application.views.totals import account_class
 from tests.application.views.histories import OWNERS, History, a_history, folded, histories
@@ -109,19 +112,43 @@ def test_bots_stand_where_the_bots_stand(history: History) -> None:
     rows = folded(history)
     for row in rows.where(BotRow):
         bot = history.state(bot_stream(row.bot_id))
-        assert (row.status, row.run, row.version) == (
+        assert (row.status, row.run, row.mode, row.version) == (
             bot.status,
             bot.run,
+            bot.mode,
             history.versions[bot_stream(row.bot_id)],
         )
         signals = rows.where(SignalRow, bot_id=row.bot_id)
         assert len(signals) == row.signals
-        assert sum(bool(signal.guardrail) for signal in signals) == row.guardrails_tripped
+        tripped = [signal for signal in signals if signal.guardrail not in ("", OBSERVED)]
+        assert len(tripped) == row.guardrails_tripped
         assert all(bool(signal.guardrail) != bool(signal.client_order_id) for signal in signals)
     for account in rows.where(AccountRow):
         state = history.state(account_stream(account.account_id))
         assert account.roles == ",".join(state.roles)
         assert (account.status == "frozen") == bool(state.frozen_reason)
+        assert account.live_trading == state.live_trading
+
+
+@given(histories())
+def test_venue_accounts_stand_where_the_venue_accounts_stand(history: History) -> None:
+    for row in folded(history).where(VenueAccountRow):
+        stream = venue_account_stream(row.venue_account_id)
+        account = history.state(stream)
+        assert (row.kind, row.owner_id, row.book_id, row.venue, row.version) == (
+            account.kind,
+            account.owner_id,
+            account.book_id,
+            account.venue,
+            history.versions[stream],
+        )
+        assert (row.status == "open") == account.is_open
+        key = account.key
+        assert (row.key_id, row.fingerprint, row.rights, bool(row.is_ip_restricted), row.key_since_utc) == (
+            (key.key_id, key.fingerprint, ",".join(key.rights), key.is_ip_restricted, key.since_utc)
+            if key
+            else ("", "", "", False, None)
+        )
 
 
 @given(histories())

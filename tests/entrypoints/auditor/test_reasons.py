@@ -439,7 +439,7 @@ def test_entries_of_the_first_schema_know_no_reversals() -> None:
 
 def newest_schemas() -> dict[str, int]:
     """Of each kind of event that the product writes, the schema of its newest stored sample."""
-    names = [sample.name.split(".v") for sample in (ROOT / "tests" / "samples").glob("*.json")]
+    names = [sample.name.rpartition(".v")[::2] for sample in (ROOT / "tests" / "samples").glob("*.json")]
     newest: dict[str, int] = {}
     for name, rest in names:
         newest[name] = max(newest.get(name, 0), int(rest.removesuffix(".json")))

@@ -1,0 +1,1 @@
+"""Accounts at venues: connected, given keys, traded on."""
