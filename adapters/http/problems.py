@@ -30,6 +30,7 @@ STATUS: Mapping[str, int] = {
     "account_frozen": 403,
     "not_yourself": 403,
     "second_person_needed": 403,
+    "step_up_needed": 403,
     "not_found": 404,
     "liabilities_not_published": 404,
     "no_liability": 404,

@@ -14,6 +14,7 @@ from application.work import Work
 from domain.bots.bot import Bot
 from domain.bots.errors import UnknownBot
 from domain.bots.events import BotTerms
+from domain.bots.modes import PAPER
 from domain.ledger.postings import AVAILABLE, bot_account, held_account
 from domain.market import Market
 from domain.money import ZERO, Money
@@ -218,9 +219,12 @@ def described(work: Work, bot_id: str) -> Result:
         raise UnknownPaperAccount(paper_account_id=bot.book_id)
     asset = bot.terms.allocation.asset
     allocated = work.book(bot.book_id).owed(bot_account(bot_id), asset)
+    is_paper = bot.mode == PAPER
     return {
         "bot_id": bot_id,
-        "paper_account_id": bot.book_id,
+        "paper_account_id": bot.book_id if is_paper else "",
+        "venue_account_id": "" if is_paper else bot.venue_account,
+        "mode": bot.mode,
         "name": bot.terms.name,
         "symbol": bot.terms.symbol,
         "interval": bot.terms.interval,

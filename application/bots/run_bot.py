@@ -117,7 +117,8 @@ class BotRunner:
         if self.is_done:
             raise BotNotRunning(bot_id=bot_id, status=bot.status)
         is_selling = self._open is not None and self._open.terms.side == SELL
-        self._in_position = is_selling or sellable(book, bot_id, self._market).amount > 0
+        would_hold = bot.observes and bot.observed_base > 0
+        self._in_position = is_selling or would_hold or sellable(book, bot_id, self._market).amount > 0
         self.resumes_at_ms = self._resume_point(bot, order)
 
     @property
@@ -257,6 +258,8 @@ class BotRunner:
         if not client_order_id:
             if "guardrail" in result:
                 self._observer.guardrail_tripped(self.bot_id, result["guardrail"])
+            if "observed" in result:
+                self._in_position = signal.side == BUY
             return
         terms = OrderTerms(
             symbol=self.terms.symbol,

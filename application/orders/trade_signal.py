@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from application.orders.may_send import require_may_send
 from application.ports.commands import Result
 from application.risk.entries import Entry, assess_entry, count_entry, follow_refusal
 from application.streams import book_stream, bot_stream, order_stream
 from application.work import Work
 from domain.bots.bot import RUNNING, Bot
 from domain.bots.errors import BotNotRunning, NothingAllocated, OrderStillOpen, OrderTooSmall, UnknownBot
-from domain.bots.events import BotTerms
+from domain.bots.events import BotEvent, BotTerms
 from domain.errors import DomainError
 from domain.ledger.book import Book
 from domain.ledger.postings import bot_account
@@ -59,6 +61,8 @@ class TradeSignal:
         signal = raised[0]
         try:
             terms, hold = self._order(work, bot)
+            if bot.observes:
+                return self._observed(work, bot, raised, terms)
             client_order_id = str(getattr(signal, "client_order_id", ""))
             held = work.book(bot.book_id).place_hold(
                 client_order_id, hold, source=bot_account(self.bot_id), at=work.now
@@ -95,6 +99,20 @@ class TradeSignal:
             "base_quantity": text(terms.base_quantity) if terms.base_quantity is not None else "",
         }
 
+    def _observed(self, work: Work, bot: Bot, raised: Sequence[BotEvent], terms: OrderTerms) -> Result:
+        """Write down what would have been ordered: nothing is held, nothing intended."""
+        observed = bot.observe(
+            side=self.side,
+            candle_open_time_ms=self.candle_open_time_ms,
+            base_quantity=terms.base_quantity,
+            quote_budget=terms.quote_budget,
+            price=self.price,
+            at=work.now,
+        )
+        work.record(bot_stream(self.bot_id), [*raised, *observed])
+        signal_id = bot.signal_id(self.candle_open_time_ms)
+        return {"signal_id": signal_id, "client_order_id": "", "observed": self.side}
+
     def _order(self, work: Work, bot: Bot) -> tuple[OrderTerms, Money]:
         """The order's terms and what it must hold; raises the first guardrail that trips."""
         require_may_trade(
@@ -103,7 +121,7 @@ class TradeSignal:
         if bot.last_order_id and not work.order(bot.last_order_id).has_ended:
             raise OrderStillOpen(client_order_id=bot.last_order_id)
         book = work.book(bot.book_id)
-        return self._buy(work, bot, book) if self.side == BUY else self._sell(book)
+        return self._buy(work, bot, book) if self.side == BUY else self._sell(bot, book)
 
     def _buy(self, work: Work, bot: Bot, book: Book) -> tuple[OrderTerms, Money]:
         if bot.terms is None:
@@ -123,8 +141,10 @@ class TradeSignal:
         terms = OrderTerms(symbol=self.market.symbol, side=BUY, order_type=MARKET, quote_budget=budget.amount)
         return terms, budget
 
-    def _sell(self, book: Book) -> tuple[OrderTerms, Money]:
+    def _sell(self, bot: Bot, book: Book) -> tuple[OrderTerms, Money]:
         quantity = sellable(book, self.bot_id, self.market)
+        if bot.observes and bot.observed_base:
+            quantity = in_lots(Money(bot.observed_base, self.market.base), self.market)
         if quantity.amount <= 0:
             raise NothingAllocated(asset=self.market.base)
         self._require_least_notional(multiply_down(quantity.amount, self.price, self.market.quote_scale))
@@ -157,11 +177,12 @@ class TradeSignal:
 
 
 def require_may_trade(work: Work, bot: Bot, *, candle_open_time_ms: int, feed_now_ms: int) -> None:
-    """Raises the first guardrail that trips: kill switch (platform, venue, account, bot), account active, bot
-    running, fresh candle.
+    """Raises the first guardrail that trips: kill switch (platform, venue, account, bot), account active, what
+    the bot's mode wants, bot running, fresh candle.
     """
     require_trading(work, bot)
     work.account(bot.owner_id).require_active()
+    require_may_send(work, bot)
     if bot.status != RUNNING:
         raise BotNotRunning(bot_id=bot.bot_id, status=bot.status)
     bot.require_fresh(candle_open_time_ms=candle_open_time_ms, feed_now_ms=feed_now_ms)
@@ -175,7 +196,11 @@ def require_trading(work: Work, bot: Bot) -> None:
 
 def sellable(book: Book, bot_id: str, market: Market) -> Money:
     """What the bot holds of the base asset, in whole lots: below one lot it is dust, not a position."""
-    held = book.owed(bot_account(bot_id), market.base)
+    return in_lots(book.owed(bot_account(bot_id), market.base), market)
+
+
+def in_lots(held: Money, market: Market) -> Money:
+    """As many whole lots as there are in it."""
     if market.lot_size and held.amount > ZERO:
         return Money(floor_to_step(held.amount, market.lot_size), held.asset)
     return held

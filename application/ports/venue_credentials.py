@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """An exchange's API key. Nothing of it shows in a log, a traceback or a repr."""
-
-    api_key: str = field(repr=False)
-    secret: str = field(repr=False)
-    password: str = field(default="", repr=False)  # where a venue wants a third word
+from application.ports.vault import Credentials as Credentials
 
 
 class NoCredentials(Exception):

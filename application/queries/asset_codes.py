@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from domain.ledger.book import PAPER
+from domain.bots.modes import PAPER as PAPER_MODE
+from domain.errors import InvalidValue
+from domain.ledger.book import LIVE, PAPER
 from domain.money import Money, parse_asset, parse_positive_amount
 
 PAPER_SUFFIX = ".PAPER"
@@ -15,6 +17,20 @@ PAPER_SUFFIX = ".PAPER"
 def shown_asset(asset: str, purse: str = PAPER) -> str:
     """An asset's code as people see it: "USDT.PAPER" in a paper book, "USDT" elsewhere."""
     return asset + PAPER_SUFFIX if purse == PAPER else asset
+
+
+def purse_of(mode: str) -> str:
+    """Whose codes a bot's money has: paper money's in mode PAPER, money's in all others."""
+    return PAPER if mode == PAPER_MODE else LIVE
+
+
+def parse_asset_of(purse: str, raw: object, field: str = "asset") -> str:
+    """As parse_paper_asset in a paper book; elsewhere paper money's own codes are refused."""
+    if purse != PAPER and isinstance(raw, str) and raw.endswith(PAPER_SUFFIX):
+        raise InvalidValue(
+            field, f"{raw} is paper money, and this is not; write {raw.removesuffix(PAPER_SUFFIX)}"
+        )
+    return parse_paper_asset(raw, field) if purse == PAPER else parse_asset(raw, field)
 
 
 def parse_paper_asset(raw: object, field: str = "asset") -> str:

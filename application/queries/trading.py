@@ -11,13 +11,16 @@ from typing import Any
 
 from application.ports.candle_store import Series
 from application.ports.event_log import EventLog, Position
-from application.queries.asset_codes import shown_asset
+from application.queries.asset_codes import purse_of, shown_asset
 from application.queries.bot_warnings import BotWarnings
 from application.streams import bot_stream, order_stream
 from application.views.rows import BotRow, FillRow, OrderRow, SignalRow
 from domain.bots.bot import Bot
 from domain.bots.errors import UnknownBot
 from domain.bots.events import BotTerms
+from domain.bots.modes import PAPER
+from domain.ledger.book import LIVE
+from domain.ledger.book import PAPER as PAPER_PURSE
 from domain.money import ZERO, add, text
 from domain.orders.errors import UnknownOrder
 from domain.orders.events import OrderFilled, OrderIntended, OrderPartiallyFilled
@@ -29,7 +32,9 @@ class BotView:
     """A bot's terms and where it stands. `version` counts its stream's events."""
 
     bot_id: str
-    paper_account_id: str
+    paper_account_id: str  # "" of a bot on a venue account
+    venue_account_id: str  # "" of a paper bot
+    mode: str  # PAPER; of a bot on a venue account OBSERVE, TESTNET or LIVE
     name: str
     strategy: str
     parameters: Mapping[str, str]
@@ -61,6 +66,8 @@ class BotAnswer:
     allocated: str  # what it has
     allocation_asset: str
     version: int
+    venue_account_id: str = ""
+    mode: str = PAPER
     warnings: Sequence[str] = ()  # told when it is created: what will keep it from trading, and the way out
 
 
@@ -130,7 +137,8 @@ def bot_from_answer(result: Mapping[str, Any]) -> BotAnswer:
     """Of what a command on a bot answered, made of that alone."""
     allocation, asset = result["allocation"].split()
     allocated, _ = result["allocated"].split()
-    amounts = {"allocation": allocation, "allocated": allocated, "allocation_asset": shown_asset(asset)}
+    asset = shown_asset(asset, purse_of(result.get("mode", PAPER)))
+    amounts = {"allocation": allocation, "allocated": allocated, "allocation_asset": asset}
     return BotAnswer(**{**result, **amounts})
 
 
@@ -153,7 +161,9 @@ def bot_from_stream(log: EventLog, bot_id: str, owner_id: str) -> BotView:
 def bot_from_row(row: BotRow) -> BotView:
     return BotView(
         bot_id=row.bot_id,
-        paper_account_id=row.book_id,
+        paper_account_id=row.book_id if row.mode == PAPER else "",
+        venue_account_id="" if row.mode == PAPER else row.venue_account,
+        mode=row.mode,
         name=row.name,
         strategy=row.strategy,
         parameters=json.loads(row.parameters),
@@ -162,7 +172,7 @@ def bot_from_row(row: BotRow) -> BotView:
         interval=row.interval,
         source=row.source,
         allocation=text(row.allocation_amount),
-        allocation_asset=shown_asset(row.allocation_asset),
+        allocation_asset=shown_asset(row.allocation_asset, purse_of(row.mode)),
         max_order_notional=_maybe(row.max_order_notional),
         status=row.status,
         run=row.run,
@@ -248,7 +258,7 @@ def fill_from_row(row: FillRow) -> FillView:
         base_quantity=text(row.base_quantity),
         price=text(row.price_quote_per_base),
         fee=text(row.fee_amount),
-        fee_asset=shown_asset(row.fee_asset) if row.fee_asset else "",
+        fee_asset=shown_asset(row.fee_asset, _purse_of_fill(row)) if row.fee_asset else "",
         slippage_bps=text(row.slippage_bps),
         traded_at=row.traded_at_utc,
     )
@@ -257,7 +267,9 @@ def fill_from_row(row: FillRow) -> FillView:
 def _bot(bot: Bot, terms: BotTerms, version: int) -> BotView:
     return BotView(
         bot_id=bot.bot_id,
-        paper_account_id=bot.book_id,
+        paper_account_id=bot.book_id if bot.mode == PAPER else "",
+        venue_account_id="" if bot.mode == PAPER else bot.venue_account,
+        mode=bot.mode,
         name=terms.name,
         strategy=terms.strategy,
         parameters=dict(terms.parameters),
@@ -266,7 +278,7 @@ def _bot(bot: Bot, terms: BotTerms, version: int) -> BotView:
         interval=terms.interval,
         source=terms.source,
         allocation=text(terms.allocation.amount),
-        allocation_asset=shown_asset(terms.allocation.asset),
+        allocation_asset=shown_asset(terms.allocation.asset, purse_of(bot.mode)),
         max_order_notional=_maybe(terms.max_order_notional),
         status=bot.status,
         run=bot.run,
@@ -298,6 +310,11 @@ def _intended(event: OrderIntended, position: str) -> OrderView:
         intended_at=event.intended_at_utc,
         updated_at=event.intended_at_utc,
     )
+
+
+def _purse_of_fill(row: FillRow) -> str:
+    """A paper account's venue account has the name of its book; no real one's has."""
+    return PAPER_PURSE if row.venue_account == row.book_id else LIVE
 
 
 def _maybe(amount: Decimal | None) -> str | None:

@@ -9,10 +9,11 @@ from application.ports.clock import Clock
 from application.ports.commands import Caller, Command, CommandBus, CommandIdReused, Outcome, derived_id
 from application.ports.event_log import EventLog
 from application.ports.key_inspector import KeyInspector
-from application.ports.vault import PLATFORM, Credentials, HeldKey, KeyName, Vault
+from application.ports.vault import PLATFORM, Credentials, HeldKey, KeyName, Vault, VenueKeys
+from application.ports.venue_credentials import CredentialsOf, NoCredentials
 from application.streams import venue_account_stream
 from application.venue_accounts.commands import TakeVenueKey, require_owned
-from domain.errors import InvalidValue
+from domain.errors import DomainError, InvalidValue
 from domain.money import Money
 from domain.venue_accounts.errors import UnknownVenueAccount, VenueKeyInUse
 from domain.venue_accounts.venue_account import POOLED, VenueAccount
@@ -38,6 +39,18 @@ class StoredVenueKeys:
             account.require_open()
             raise UnknownVenueAccount(venue_account_id=venue_account_id)
         return found
+
+
+def credentials_of(keys: VenueKeys) -> CredentialsOf:
+    """As adapters of venues want it: NoCredentials, saying why, where there is no key to use."""
+
+    def found(venue_account_id: str) -> Credentials:
+        try:
+            return keys.credentials(venue_account_id)
+        except DomainError as e:
+            raise NoCredentials(str(e)) from None
+
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,3 +43,10 @@ class LiveTradingNotApproved(DomainError, code="live_trading_not_approved"):
         step = "a second person has to approve it" if live_trading == "requested" else "ask for it first"
         super().__init__(f"the account may not trade live; {step}")
         self.live_trading = live_trading
+
+
+class StepUpNeeded(DomainError, code="step_up_needed"):
+    """Enter the password again for this very act, and then do it within five minutes."""
+
+    def __init__(self) -> None:
+        super().__init__("enter the password again for this very act, then repeat it within 5 minutes")

@@ -1,0 +1,1 @@
+"""The way to real money: bots that observe, pre-flight, and the gate in front of LIVE."""
