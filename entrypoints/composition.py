@@ -52,14 +52,13 @@ from application.ports.clock import Clock
 from application.ports.commands import CommandBus
 from application.ports.event_log import EventLog
 from application.ports.read_models import ReadModels
-from application.ports.venue_credentials import Credentials, CredentialsOf, NoCredentials
+from application.ports.venue_credentials import CredentialsOf
 from application.ports.venue_observer import NobodyWatches, VenueObserver
 from application.reconciliation.reconcile import Reconcile
 from application.reconciliation.sources import VenueStatements
 from application.services import Services
 from application.transfers.send import Transfers
-from application.venue_accounts.keys import StoredVenueKeys, VenueKeyService
-from application.venue_accounts.no_venues import NoInspector
+from application.venue_accounts.keys import StoredVenueKeys, VenueKeyService, credentials_of
 from application.venues.check_account import CheckAccount
 from application.venues.desk import Account
 from application.venues.statements import AccountStatements
@@ -73,7 +72,7 @@ from entrypoints.observers import BotObservers, HttpObservers
 from entrypoints.settings import PREFIX, InvalidSettings, Settings
 from entrypoints.shards import opened_shards
 from entrypoints.synthetic_feed import SyntheticFeed
-from entrypoints.venues import Venues, address_of
+from entrypoints.venues import VenueFactsByName, VenueKeyInspector, Venues, address_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,10 +244,6 @@ def _account_check(
     return CheckAccount(log, reconcile, statements, lambda: uuid4().hex)
 
 
-def _no_key(venue_account: str) -> Credentials:
-    raise NoCredentials(f"there is no key for {venue_account}")
-
-
 def _venue_statements(exchange: PaperExchange) -> VenueStatements:
     return VenueStatements(exchange, lambda: [account.venue_account for account in exchange.accounts()])
 
@@ -295,9 +290,19 @@ class Container(containers.DeclarativeContainer):
     maintenance = providers.Singleton(DatabaseMaintenance, database, projector)
     health = providers.Singleton(_health, settings, database, maintenance, metrics, leases)
 
-    credentials_of: providers.Object[CredentialsOf] = providers.Object(_no_key)
+    vault = providers.Singleton(
+        EnvelopeVault,
+        providers.Singleton(SqlEnvelopes, database),
+        providers.Singleton(vault_key_of, settings),
+        clock,
+    )
+    venue_keys = providers.Singleton(StoredVenueKeys, log, vault)
     venue_observer = providers.Singleton(NobodyWatches)
-    venues = providers.Resource(_venues, settings, credentials_of, venue_observer)
+    venues = providers.Resource(
+        _venues, settings, providers.Singleton(credentials_of, venue_keys), venue_observer
+    )
+    key_inspector = providers.Singleton(VenueKeyInspector, venues)
+    venue_facts = providers.Singleton(VenueFactsByName, venues)
 
     paper_accounts = providers.Singleton(PaperAccountService, bus, log, exchange)
     reconcile = providers.Singleton(Reconcile, log, bus, clock, providers.Object(sleep))
@@ -310,15 +315,6 @@ class Container(containers.DeclarativeContainer):
     wall_clock_sources = providers.Singleton(_wall_clock_sources, settings)
 
     liabilities = providers.Singleton(Publications, log, seals, providers.Singleton(salts_of, settings))
-
-    vault = providers.Singleton(
-        EnvelopeVault,
-        providers.Singleton(SqlEnvelopes, database),
-        providers.Singleton(vault_key_of, settings),
-        clock,
-    )
-    venue_keys = providers.Singleton(StoredVenueKeys, log, vault)  # what adapters of venues sign with
-    key_inspector = providers.Singleton(NoInspector)
 
     services = providers.Singleton(
         Services,

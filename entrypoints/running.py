@@ -227,6 +227,7 @@ def _bot_worker(container: Container, settings: Settings, worker_id: str) -> Bot
             leases=container.leases(),
             clock=services.clock,
             observer=container.bot_observer(),
+            refresh_key=container.venues().refresh_key,
         ),
     )
 

@@ -177,8 +177,8 @@ class TradeSignal:
 
 
 def require_may_trade(work: Work, bot: Bot, *, candle_open_time_ms: int, feed_now_ms: int) -> None:
-    """Raises the first guardrail that trips: kill switch (platform, venue, account, bot), account active, what
-    the bot's mode wants, bot running, fresh candle.
+    """Raises the first guardrail that trips: kill switch (platform, venue, account, bot), account active,
+    what the bot's mode wants, bot running, fresh candle.
     """
     require_trading(work, bot)
     work.account(bot.owner_id).require_active()

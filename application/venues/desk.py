@@ -18,8 +18,10 @@ from application.ports.event_log import EventLog, StoreUnavailable
 from application.ports.exchange import Exchange, OrderStream
 from application.ports.leases import Leases
 from application.ports.read_models import ReadModels
+from application.streams import venue_account_stream
 from application.venues.keep_orders import OrderKeeper
 from application.venues.kept_exchange import KeptExchange
+from domain.venue_accounts.venue_account import VenueAccount
 
 ACCOUNT_LEASE = "venue-account:"
 LEASE = timedelta(seconds=15)
@@ -87,8 +89,11 @@ class VenueDesk:
         leases: Leases,
         clock: Clock,
         observer: BotObserver,
+        refresh_key: Callable[[str, str, str], None] = lambda _venue, _account, _key_id: None,
     ) -> None:
+        """`refresh_key(venue, account id, key id)` is told every second which key is the account's now."""
         self._worker_id, self._open_venue, self._is_clean = worker_id, open_venue, is_clean
+        self._refresh_key = refresh_key
         self._log, self._bus, self._views = log, bus, views
         self._leases, self._clock, self._observer = leases, clock, observer
         self._stopping = threading.Event()
@@ -187,6 +192,9 @@ class VenueDesk:
             kept.is_over.wait(LOOK_S)
 
     def _look(self, kept: _Kept) -> None:
+        venue, account_id = kept.account
+        account: VenueAccount = self._log.load(venue_account_stream(account_id)).state
+        self._refresh_key(venue, account_id, account.key.key_id if account.key is not None else "")
         if not kept.is_open:
             self._open(kept)
             return

@@ -143,6 +143,10 @@ class VenueConnection:
             take_markets(known.client, public)
         return known
 
+    def client_with(self, credentials: Credentials) -> Any:
+        """A client of its own for a key that is no account's yet, without markets. Its user closes it."""
+        return self._open(credentials)
+
     async def stream_client(self, account: str | None) -> Any:
         """A client of its own for one stream, with markets; None: for public ones. Its user closes it."""
         public = await self.public()
