@@ -43,6 +43,7 @@ _UNAVAILABLE_CODES = frozenset(
         "server_unreachable",
         "shards_differ",
         "shards_incomplete",
+        "simulator_journal_unusable",
         "store_unavailable",
         "vault_unusable",
         "venue_not_reachable",

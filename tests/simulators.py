@@ -1,10 +1,10 @@
-"""A simulated exchange of a test's own: in this process, on a free port, in a thread, with a hand on its control API."""
+"""A simulated exchange of a test's own: on a free port, in a thread, with a hand on its control API."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -87,8 +87,13 @@ class Simulator:
 def simulator(
     journal: Path, *, customers: Sequence[Customer] = (ANN, BOB), priced: bool = True, **options: Any
 ) -> Iterator[Simulator]:
-    """A still one: prices move when the test moves them. `priced`: BTC at 60000, ETH at 3000, BNB at 600 to begin with."""
-    started, over, problems = Event(), Event(), []
+    """A still one: prices move when the test moves them.
+
+    `priced`: BTC stands at 60000, ETH at 3000 and BNB at 600 to begin with.
+    """
+    started = Event()
+    problems: list[BaseException] = []
+    stops: list[Callable[[], object]] = []
     ports: list[int] = []
 
     async def serve() -> None:
@@ -98,10 +103,11 @@ def simulator(
         server = Server(venue)
         try:
             await server.start("127.0.0.1", 0)
+            over, loop = asyncio.Event(), asyncio.get_running_loop()
+            stops.append(lambda: loop.call_soon_threadsafe(over.set))
             ports.append(server.port)
             started.set()
-            while not over.is_set():
-                await asyncio.sleep(0.01)
+            await over.wait()
         finally:
             await server.stop()
             venue.journal.close()
@@ -128,5 +134,5 @@ def simulator(
         yield handle
     finally:
         handle.client.close()
-        over.set()
+        stops[0]()
         thread.join(10)

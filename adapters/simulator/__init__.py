@@ -1,1 +1,1 @@
-"""A simulated exchange, Binance-spot-shaped: a pure core, a journal that is its truth, a server on loopback."""
+"""A simulated exchange, Binance-spot-shaped: a pure core, its journal, a server on loopback."""

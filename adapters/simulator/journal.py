@@ -1,7 +1,7 @@
 """The simulator's truth: every command that changed something, in an append-only file, one JSON line each.
 
-State is what the commands come to. A line also says how far the ids had come after it, so that a journal is never
-replayed into another history than the one its readers were told.
+State is what the commands come to. A line also says how far the ids had come after it, so that a journal is
+never replayed into another history than the one its readers were told.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class JournalUnusable(DomainError, code="simulator_journal_unusable"):
 
 
 class Journal:
-    """One file, one writer. What was appended with `durable` survives a crash of the machine, the rest one of ours.
+    """One file, one writer. What was appended `durable` outlives a crash of the machine, the rest ours.
 
     A last line that was cut short by a crash is taken off: nobody was told of it.
     """
@@ -72,7 +72,7 @@ class Journal:
         return exchange
 
     def append(self, command: commands.Command, exchange: Exchange, *, durable: bool) -> None:
-        """After the command was applied and before anybody is told. Raises OSError: then nobody may be told."""
+        """After it was applied and before anybody is told. Raises OSError: then nobody may be told."""
         self._write(
             {
                 "n": self.lines + 1,
@@ -94,9 +94,7 @@ class Journal:
         except ValueError:
             header = None
         if header != _HEADER:
-            raise JournalUnusable(
-                self.path, f"is no simulator's journal of format {FORMAT}; name another file"
-            )
+            raise JournalUnusable(self.path, f"no simulator's journal of format {FORMAT}; name another")
 
     def _redo(self, exchange: Exchange, number: int, line: bytes) -> None:
         way_out = (

@@ -14,6 +14,7 @@ from entrypoints.cli import (
     ledger_transfers,
     log_proofs,
     processes,
+    simulator,
 )
 from entrypoints.cli.app import app
 from entrypoints.cli.backup import backup
@@ -52,4 +53,5 @@ __all__ = [
     "ledger_transfers",
     "log_proofs",
     "processes",
+    "simulator",
 ]

@@ -30,8 +30,8 @@ def commands(command: Any, words: tuple[str, ...] = ()) -> list[tuple[tuple[str,
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 EVERY = commands(typer.main.get_command(app))
-OFFLINE = [("liabilities", "verify")]
-"""What looks at files alone."""
+OFFLINE = [("liabilities", "verify"), ("simulator",)]
+"""What has no use for a database."""
 
 
 @pytest.mark.parametrize(("words", "command"), EVERY, ids=[" ".join(words) for words, _ in EVERY])

@@ -28,7 +28,7 @@ from tests.architecture.tree import ROOT, program
 from tests.entrypoints.conftest import Cli
 from tests.entrypoints.test_cli import EVERY
 
-NEVER_END = {"serve", "api", "worker", "projector", "sealer"}
+NEVER_END = {"serve", "api", "worker", "projector", "sealer", "simulator"}
 LATER = "2999-01-01T00:00:00Z"
 
 TABLE: list[tuple[str, int]] = [
@@ -275,6 +275,21 @@ TABLE: list[tuple[str, int]] = [
     ("serve --log-level loud", USAGE),
     ("serve --candles nope.csv", USAGE),
     ("serve --database-url sqlite:///.", USAGE),
+    ("simulator --port 99999", USAGE),
+    ("simulator --host 0.0.0.0", USAGE),
+    ("simulator --symbols DOGEUSDT", USAGE),
+    ("simulator --account nonsense", USAGE),
+    ("simulator --account k:s:BTC=0", USAGE),
+    ("simulator --account k:s:BTC=0.000000001", USAGE),
+    ("simulator --fault nonsense", USAGE),
+    ("simulator --fault slow:ms=soon", USAGE),
+    ("simulator --fault slow:probability=2", USAGE),
+    ("simulator --speed 0", USAGE),
+    ("simulator --still --candles empty.csv", USAGE),
+    ("simulator --candles empty.csv", REFUSED),
+    ("simulator --candles nope.csv", UNAVAILABLE),
+    ("simulator --journal .", USAGE),
+    ("simulator --journal opening.csv", UNAVAILABLE),
     ("bogus", USAGE),
     ("--bogus", USAGE),
     ("log bogus", USAGE),

@@ -1,1 +1,1 @@
-"""The exchange itself: no clock, no randomness, no I/O. The same commands at the same times give the same state."""
+"""The exchange itself: no clock, no randomness, no I/O. Same commands at the same times, same state."""

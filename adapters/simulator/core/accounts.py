@@ -11,12 +11,12 @@ from adapters.simulator.core.orders import Order
 from domain.money import ZERO
 
 FeeAsset = Literal["received", "quote", "BNB"]
-"""received: base of a purchase, quote of a sale. BNB: 25 % less while there is enough of it, else as received."""
+"""received: base of a purchase, quote of a sale. BNB: 25 % less while it lasts, else as received."""
 
 HOUSE = "house"
 """Takes the fees and pays the rebates."""
 MAKER, CROWD = "maker", "crowd"
-"""The market's own accounts: who quotes, and who takes. Theirs may be overdrawn; what they owe is what users own."""
+"""The market's own: who quotes, and who takes. They may be overdrawn; what they owe is what users own."""
 INTERNAL = frozenset({HOUSE, MAKER, CROWD})
 
 

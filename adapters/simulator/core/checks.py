@@ -1,7 +1,7 @@
 """What an order must look like, and the filters it must pass, before anybody's money is looked at.
 
-In this order, as Binance answers: side and type, parameters that are missing or too many, time in force, precision,
-then the symbol's filters.
+In this order, as Binance answers: side and type, parameters that are missing or too many, time in force,
+precision, then the symbol's filters.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from adapters.simulator.core.orders import (
     NewOrder,
 )
 from adapters.simulator.core.symbols import Symbol
+from domain.money import ZERO
 
 _NEEDS: dict[str, frozenset[str]] = {
     LIMIT: frozenset({"timeInForce", "quantity", "price"}),
@@ -93,13 +94,13 @@ def check_filters(order: NewOrder, symbol: Symbol, last_price: Decimal) -> None:
     if order.price is not None:
         symbol.check_price(order.price, last_price)
     if order.stop_price is not None:
-        symbol.check_price(order.stop_price, Decimal(0))
+        symbol.check_price(order.stop_price, ZERO)
     market = order.type in AT_MARKET
     if order.quote_order_quantity is not None:
         symbol.check_notional(order.quote_order_quantity, market=market)
         return
-    assert order.quantity is not None  # check_composition
-    symbol.check_quantity(order.quantity, market=market)
+    quantity = order.quantity or ZERO  # check_composition saw to it that there is one
+    symbol.check_quantity(quantity, market=market)
     price = order.price or order.stop_price or last_price
     if price:
-        symbol.check_notional(price * order.quantity, market=market)
+        symbol.check_notional(price * quantity, market=market)

@@ -1,4 +1,4 @@
-"""What the exchange says no with: a code and a message as Binance words them, and the HTTP status they come with."""
+"""What the exchange says no with: a code and a message as Binance words them, and an HTTP status."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ from domain.money import EXACT, ZERO, floor_to_step
 class Exchange:
     """All state of the simulated exchange.
 
-    `apply` is deterministic: the same commands at the same times give the same state, ids and sequence numbers.
+    `apply` is deterministic: the same commands at the same times give the same state and the same ids.
     Time never goes back: a command that comes with an earlier one happens when the last did.
     Errors: Rejected, or InvalidValue from what only an operator sends; nothing changed.
     """
@@ -580,7 +580,7 @@ class Exchange:
 
     # -- canceling
 
-    def _cancel_order(self, command: c.CancelOrder) -> Order | OrderList:
+    def _cancel_order(self, command: c.CancelOrder) -> Order:
         order = self._cancelable(command)
         if order.order_list_id != NO_LIST:  # as Binance does: both go
             self._cancel_pair(self.lists[order.order_list_id], command.cancel_id)
@@ -628,9 +628,7 @@ class Exchange:
         canceled: Order | Rejected
         placed: Order | Rejected | None = None
         try:
-            answer = self._cancel_order(command.cancel)
-            assert isinstance(answer, Order)
-            canceled = answer
+            canceled = self._cancel_order(command.cancel)
         except Rejected as refusal:
             canceled = refusal
         if isinstance(canceled, Order) or command.even_if_not_canceled:
@@ -719,8 +717,8 @@ class Exchange:
     def _report_positions(self) -> None:
         """One message per account, with every balance that the command changed."""
         changed: dict[str, list[str]] = {}
-        for account, asset in self._moved:
-            changed.setdefault(account, []).append(asset)
+        for owner, asset in self._moved:
+            changed.setdefault(owner, []).append(asset)
         for name, assets in changed.items():
             account = self.accounts[name]
             if account.is_internal:

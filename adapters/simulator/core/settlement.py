@@ -24,7 +24,7 @@ class Settlement:
     tapes: dict[str, Tape]
 
     def need(self, order: Order, symbol: Symbol, remaining: Decimal, price: Decimal) -> tuple[str, Decimal]:
-        """Asset and amount that so much of the order may cost at that price, its fee included where it is on top."""
+        """Asset and amount that so much of the order may cost at that price, with a fee that is on top."""
         if order.side != BUY:
             return symbol.base, remaining
         notional = price * remaining
@@ -87,9 +87,7 @@ class Settlement:
         if account.fee_asset == "BNB" and rate > 0 and in_bnb is not None and account.free(BNB) >= in_bnb:
             fee, asset = in_bnb, BNB
             account.balance(asset).free -= fee
-        elif (on_top := multiply_down(notional, rate, SCALE)) and self._is_on_top(
-            order, symbol, trade, on_top
-        ):
+        elif (on_top := multiply_down(notional, rate, SCALE)) and self._is_on_top(order, trade, on_top):
             fee, asset = on_top, symbol.quote
             account.balance(asset).locked -= fee
             order.locked -= fee
@@ -99,7 +97,7 @@ class Settlement:
         house.balance(asset).free += fee
         return fee, asset
 
-    def _is_on_top(self, order: Order, symbol: Symbol, trade: Trade, fee: Decimal) -> bool:
+    def _is_on_top(self, order: Order, trade: Trade, fee: Decimal) -> bool:
         """A purchase's fee in quote comes out of its hold, if that was made large enough for it."""
         account = self.accounts[order.account]
         if account.fee_asset != "quote" or order.side != BUY or account.is_internal:

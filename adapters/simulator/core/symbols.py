@@ -15,7 +15,7 @@ SCALE = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Symbol:
-    """Prices in quote per base, quantities in base. A fill's notional is exact: tick × step has at most 8 places."""
+    """Prices in quote per base, quantities in base. Notionals are exact: tick × step has at most 8 places."""
 
     base: str
     quote: str
@@ -39,7 +39,7 @@ class Symbol:
         if -places(EXACT.multiply(self.tick_size, self.step_size)) > SCALE:
             raise InvalidValue(
                 "symbol",
-                f"{self.name}: tick_size × step_size must have at most {SCALE} decimal places; make one larger",
+                f"{self.name}: tick_size × step_size has more than {SCALE} decimal places; make one larger",
             )
 
     @property
@@ -74,9 +74,8 @@ class Symbol:
 
 def places(amount: Decimal) -> int:
     """The exponent of an amount without trailing zeros: -2 for 1.50."""
-    exponent = EXACT.normalize(amount).as_tuple().exponent
-    assert isinstance(exponent, int)  # amounts are finite
-    return exponent
+    _, _, exponent = EXACT.normalize(amount).as_tuple()
+    return int(exponent)  # amounts are finite
 
 
 def _usual(base: str, quote: str, tick: str, step: str, least: str) -> Symbol:

@@ -123,7 +123,7 @@ class Tape:
                 klines.append(flat(opened, trade.price).with_trade(trade))
 
     def load(self, minutes: Iterable[Kline]) -> None:
-        """Closed one-minute candles of before, oldest first: what there is of them is what longer ones know."""
+        """Closed one-minute candles of before, oldest first; longer ones are made of them."""
         for minute in minutes:
             self.last_price = minute.close
             for interval, length_ms in INTERVALS_MS.items():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
 
 from aiohttp import web
 
+from adapters.simulator.core.errors import Rejected
 from adapters.simulator.server.control import Control
 from adapters.simulator.server.rest import Rest
 from adapters.simulator.server.sockets import Sockets
@@ -17,17 +19,20 @@ _LARGEST_BODY = 1024 * 1024
 
 
 class Server:
-    """Serves a venue on one address. `start`, then `stop`; the venue's journal stays the caller's to close."""
+    """Serves a venue on one address. `start`, then `stop`; the venue's journal is the caller's to close."""
 
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
         self.hub = Hub(venue)
         self.port = 0
         self._runner: web.AppRunner | None = None
-        self._beat: asyncio.Task[None] | None = None
+        self._beats: list[asyncio.Task[None]] = []
 
-    async def start(self, host: str, port: int) -> None:
-        """Port 0 takes any that is free; see `port`. Raises OSError where it is taken."""
+    async def start(self, host: str, port: int, *beats: Coroutine[None, None, None]) -> None:
+        """Port 0 takes any that is free; see `port`. `beats` run until it stops.
+
+        Raises OSError where the port is taken.
+        """
         app = web.Application(client_max_size=_LARGEST_BODY)
         sockets = Sockets(self.venue, self.hub)
         app.add_routes(
@@ -48,13 +53,13 @@ class Server:
         await site.start()
         self.port = self._runner.addresses[0][1]
         self.venue.listeners.append(self.hub.listen)
-        self._beat = asyncio.create_task(self.hub.run())
+        self._beats = [asyncio.create_task(beat) for beat in (self.hub.run(), *beats)]
 
     async def stop(self) -> None:
-        if self._beat is not None:
-            self._beat.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._beat
+        for beat in self._beats:
+            beat.cancel()
+            with suppress(asyncio.CancelledError, Rejected):
+                await beat
         await self.hub.disconnect(users=True, markets=True)
         for connection in list(self.hub.connections):
             await connection.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class Clock:
-    """Milliseconds since the epoch. `skew_ms` is how wrong it is, `advanced_ms` how far it was moved ahead."""
+    """Milliseconds since the epoch. `skew_ms`: how wrong it is; `advanced_ms`: how far it was moved ahead."""
 
     def __init__(self, wall_ms: Callable[[], int]) -> None:
         self._wall_ms = wall_ms

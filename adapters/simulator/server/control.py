@@ -1,4 +1,4 @@
-"""The control API under /control, JSON, loopback only: the truth to compare with, and the hand on the market."""
+"""The control API under /control, loopback only: the truth to compare with, and the hand on the market."""
 
 from __future__ import annotations
 
@@ -211,8 +211,7 @@ class Control:
         body = await _body(request)
         given = Parameters({name: str(value) for name, value in body.given.items() if name != "account"})
         command = c.PlaceOrder(account=body.word("account"), order=given.new_order())
-        order = self._venue.execute(command).answer
-        assert isinstance(order, Order)
+        order = self._venue.answer(command, Order)
         return wire.placed(order, "FULL")
 
     async def _cancel(self, request: web.Request) -> Any:
@@ -224,12 +223,11 @@ class Control:
             symbol=request.match_info["symbol"],
             order_id=int(order_id),
         )
-        order = self._venue.execute(command).answer
-        assert isinstance(order, Order)
+        order = self._venue.answer(command, Order)
         return wire.canceled(order, None)
 
     async def _price(self, request: web.Request) -> Any:
-        """Quote around a price and trade at it once from either side, so that it is the last price, nearly."""
+        """Quote around a price and trade once on either side: the last price is the best ask."""
         body = await _body(request)
         symbol = self._venue.exchange.symbol(body.word("symbol"))
         price = body.needed_amount("price")

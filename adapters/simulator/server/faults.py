@@ -73,7 +73,12 @@ class Fault:
 
 def parse_fault(given: Mapping[str, Any]) -> Fault:
     """From JSON; InvalidValue names what is wrong with it."""
-    types = {"do": str, "on": str, "what": str, "probability": (int, float)}
+    types: dict[str, type | tuple[type, ...]] = {
+        "do": str,
+        "on": str,
+        "what": str,
+        "probability": (int, float),
+    }
     fields: dict[str, Any] = {}
     for name, value in given.items():
         if name not in Fault.__dataclass_fields__:

@@ -50,8 +50,8 @@ class Limits:
             self._banned_until_ms[address] = now_ms + _FIRST_BAN_MS
         raise Limited(
             429,
-            f"Too much request weight used; current limit is {self.weight_a_minute} request weight per 1 MINUTE. "
-            "Please use WebSocket Streams for live updates to avoid polling the API.",
+            f"Too much request weight used; current limit is {self.weight_a_minute} request weight per "
+            "1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API.",
             -(-(_MINUTE_MS - now_ms % _MINUTE_MS) // 1_000),
         )
 

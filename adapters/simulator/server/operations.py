@@ -32,9 +32,15 @@ class Asked:
     key: Key | None = None
 
     @property
+    def signer(self) -> Key:
+        """Of a signed operation."""
+        if self.key is None:
+            raise bad_key()
+        return self.key
+
+    @property
     def account(self) -> str:
-        assert self.key is not None  # a signed operation
-        return self.key.account
+        return self.signer.account
 
     @property
     def symbol(self) -> str:
@@ -197,8 +203,7 @@ def _place(asked: Asked) -> Any:
         raise missing("newOrderRespType")
     new = asked.given.new_order()
     _check_trading(asked.venue, new.symbol)
-    order = asked.venue.execute(c.PlaceOrder(account=asked.account, order=new)).answer
-    assert isinstance(order, Order)
+    order = asked.venue.answer(c.PlaceOrder(account=asked.account, order=new), Order)
     return wire.placed(order, answer)
 
 
@@ -252,14 +257,12 @@ def _cancel(asked: Asked) -> Any:
     found = exchange.find(command.account, command.symbol, command.order_id, command.client_order_id)
     if found is not None and not asked.venue.is_visible(found):
         raise unknown_to_cancel()
-    order = asked.venue.execute(command).answer
-    assert isinstance(order, Order)
+    order = asked.venue.answer(command, Order)
     return wire.canceled(order, command.cancel_id)
 
 
 def _cancel_all(asked: Asked) -> Any:
-    orders = asked.venue.execute(c.CancelOpenOrders(account=asked.account, symbol=asked.symbol)).answer
-    assert isinstance(orders, tuple)
+    orders = asked.venue.answer(c.CancelOpenOrders(account=asked.account, symbol=asked.symbol), tuple)
     return [wire.canceled(order, None) for order in orders]
 
 
@@ -279,14 +282,13 @@ def _replace(asked: Asked) -> Any:
     )
     _check_trading(asked.venue, command.order.symbol)
     try:
-        replaced = asked.venue.execute(command).answer
+        replaced = asked.venue.answer(command, Replaced)
     except Rejected as refusal:
         if isinstance(refusal.data, Replaced):
             raise Rejected(
                 refusal.code, refusal.message, refusal.status, _both(refusal.data, command)
             ) from None
         raise
-    assert isinstance(replaced, Replaced)
     shown = _both(replaced, command)
     if isinstance(replaced.canceled, Order) and isinstance(replaced.placed, Order):
         return shown
@@ -380,15 +382,15 @@ def _place_oco(asked: Asked) -> Any:
 
 def _placed_oco(asked: Asked, above: NewOrder, below: NewOrder) -> Any:
     _check_trading(asked.venue, above.symbol)
-    listed = asked.venue.execute(
+    listed = asked.venue.answer(
         c.PlaceOco(
             account=asked.account,
             above=above,
             below=below,
             list_client_id=asked.given.client_id("listClientOrderId"),
-        )
-    ).answer
-    assert isinstance(listed, OrderList)
+        ),
+        OrderList,
+    )
     return wire.listed(listed)
 
 
@@ -446,10 +448,10 @@ def _cancel_list(asked: Asked) -> Any:
         listed = _list_of(asked)
     except Rejected as refusal:
         raise unknown_to_cancel() if refusal.code == -2018 else refusal from None
-    answer = asked.venue.execute(
-        c.CancelList(account=asked.account, symbol=asked.symbol, order_list_id=listed.order_list_id)
-    ).answer
-    assert isinstance(answer, OrderList)
+    answer = asked.venue.answer(
+        c.CancelList(account=asked.account, symbol=asked.symbol, order_list_id=listed.order_list_id),
+        OrderList,
+    )
     return wire.listed(answer)
 
 
@@ -497,8 +499,7 @@ def _trade_fee(asked: Asked) -> Any:
 
 
 def _restrictions(asked: Asked) -> Any:
-    key = asked.key
-    assert key is not None  # a signed operation
+    key = asked.signer
     return {
         "ipRestrict": False,
         "createTime": key.created_at_ms,

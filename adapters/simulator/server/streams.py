@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from aiohttp import WSCloseCode, web
@@ -83,12 +84,12 @@ class Hub:
     def listen(self, outcome: Outcome) -> None:
         """Told of every command's outcome, once it is written."""
         for trade in outcome.trades:
-            self._send(trade.symbol, "trade", lambda trade=trade: _trade_event(trade))
+            self._send(trade.symbol, "trade", partial(_trade_event, trade))
         for group in wire.aggregates(outcome.trades):
-            self._send(group[0].symbol, "aggTrade", lambda group=group: _aggregate_event(group))
+            self._send(group[0].symbol, "aggTrade", partial(_aggregate_event, group))
         for change in outcome.depth:
             self._gather(change)
-            self._send(change.symbol, "bookTicker", lambda change=change: self._book_ticker_event(change))
+            self._send(change.symbol, "bookTicker", partial(self._book_ticker_event, change))
         for report in outcome.reports:
             self._send_user(report.account, wire.report(report))
 
@@ -108,15 +109,13 @@ class Hub:
         for symbol in self._venue.exchange.symbols:
             for suffix, limit in _PARTIAL.items():
                 if every_second or suffix.endswith("@100ms"):
-                    self._send(
-                        symbol, suffix, lambda symbol=symbol, limit=limit: self._partial(symbol, limit)
-                    )
+                    self._send(symbol, suffix, partial(self._partial, symbol, limit))
             for interval in INTERVALS_MS:
                 if self._is_wanted(symbol, f"kline_{interval}"):
                     self._send_klines(symbol, interval)
             if every_second:
-                self._send(symbol, "ticker", lambda symbol=symbol: self._ticker_event(symbol))
-                self._send(symbol, "miniTicker", lambda symbol=symbol: self._ticker_event(symbol))
+                self._send(symbol, "ticker", partial(self._ticker_event, symbol))
+                self._send(symbol, "miniTicker", partial(self._ticker_event, symbol))
 
     async def disconnect(self, *, users: bool, markets: bool) -> int:
         """Close the connections that carry such streams."""
@@ -175,7 +174,7 @@ class Hub:
         for symbol in self._venue.exchange.symbols:
             pending = self._pending.pop((symbol, suffix), None)
             if pending is not None:
-                self._send(symbol, suffix, lambda s=symbol, p=pending: self._depth_event(s, p))
+                self._send(symbol, suffix, partial(self._depth_event, symbol, pending))
 
     def _depth_event(self, symbol: str, pending: _Pending) -> dict[str, Any]:
         return {
@@ -255,7 +254,7 @@ class _Dials:
             elif fault.do == "duplicate":
                 push(event)
             elif fault.do == "reorder":
-                self._held[kind] = lambda event=event, push=push: push(event)
+                self._held[kind] = partial(push, event)
                 self._release(held)
                 return
             else:

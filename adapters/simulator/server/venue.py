@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from adapters.simulator.core.book import OrderBook
 from adapters.simulator.core.commands import Command, MoveMarket
@@ -20,6 +20,7 @@ from adapters.simulator.server.faults import Faults
 from adapters.simulator.server.limits import Limits
 
 _REMEMBERED_REQUESTS = 1_000
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -56,6 +57,13 @@ class Venue:
         for listener in self.listeners:
             listener(outcome)
         return outcome
+
+    def answer(self, command: Command, kind: type[T]) -> T:
+        """What the command's sender gets, of the kind that this command answers with."""
+        answer = self.execute(command).answer
+        if not isinstance(answer, kind):
+            raise TypeError(f"{type(command).__name__} answered {answer!r}")
+        return answer
 
     def now_ms(self) -> int:
         return self.clock.now_ms()

@@ -269,6 +269,7 @@ COMMAND_LINE_ONLY = (
     "adapters.persistence.backup",
     "adapters.persistence.pg_tools",
     "adapters.account_reports.report_file",
+    "adapters.simulator.journal",
 )
 
 
