@@ -409,7 +409,6 @@ class Exchange:
         aggregate: tuple[Decimal, int] | None = None
         while taker.remaining and (maker := against.best()) and taker.crosses(maker.price):
             self._end_sibling(maker)
-            self._end_sibling(taker)
             if aggregate is None or aggregate[0] != maker.price:
                 tape.last_aggregate_id += 1
                 aggregate = maker.price, tape.last_aggregate_id
