@@ -115,7 +115,7 @@ class Hub:
                     self._send_klines(symbol, interval)
             if every_second:
                 self._send(symbol, "ticker", partial(self._ticker_event, symbol))
-                self._send(symbol, "miniTicker", partial(self._ticker_event, symbol))
+                self._send(symbol, "miniTicker", partial(self._mini_ticker_event, symbol))
 
     async def disconnect(self, *, users: bool, markets: bool) -> int:
         """Close the connections that carry such streams."""
@@ -234,6 +234,13 @@ class Hub:
         }  # fmt: skip
         event = {"e": "24hrTicker", "E": self._venue.now_ms(), "s": symbol}
         return event | {short: day[long] for short, long in names.items()}
+
+    def _mini_ticker_event(self, symbol: str) -> dict[str, Any]:
+        whole = self._ticker_event(symbol)
+        return {
+            "e": "24hrMiniTicker",
+            **{name: whole[name] for name in ("E", "s", "c", "o", "h", "l", "v", "q")},
+        }
 
 
 class _Dials:

@@ -20,7 +20,7 @@ def new_order(side: str, quantity: str | None, price: str | None = None, **more:
     """A limit order where it has a price, else a market order; BTCUSDT."""
     type_ = more.pop("type", "LIMIT" if price is not None else "MARKET")
     with_tif = type_ in ("LIMIT", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT")
-    amounts = {
+    amounts: dict[str, Any] = {
         name: Decimal(more.pop(name)) for name in ("stop_price", "quote_order_quantity") if name in more
     }
     fields: dict[str, Any] = {

@@ -119,7 +119,7 @@ class Histories(RuleBasedStateMachine):
     @rule(account=ACCOUNTS, symbol=SYMBOLS, side=SIDES, quantity=QUANTITIES, in_quote=st.booleans())
     def at_market(self, account: str, symbol: str, side: str, quantity: str, in_quote: bool) -> None:
         amount = Decimal(quantity) * (USUAL[symbol][1] if in_quote else 1)
-        sized: dict[str, Decimal] = {"quote_order_quantity" if in_quote else "quantity": amount}
+        sized: dict[str, Any] = {"quote_order_quantity" if in_quote else "quantity": amount}
         self.do(
             c.PlaceOrder(account=account, order=NewOrder(symbol=symbol, side=side, type="MARKET", **sized))
         )
@@ -332,7 +332,7 @@ TestHistories.settings = settings(max_examples=30, stateful_step_count=40)
 
 @pytest.mark.parametrize("seed", range(8))
 def test_long_histories_keep_the_same_promises(seed: int) -> None:
-    """Hundreds of commands on end, most of them right: books fill up, stops go off in a row, fees of all kinds."""
+    """Hundreds of commands on end, most of them right: full books, stops in a row, fees of all kinds."""
     random = Random(seed)
     machine = Histories()
     try:
