@@ -16,12 +16,13 @@ from typing import Protocol
 import pytest
 
 from adapters.exchanges.paper.venue import PaperExchange
-from application.ports.exchange import Exchange, OrderRequest, VenueOrderNotFound, VenueRefused
+from application.ports.exchange import FOREVER, Exchange, OrderRequest, VenueOrderNotFound, VenueRefused
 from application.ports.paper_accounts import PaperTerms
 from application.ports.paper_store import PaperStore
 from domain.money import text
 from domain.orders.events import OrderTerms
 from domain.reconciliation.statement import TRADE, TRANSFER, AccountLine
+from tests.adapters.exchanges.ccxt.simulated import simulator_bench
 from tests.adapters.exchanges.paper import venues
 
 
@@ -68,8 +69,12 @@ class PaperBench:
         self.exchange = PaperExchange(self.store)
 
 
-@pytest.fixture(params=["paper-memory", "paper-sqlite", "paper-postgresql"])
+@pytest.fixture(params=["paper-memory", "paper-sqlite", "paper-postgresql", "ccxt-simulator"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    if request.param == "ccxt-simulator":
+        with simulator_bench(tmp_path) as simulated:
+            yield simulated
+        return
     kind = request.param.removeprefix("paper-")
     url = request.getfixturevalue("empty_postgres_url") if kind == "postgresql" else ""
     with ExitStack() as stack:
@@ -224,7 +229,8 @@ def test_open_orders_and_fills_outlive_our_side(bench: Bench) -> None:
 
     assert bench.exchange.report(bench.account, bench.symbol, "o-1") == before
     assert [o.report.client_order_id for o in bench.exchange.open_orders(bench.account)] == ["o-2"]
-    assert bench.exchange.submit(bench.request(BUY)) == before
+    if bench.exchange.guarantees.client_ids_unique == FOREVER:
+        assert bench.exchange.submit(bench.request(BUY)) == before
 
 
 def moved(line: AccountLine) -> dict[str, str]:
@@ -241,7 +247,8 @@ def test_a_statement_has_every_deposit_and_every_fill_and_the_balances_they_come
     statement = bench.exchange.statement(bench.account)
 
     assert statement.venue_account == bench.account
-    assert statement.lines is not None
+    if statement.lines is None:
+        pytest.skip("the venue tells an account's trades by pair only: see trades_since")
     transfers = [moved(line) for line in statement.lines if line.kind == TRANSFER]
     assert sorted(transfers, key=str) == [{"BTC": "2"}, {"USDT": "1000"}]
     trades = [line for line in statement.lines if line.kind == TRADE]
@@ -265,7 +272,7 @@ def test_what_is_locked_in_an_order_is_in_the_balance(bench: Bench) -> None:
     statement = bench.exchange.statement(bench.account)
 
     assert statement.balances == {"USDT": Decimal(1000), "BTC": Decimal(2)}
-    assert [line.kind for line in statement.lines or ()] == [TRANSFER, TRANSFER]
+    assert statement.lines is None or [line.kind for line in statement.lines] == [TRANSFER, TRANSFER]
 
 
 def test_a_statement_outlives_our_side(bench: Bench) -> None:

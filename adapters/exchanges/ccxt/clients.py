@@ -28,13 +28,7 @@ _QUIET.addHandler(logging.NullHandler())
 _QUIET.propagate = False
 _QUIET.setLevel(logging.CRITICAL + 1)
 
-SPOT_OPTIONS = {
-    "defaultType": "spot",
-    "fetchMarkets": {"types": ["spot"]},  # Binance: not its two futures venues as well
-    "fetchCurrencies": False,  # needs a key where it needs anything
-    "fetchMargins": False,
-    "warnOnFetchOpenOrdersWithoutSymbol": False,
-}
+_OPTIONS = {"defaultType": "spot", "fetchMargins": False, "warnOnFetchOpenOrdersWithoutSymbol": False}
 
 
 class Expired(ccxt.BadRequest):  # type: ignore[misc]  # ccxt is untyped
@@ -60,9 +54,11 @@ def require_exchange(exchange: str) -> None:
 def open_client(exchange: str, *, timeout_ms: int = 10_000) -> Any:
     """A blocking ccxt client for public data, with the venue's rate limit on; raises UnknownExchange."""
     require_exchange(exchange)
-    return getattr(ccxt, exchange)(
-        {"enableRateLimit": True, "timeout": timeout_ms, "options": dict(SPOT_OPTIONS)}
+    client = getattr(ccxt, exchange)(
+        {"enableRateLimit": True, "timeout": timeout_ms, "options": dict(_OPTIONS)}
     )
+    _keep_to_spot(client)
+    return client
 
 
 def open_async_client(
@@ -80,7 +76,7 @@ def open_async_client(
         "enableRateLimit": True,
         "timeout": timeout_ms,
         "newUpdates": True,
-        "options": dict(SPOT_OPTIONS),
+        "options": dict(_OPTIONS),
     }
     if credentials is not None:
         options |= {
@@ -91,6 +87,7 @@ def open_async_client(
     vendor = getattr(ccxt_pro, address.exchange, None) or getattr(ccxt.async_support, address.exchange)
     bases = (_Guarded, _TellsOrderEvents, vendor) if profile.streams_execution_reports else (_Guarded, vendor)
     client = type(vendor.__name__, bases, {})(options)
+    _keep_to_spot(client)
     client.logger = _QUIET
     client.take, client.venue_clock, client.nonces, client.profile = take, clock, Nonces(clock), profile
     if address.url:
@@ -105,6 +102,14 @@ async def close_client(client: Any) -> None:
     session, client.timeout_on_exit = client.session, 0
     await client.close()
     await session.close()
+
+
+def _keep_to_spot(client: Any) -> None:
+    """Loading markets asks for no more than it must: Binance's futures venues, Gemini's web pages."""
+    known = client.options.get("fetchMarkets", {})
+    if isinstance(known, dict):  # at Coinbase it names a method
+        client.options["fetchMarkets"] = known | {"types": ["spot"]}
+    client.has["fetchCurrencies"] = False  # needs a key at some venues; markets say what we must know
 
 
 def turn_to(client: Any, url: str) -> None:

@@ -52,6 +52,10 @@ class VenueAccount:
         return self.sent.setdefault(client_order_id, SentOrder(terms))
 
 
+class NoSuchAccount(VenueOutcomeUnknown):
+    """There is no key to ask with: nothing is sent, and what was sent with an earlier key is not known."""
+
+
 class VenueConnection:
     """Shared by everything that speaks to one venue from this process. Coroutines run on its loop only."""
 
@@ -131,7 +135,7 @@ class VenueConnection:
         return self._public
 
     async def account(self, name: str) -> VenueAccount:
-        """Raises VenueOutcomeUnknown where there is no key to ask with, RequestFailed without markets."""
+        """Raises NoSuchAccount where there is no key, RequestFailed without markets."""
         public = await self.public()
         known = self._accounts.get(name)
         if known is None:
@@ -184,11 +188,11 @@ class VenueConnection:
 
     async def _key_of(self, account: str) -> Credentials:
         if self._credentials is None:
-            raise VenueOutcomeUnknown(f"{self.name} was opened without keys")
+            raise NoSuchAccount(f"{self.name} was opened without keys")
         try:
             return await asyncio.to_thread(self._credentials, account)
         except NoCredentials as e:
-            raise VenueOutcomeUnknown(f"no key for account {account!r}: {e}") from e
+            raise NoSuchAccount(f"no key for account {account!r}: {e}") from e
 
     def _open(self, credentials: Credentials | None) -> Any:
         orders = _orders_budget(self.profile) if credentials is not None else None

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 from adapters.exchanges.ccxt.budget import Priority
 from adapters.exchanges.ccxt.clients import EXPIRES_AT_MS
-from adapters.exchanges.ccxt.connection import VenueAccount, VenueConnection
+from adapters.exchanges.ccxt.connection import NoSuchAccount, VenueAccount, VenueConnection
 from adapters.exchanges.ccxt.exact import NonsenseAnswer, figure, milliseconds
 from adapters.exchanges.ccxt.lookup import find_order
-from adapters.exchanges.ccxt.markets import market_of
+from adapters.exchanges.ccxt.markets import market_of, require_trading
 from adapters.exchanges.ccxt.orders import (
     OPEN,
     Parsed,
@@ -54,7 +54,9 @@ class CcxtExchange:
     """An Exchange; see there for what it promises. One connection is shared by all who use the venue.
 
     A create is sent once. An id that this process has sent already is looked for instead, and while it is
-    not found nothing is known: VenueOutcomeUnknown.
+    not found nothing is known: VenueOutcomeUnknown. So is a create that was not sent now (its time has
+    passed, the rate budget is used up, the venue fails): a process before this one may have sent it.
+    VenueRefused is the venue's word, or terms that it takes from nobody.
     """
 
     def __init__(self, connection: VenueConnection) -> None:
@@ -95,7 +97,11 @@ class CcxtExchange:
 
     def statement(self, venue_account: str) -> AccountStatement:
         """The balances, of now. Its lines are not told: venues tell trades by pair only, see trades_since."""
-        balances = {asset: balance.total for asset, balance in self.balances(venue_account).items()}
+        try:
+            told = self.balances(venue_account)
+        except NoSuchAccount as e:
+            raise VenueRefused(str(e)) from None
+        balances = {asset: balance.total for asset, balance in told.items()}
         return AccountStatement(venue_account=venue_account, balances=balances, lines=None)
 
     # -- on the venue's loop -------------------------------------------------------------------------------
@@ -108,7 +114,9 @@ class CcxtExchange:
         return self._venue.run(_translated(work))
 
     async def _market(self, symbol: str) -> Market:
-        return market_of(await self._venue.public(), symbol)
+        client = await self._venue.public()
+        require_trading(client, symbol)
+        return market_of(client, symbol)
 
     async def _taker_fee_rate(self, name: str, symbol: str) -> Decimal:
         account = await self._venue.account(name)
@@ -147,6 +155,7 @@ class CcxtExchange:
                 return await self._sent_before(account, request)
             if failed.nothing_was_done:
                 account.sent.pop(order_id, None)
+            if failed.nothing_was_done and failed.was_sent:
                 raise VenueRefused(failed.words) from None
             raise VenueOutcomeUnknown(failed.words) from None
         return await self._accepted(account, request, answer)

@@ -43,7 +43,7 @@ class CcxtMarketView:
 
     async def _client(self, symbol: str) -> Any:
         client = await self._venue.public()
-        market_of(client, symbol)
+        market_of(client, symbol)  # VenueRefused, rather than what ccxt makes of an unknown name
         return client
 
     async def _ticker(self, symbol: str) -> Ticker:

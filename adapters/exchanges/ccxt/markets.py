@@ -15,8 +15,16 @@ from domain.money import ZERO
 TRADING = "TRADING"
 
 
+def require_trading(client: Any, symbol: str) -> None:
+    """Raises VenueRefused while the venue does not trade the pair."""
+    listed = client.markets.get(symbol)
+    if listed is not None and listed.get("active") is False:
+        status = listed["info"].get("status") if isinstance(listed["info"], dict) else None
+        raise VenueRefused(f"{symbol} is not trading now ({status or 'inactive'})")
+
+
 def market_of(client: Any, symbol: str) -> Market:
-    """The pair's filters and scales; raises VenueRefused for what is not traded there, or is not spot.
+    """The pair's filters and scales; raises VenueRefused for what is not listed there, or is not spot.
 
     Filters that the venue writes as text are taken from it (Binance); elsewhere ccxt has made a number of
     them, whose shortest decimal is what was written. NonsenseAnswer where one makes no sense.
@@ -26,9 +34,6 @@ def market_of(client: Any, symbol: str) -> Market:
         raise VenueRefused(f"{symbol!r} is not listed at this venue")
     if not listed.get("spot"):
         raise VenueRefused(f"{symbol} is no spot market: nothing else is traded here")
-    status = listed["info"].get("status") if isinstance(listed["info"], dict) else None
-    if listed.get("active") is False:
-        raise VenueRefused(f"{symbol} is not trading now ({status or 'inactive'})")
     written = _written_filters(listed["info"])
     limits, precision = listed["limits"], listed["precision"]
     mode = client.precisionMode

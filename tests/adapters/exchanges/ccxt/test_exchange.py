@@ -111,7 +111,8 @@ def test_a_request_says_until_when_it_may_be_taken(binance: ScriptedVenue, excha
 
 
 def test_a_request_whose_time_has_passed_is_not_sent(binance: ScriptedVenue, exchange: CcxtExchange) -> None:
-    with pytest.raises(VenueRefused, match="not sent"):
+    """And nothing is proven by that: a process before this one may have sent it."""
+    with pytest.raises(VenueOutcomeUnknown, match="not sent"):
         exchange.submit(request(limit_buy(), expires_in_s=-0.001))
 
     assert binance.asked(ORDER) == []
@@ -143,7 +144,6 @@ def test_the_expiry_is_told_on_the_venues_clock(binance: ScriptedVenue) -> None:
         (limit_buy("9001"), "above the most, 9000"),
         (limit_buy(time_in_force="GTD"), "GTD"),
         (replace(limit_buy(), order_type="iceberg"), "iceberg"),
-        (limit_buy(symbol="OLD/USDT"), "not trading now"),
         (limit_buy(symbol="NEW/USDT"), "not listed"),
     ],
 )
@@ -323,6 +323,18 @@ def test_a_clock_that_is_off_is_set_right_and_the_order_sent_once_more(
 
     assert exchange.submit(request(limit_buy())).status == "open"
     assert len(binance.asked(ORDER)) == 2
+
+
+def test_a_market_that_is_halted_is_not_offered_and_the_venue_itself_refuses_orders_there(
+    binance: ScriptedVenue, exchange: CcxtExchange
+) -> None:
+    """An order that was sent before the halt may stand: our own look at the market proves nothing."""
+    binance.says(ORDER, Said({"code": -1013, "msg": "Market is closed."}, 400))
+
+    with pytest.raises(VenueRefused, match="not trading now"):
+        exchange.market(ACCOUNT, "OLD/USDT")
+    with pytest.raises(VenueRefused, match="Market is closed"):
+        exchange.submit(request(limit_buy(symbol="OLD/USDT")))
 
 
 # -- looking and ending ----------------------------------------------------------------------------------
