@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
-from decimal import Decimal
 from threading import Lock
 from time import monotonic
 from typing import Any
@@ -14,7 +12,8 @@ from typing import Any
 from adapters.exchanges.ccxt.backoff import Backoff
 from adapters.exchanges.ccxt.clients import close_client
 from adapters.exchanges.ccxt.connection import VenueConnection
-from adapters.exchanges.ccxt.exact import NonsenseAnswer, above_zero
+from adapters.exchanges.ccxt.levels import levels_of, problem_of
+from adapters.exchanges.ccxt.loop import ended
 from adapters.exchanges.ccxt.problems import stream_problem
 from application.ports.market_view import BookView, Level, MarketDataUnavailable
 
@@ -32,14 +31,14 @@ class _Kept:
     heard_at_s: float = 0.0
     problem: str = "no snapshot yet"
     resyncs: int = 0
-    task: Future[None] | None = field(default=None, repr=False)
+    task: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
 class CcxtOrderBooks:
     """OrderBooks; see there. All pairs of a venue share one client and its sockets.
 
     ccxt checks the venue's sequence numbers; when one is missing it drops the book, and so do we, until a new
-    snapshot has come. Prices have passed through ccxt's floats: 15 digits, enough to decide on.
+    snapshot has come.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class CcxtOrderBooks:
             if symbol in self._books:
                 return
             kept = self._books[symbol] = _Kept()
-        kept.task = self._venue.loop.start(self._keep(symbol, kept))
+        self._venue.run(self._begin(symbol, kept))
 
     def view(self, symbol: str) -> BookView:
         kept = self._books.get(symbol)
@@ -85,14 +84,19 @@ class CcxtOrderBooks:
         with self._lock:
             kept = list(self._books.values())
             self._books.clear()
-        for one in kept:
-            if one.task is not None:
-                one.task.cancel()
-        client, self._client = self._client, None
-        if client is not None:
-            self._venue.run(close_client(client))
+        if kept:
+            self._venue.run(self._end(kept))
 
     # -- on the venue's loop -------------------------------------------------------------------------------
+
+    async def _begin(self, symbol: str, kept: _Kept) -> None:
+        kept.task = asyncio.create_task(self._keep(symbol, kept))
+
+    async def _end(self, kept: Sequence[_Kept]) -> None:
+        await ended(*(one.task for one in kept if one.task is not None))
+        client, self._client = self._client, None
+        if client is not None:
+            await close_client(client)
 
     async def _keep(self, symbol: str, kept: _Kept) -> None:
         backoff = self._backoff()
@@ -116,13 +120,8 @@ class CcxtOrderBooks:
         return self._client
 
     def _take(self, book: Any, kept: _Kept) -> None:
-        bids, asks = _levels(book["bids"]), _levels(book["asks"])
-        if not bids or not asks:
-            problem = "one side is empty"
-        elif bids[0].price >= asks[0].price:
-            problem = "it is crossed"
-        else:
-            problem = ""
+        bids, asks = levels_of(book["bids"], LEVELS), levels_of(book["asks"], LEVELS)
+        problem = problem_of(bids, asks)
         with self._lock:
             was, kept.problem = kept.problem, problem
             kept.bids, kept.asks, kept.heard_at_s = bids, asks, self._now_s()
@@ -135,17 +134,3 @@ class CcxtOrderBooks:
             kept.resyncs += 1
         if not was:
             self._venue.observer.stream_changed(self._venue.name, STREAM, False)
-
-
-def _levels(side: Any) -> tuple[Level, ...]:
-    """The best ones; raises NonsenseAnswer for a price that is none."""
-    levels = []
-    for price, quantity, *_ in list(side)[:LEVELS]:
-        levels.append(Level(_exact(price, "price"), _exact(quantity, "quantity")))
-    return tuple(levels)
-
-
-def _exact(number: object, name: str) -> Decimal:
-    if not isinstance(number, int | float | str):
-        raise NonsenseAnswer(f"{name} of a level is no number")
-    return above_zero(str(number), name)

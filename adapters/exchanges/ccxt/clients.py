@@ -92,16 +92,18 @@ def open_async_client(
     client.take, client.venue_clock, client.nonces, client.profile = take, clock, Nonces(clock), profile
     if address.url:
         turn_to(client, address.url)
-    client.session = GuardedSession(aiohttp.ClientSession(), hosts_of(client))
+    client.session = client.guarded = GuardedSession(aiohttp.ClientSession(), hosts_of(client))
     client.own_session = False
     return client
 
 
 async def close_client(client: Any) -> None:
     """Gives its connections back."""
-    session, client.timeout_on_exit = client.session, 0
-    await client.close()
-    await session.close()
+    client.timeout_on_exit = 0
+    try:
+        await client.close()
+    finally:
+        await client.guarded.close()
 
 
 def _keep_to_spot(client: Any) -> None:
@@ -174,6 +176,13 @@ class _Guarded:
             raise UnusableAnswer("the venue's answer is no JSON")
         return answer
 
+    def handle_message(self, client: Any, message: Any) -> None:
+        """What a handler cannot read breaks the line: left to itself, ccxt would go on without reading."""
+        try:
+            super().handle_message(client, message)  # type: ignore[misc]
+        except Exception as e:  # noqa: BLE001  # hostile values: of any class
+            client.on_error(UnusableAnswer(f"a message makes no sense ({type(e).__name__})"))
+
     def sign(
         self, path: str, api: Any = "public", method: str = "GET", params: Any = None, *rest: Any
     ) -> Any:
@@ -198,11 +207,10 @@ class _Guarded:
 
 
 class _TellsOrderEvents:
-    """Binance's own messages about orders, as they come: ccxt keeps only the newest of each order."""
+    """Binance's own messages about orders, as they come: ccxt would keep only the newest of each order."""
 
     on_order_event: Callable[[Any], None] | None = None
 
-    def handle_order_update(self, client: Any, message: Any) -> None:
+    def handle_order_update(self, client: Any, message: Any) -> None:  # noqa: ARG002  # ccxt's signature
         if self.on_order_event is not None:
             self.on_order_event(message)
-        super().handle_order_update(client, message)  # type: ignore[misc]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from threading import Lock
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -79,8 +79,8 @@ class VenueConnection:
             lambda state: self.observer.breaker_changed(self.name, state)
         )
         self._credentials, self._timeout_ms, self._attempts = credentials, timeout_ms, attempts
+        self._one_loop = Lock()  # two callers at once must not start two loops
         self._loop: LoopThread | None = None
-        self._starting = threading.Lock()  # two callers at once must not start two loops
         self._accounts: dict[str, VenueAccount] = {}
         self._public: Any = None
         self._asker: Asker | None = None
@@ -91,7 +91,7 @@ class VenueConnection:
 
     @property
     def loop(self) -> LoopThread:
-        with self._starting:
+        with self._one_loop:
             if self._loop is None:
                 self._loop = LoopThread(f"venue-{self.name}")
             return self._loop
@@ -102,11 +102,13 @@ class VenueConnection:
 
     def close(self) -> None:
         """Gives every connection back; what is under way is broken off."""
-        loop, self._loop = self._loop, None
+        with self._one_loop:
+            loop, self._loop = self._loop, None
         if loop is None:
             return
         loop.run(self._close_clients())
         loop.close()
+        self._opening = None
 
     def forget(self, venue_account: str) -> None:
         """Its key was changed or withdrawn: the next use asks for it again."""
@@ -253,6 +255,7 @@ class VenueConnection:
         if self._public is not None:
             await close_client(self._public)
             self._public = None
+        self._markets_at_s = -MARKETS_KEPT_S
 
 
 def take_markets(client: Any, public: Any) -> None:

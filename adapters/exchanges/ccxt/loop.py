@@ -42,8 +42,13 @@ class LoopThread:
         self.loop.close()
 
 
-async def _cancel_the_rest() -> None:
-    rest = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in rest:
+async def ended(*tasks: asyncio.Task[Any]) -> None:
+    """Cancels them, and waits until each has cleaned up."""
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(*rest, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _cancel_the_rest() -> None:
+    me = asyncio.current_task()
+    await ended(*(task for task in asyncio.all_tasks() if task is not me))

@@ -1,4 +1,4 @@
-"""A market asked for once, over REST: ticker, newest trades, book. Figures are the venue's own text."""
+"""A market asked for once, over REST: ticker, newest trades, book."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 from adapters.exchanges.ccxt.budget import Priority
 from adapters.exchanges.ccxt.connection import VenueConnection
 from adapters.exchanges.ccxt.exact import NonsenseAnswer, above_zero, moment, synthetic_trade_id, word
+from adapters.exchanges.ccxt.levels import levels_of, problem_of
 from adapters.exchanges.ccxt.markets import market_of
 from adapters.exchanges.ccxt.orders import oldest_first
 from adapters.exchanges.ccxt.problems import RequestFailed
 from application.ports.exchange import VenueRefused
-from application.ports.market_view import BookView, Level, MarketDataUnavailable, PublicTrade, Ticker
+from application.ports.market_view import BookView, MarketDataUnavailable, PublicTrade, Ticker
 from domain.orders.order import BUY, SELL
 
 T = TypeVar("T")
@@ -70,9 +71,9 @@ class CcxtMarketView:
         told = await self._venue.read(lambda: client.fetch_order_book(symbol), Priority.MARKET_DATA)
         if not isinstance(told, dict):
             raise NonsenseAnswer("the answer is no order book")
-        bids, asks = _side(told.get("bids"))[::-1][:levels], _side(told.get("asks"))[:levels]
-        if not bids or not asks or bids[0].price >= asks[0].price:
-            raise NonsenseAnswer("a book that is crossed, or has one side only")
+        bids, asks = levels_of(told.get("bids"), levels), levels_of(told.get("asks"), levels)
+        if problem := problem_of(bids, asks):
+            raise NonsenseAnswer(f"nobody can decide on this book: {problem}")
         return BookView(symbol=symbol, bids=bids, asks=asks, age_s=0.0)
 
 
@@ -86,18 +87,6 @@ def _trade(told: Any) -> PublicTrade:
     return PublicTrade(
         trade_id=word(trade_id, "trade id"), taker_side=side, price=price, quantity=quantity, at_utc=at
     )
-
-
-def _side(levels: Any) -> tuple[Level, ...]:
-    """The lowest price first: ccxt has sorted text."""
-    if not isinstance(levels, list):
-        raise NonsenseAnswer("one side of a book is no list")
-    found = (
-        Level(above_zero(level[0], "price"), above_zero(level[1], "quantity"))
-        for level in levels
-        if isinstance(level, list) and len(level) >= 2
-    )
-    return tuple(sorted(found, key=lambda level: level.price))
 
 
 def _price(raw: object, name: str) -> Decimal | None:

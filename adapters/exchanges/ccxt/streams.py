@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import queue
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +14,7 @@ from adapters.exchanges.ccxt.connection import VenueConnection
 from adapters.exchanges.ccxt.exact import NonsenseAnswer
 from adapters.exchanges.ccxt.exchange import CcxtExchange
 from adapters.exchanges.ccxt.execution_reports import order_report
+from adapters.exchanges.ccxt.loop import ended
 from adapters.exchanges.ccxt.problems import stream_problem
 from application.ports.exchange import OrderReport, StreamGap, VenueOrderNotFound, VenueOutcomeUnknown
 
@@ -33,9 +33,8 @@ class _Listening:
     """One caller's line."""
 
     news: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
-    task: Future[None] | None = None
+    task: asyncio.Task[None] | None = None
     has_lost_some: bool = False
-    is_closed: bool = False
 
     def tell(self, news: News) -> None:
         if self.news.qsize() < MOST_WAITING:
@@ -65,7 +64,7 @@ class CcxtOrderStream:
     def follow(self, venue_account: str) -> Iterator[News]:
         line = _Listening()
         self._listening.append(line)
-        line.task = self._venue.loop.start(self._listen(venue_account, line))
+        self._venue.run(self._begin(venue_account, line))
         try:
             while (news := line.news.get()) is not _CLOSED:
                 yield news
@@ -82,18 +81,20 @@ class CcxtOrderStream:
     def _end(self, line: _Listening) -> None:
         if line in self._listening:
             self._listening.remove(line)
-        line.is_closed = True
-        if line.task is not None:
-            line.task.cancel()
+        if line.task is not None and not line.task.done():
+            self._venue.run(ended(line.task))
         line.news.put(_CLOSED)
 
     # -- on the venue's loop -------------------------------------------------------------------------------
+
+    async def _begin(self, account: str, line: _Listening) -> None:
+        line.task = asyncio.create_task(self._listen(account, line))
 
     async def _listen(self, account: str, line: _Listening) -> None:
         backoff, client = self._backoff(), None
         line.tell(StreamGap())
         try:
-            while not line.is_closed:
+            while True:
                 try:
                     client = await self._venue.stream_client(account)
                     await self._subscribed(client, account, line, backoff)
@@ -104,6 +105,7 @@ class CcxtOrderStream:
                 client = None
                 await asyncio.sleep(backoff.next_s())
         finally:
+            line.news.put(_CLOSED)
             await _closed(client)
 
     async def _subscribed(self, client: Any, account: str, line: _Listening, backoff: Backoff) -> None:
