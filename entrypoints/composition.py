@@ -16,6 +16,7 @@ from adapters.market_data.feeds import LiveFeed, ReplayFeed, parse_speed
 from adapters.market_data.synthetic import SOURCE as SYNTHETIC
 from adapters.metrics.counted_bus import CountedBus
 from adapters.metrics.prometheus import Metrics
+from adapters.metrics.venues import VenueMetrics
 from adapters.notifications.log_notifier import LogNotifier
 from adapters.observability.bot_log import BotLog
 from adapters.observability.command_log import LoggedBus
@@ -53,7 +54,7 @@ from application.ports.commands import CommandBus
 from application.ports.event_log import EventLog
 from application.ports.read_models import ReadModels
 from application.ports.venue_credentials import CredentialsOf
-from application.ports.venue_observer import NobodyWatches, VenueObserver
+from application.ports.venue_observer import VenueObserver
 from application.reconciliation.reconcile import Reconcile
 from application.reconciliation.sources import VenueStatements
 from application.services import Services
@@ -297,7 +298,7 @@ class Container(containers.DeclarativeContainer):
         clock,
     )
     venue_keys = providers.Singleton(StoredVenueKeys, log, vault)
-    venue_observer = providers.Singleton(NobodyWatches)
+    venue_observer = providers.Singleton(VenueMetrics, metrics.provided.registry)
     venues = providers.Resource(
         _venues, settings, providers.Singleton(credentials_of, venue_keys), venue_observer
     )

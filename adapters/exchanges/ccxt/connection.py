@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from threading import Lock
@@ -13,7 +14,7 @@ from adapters.exchanges.ccxt.asker import Asker
 from adapters.exchanges.ccxt.breaker import CircuitBreaker
 from adapters.exchanges.ccxt.budget import Priority, RateBudget
 from adapters.exchanges.ccxt.clients import VenueAddress, close_client, open_async_client
-from adapters.exchanges.ccxt.loop import LoopThread
+from adapters.exchanges.ccxt.loop import LoopThread, ended
 from adapters.exchanges.ccxt.problems import RequestFailed
 from adapters.exchanges.ccxt.profiles import VenueProfile, profile_of
 from adapters.exchanges.ccxt.venue_clock import VenueClock
@@ -25,9 +26,12 @@ from domain.orders.events import OrderTerms
 
 T = TypeVar("T")
 
+log = logging.getLogger("evenkeel.venues")
+
 MARKETS_KEPT_S = 3_600.0
 _BURST_S = 6.0  # of the budget's steady rate, that may be used at once
 _SENT_KEPT = 10_000
+_TRIED_AGAIN_S = 60.0  # what has grown old, when it could not be asked for
 
 
 @dataclass(slots=True)
@@ -84,7 +88,9 @@ class VenueConnection:
         self._accounts: dict[str, VenueAccount] = {}
         self._public: Any = None
         self._asker: Asker | None = None
-        self._markets_at_s = -MARKETS_KEPT_S
+        self._is_ready = False
+        self._markets_at_s = self._refresh_at_s = 0.0
+        self._refreshing: asyncio.Task[None] | None = None
         self._opening: asyncio.Lock | None = None
 
     # -- from any thread -----------------------------------------------------------------------------------
@@ -126,14 +132,23 @@ class VenueConnection:
         return self._asker
 
     async def public(self) -> Any:
-        """The client without a key, with its markets loaded and not old; raises RequestFailed."""
+        """The client without a key, with its markets; raises RequestFailed where they were never loaded.
+
+        What has grown old, markets and clock, is asked for again beside whatever is under way: an order or a
+        cancel does not wait for it, least of all while the venue fails.
+        """
+        if self._is_ready:
+            if monotonic() >= self._refresh_at_s:
+                self._refresh_at_s = monotonic() + _TRIED_AGAIN_S
+                self._refreshing = asyncio.create_task(self._refresh())
+            return self._public
         async with self._lock():
             if self._public is None:
                 self._public = self._open(None)
-            if monotonic() - self._markets_at_s >= MARKETS_KEPT_S:
+            if not self._is_ready:
                 await self._load_markets()
-            if self.clock.is_due:
                 await self._measure_clock()
+                self._is_ready = True
         return self._public
 
     async def account(self, name: str) -> VenueAccount:
@@ -217,13 +232,23 @@ class VenueConnection:
             )
         return client
 
-    async def _load_markets(self) -> None:
-        client = self._public
-        client.number = float  # ccxt calculates with numbers while it loads markets
+    async def _refresh(self) -> None:
         try:
-            await self.asker.again(lambda: client.load_markets(True), Priority.QUERY)
+            if monotonic() - self._markets_at_s >= MARKETS_KEPT_S:
+                await self._load_markets()
+        except RequestFailed as failed:
+            log.info("%s: its markets stay as they were: %s", self.name, failed.words)
+        if self.clock.is_due:
+            await self._measure_clock()
+
+    async def _load_markets(self) -> None:
+        """With a client of its own: ccxt calculates with numbers while it loads, and we read text."""
+        client = self._open(None)
+        try:
+            await self.asker.again(client.load_markets, Priority.QUERY)
+            take_markets(self._public, client)
         finally:
-            client.number = str
+            await close_client(client)
         self._markets_at_s = monotonic()
 
     async def _measure_clock(self) -> None:
@@ -249,13 +274,15 @@ class VenueConnection:
         self.observer.clock_measured(self.name, self.clock.offset.ms)
 
     async def _close_clients(self) -> None:
+        if self._refreshing is not None:
+            await ended(self._refreshing)
         for account in self._accounts.values():
             await close_client(account.client)
         self._accounts.clear()
         if self._public is not None:
             await close_client(self._public)
             self._public = None
-        self._markets_at_s = -MARKETS_KEPT_S
+        self._is_ready = False
 
 
 def take_markets(client: Any, public: Any) -> None:

@@ -26,6 +26,7 @@ from adapters.exchanges.ccxt.orders import (
     trades_of,
 )
 from adapters.exchanges.ccxt.problems import RequestFailed
+from adapters.exchanges.ccxt.profiles import BY_ID
 from adapters.exchanges.ccxt.requests import CcxtOrder, ccxt_order
 from adapters.exchanges.ccxt.verdicts import Verdict
 from application.ports.exchange import (
@@ -199,50 +200,66 @@ class CcxtExchange:
         return await self._with_fills(account, order, terms.symbol, order_id)
 
     async def _cancel(self, name: str, symbol: str, order_id: str) -> OrderReport:
+        """Where the venue takes a client id, the request is sent at once, and the order looked for after."""
         account = await self._venue.account(name)
         market_of(account.client, symbol)
-        order = await self._found(account, symbol, order_id)
-        if report_of(order, (), order_id).status == OPEN:
-            venue_id = order["id"]
-            try:
-                await self._venue.read(lambda: account.client.cancel_order(venue_id, symbol), Priority.CANCEL)
-            except RequestFailed as failed:
-                if failed.verdict not in (Verdict.NOT_FOUND, Verdict.REFUSED) or not failed.was_sent:
-                    raise VenueOutcomeUnknown(failed.words) from None
-        return await self._report_in(account, symbol, order_id)
+        if self._venue.profile.lookup == BY_ID:
+            venue_id, params = None, {"origClientOrderId": order_id}
+        else:
+            order = await self._found(account, symbol, order_id, Priority.CANCEL)
+            venue_id, params = order["id"], {}
+            if report_of(order, (), order_id).status != OPEN:
+                return await self._with_fills(account, order, symbol, order_id, Priority.CANCEL)
+        try:
+            await self._venue.read(
+                lambda: account.client.cancel_order(venue_id, symbol, dict(params)), Priority.CANCEL
+            )
+        except RequestFailed as failed:
+            if failed.verdict not in (Verdict.NOT_FOUND, Verdict.REFUSED) or not failed.was_sent:
+                raise VenueOutcomeUnknown(failed.words) from None
+        return await self._report_in(account, symbol, order_id, Priority.CANCEL)
 
     async def _report(self, name: str, symbol: str, order_id: str) -> OrderReport:
         account = await self._venue.account(name)
         market_of(account.client, symbol)
         return await self._report_in(account, symbol, order_id)
 
-    async def _report_in(self, account: VenueAccount, symbol: str, order_id: str) -> OrderReport:
-        order = await self._found(account, symbol, order_id)
-        return await self._with_fills(account, order, symbol, order_id)
+    async def _report_in(
+        self, account: VenueAccount, symbol: str, order_id: str, priority: Priority = Priority.QUERY
+    ) -> OrderReport:
+        order = await self._found(account, symbol, order_id, priority)
+        return await self._with_fills(account, order, symbol, order_id, priority)
 
-    async def _found(self, account: VenueAccount, symbol: str, order_id: str) -> Parsed:
+    async def _found(self, account: VenueAccount, symbol: str, order_id: str, priority: Priority) -> Parsed:
         try:
-            return await find_order(self._venue, account, symbol, order_id)
+            return await find_order(self._venue, account, symbol, order_id, priority)
         except RequestFailed as failed:
             if failed.verdict is Verdict.NOT_FOUND and failed.was_sent and failed.has_answer:
                 raise VenueOrderNotFound(f"{order_id}: {failed.words}") from None
             raise VenueOutcomeUnknown(failed.words) from None
 
     async def _with_fills(
-        self, account: VenueAccount, order: Parsed, symbol: str, order_id: str
+        self,
+        account: VenueAccount,
+        order: Parsed,
+        symbol: str,
+        order_id: str,
+        priority: Priority = Priority.QUERY,
     ) -> OrderReport:
-        return report_of(order, await self._fills(account, order, symbol), order_id)
+        return report_of(order, await self._fills(account, order, symbol, priority), order_id)
 
-    async def _fills(self, account: VenueAccount, order: Parsed, symbol: str) -> Sequence[AccountTrade]:
+    async def _fills(
+        self, account: VenueAccount, order: Parsed, symbol: str, priority: Priority = Priority.QUERY
+    ) -> Sequence[AccountTrade]:
         """By the venue's own list of trades: the one source of them, so that each is told alike for ever."""
         if not filled_of(order):
             return ()
         client, venue_id = account.client, order["id"]
         if client.has.get("fetchOrderTrades") is True:
-            raw = await self._venue.read(lambda: client.fetch_order_trades(venue_id, symbol))
+            raw = await self._venue.read(lambda: client.fetch_order_trades(venue_id, symbol), priority)
         else:
             since = order.get("timestamp")
-            raw = await self._venue.read(lambda: client.fetch_my_trades(symbol, since))
+            raw = await self._venue.read(lambda: client.fetch_my_trades(symbol, since), priority)
         return [trade for trade in trades_of(raw, symbol) if trade.venue_order_id == venue_id]
 
     async def _open_orders(self, name: str) -> Sequence[OpenOrder]:

@@ -370,7 +370,7 @@ def test_a_cancel_is_asked_again_and_answers_as_the_order_stands(
     binance: ScriptedVenue, exchange: CcxtExchange
 ) -> None:
     ended = Said(binance_order(status="CANCELED"))
-    binance.says("GET /api/v3/order", Said(binance_order()), ended)
+    binance.says("GET /api/v3/order", ended)
     binance.says("DELETE /api/v3/order", Said({"code": -1001, "msg": "Internal error"}, 503), ended)
 
     assert exchange.cancel(ACCOUNT, "BTC/USDT", "o-1").status == "canceled"
@@ -380,9 +380,7 @@ def test_a_cancel_is_asked_again_and_answers_as_the_order_stands(
 def test_an_order_that_ended_meanwhile_is_no_failed_cancel(
     binance: ScriptedVenue, exchange: CcxtExchange
 ) -> None:
-    binance.says(
-        "GET /api/v3/order", Said(binance_order()), Said(binance_order(status="FILLED", executedQty="1"))
-    )
+    binance.says("GET /api/v3/order", Said(binance_order(status="FILLED", executedQty="1")))
     binance.says("DELETE /api/v3/order", Said({"code": -2011, "msg": "Unknown order sent."}, 400))
     binance.says(TRADES, Said([binance_trade(qty="1", quoteQty="50")]))
 
