@@ -85,7 +85,8 @@ def open_async_client(
             "password": credentials.password or None,
         }
     vendor = getattr(ccxt_pro, address.exchange, None) or getattr(ccxt.async_support, address.exchange)
-    bases = (_Guarded, _TellsOrderEvents, vendor) if profile.streams_execution_reports else (_Guarded, vendor)
+    events = (_TellsOrderEvents,) if profile.streams_execution_reports else ()
+    bases = (_Guarded, *events, *_MENDED.get(address.exchange, ()), vendor)
     client = type(vendor.__name__, bases, {})(options)
     _keep_to_spot(client)
     client.logger = _QUIET
@@ -111,6 +112,9 @@ def _keep_to_spot(client: Any) -> None:
     known = client.options.get("fetchMarkets", {})
     if isinstance(known, dict):  # at Coinbase it names a method
         client.options["fetchMarkets"] = known | {"types": ["spot"]}
+    details = client.options.get("fetchMarketsFromAPI")
+    if isinstance(details, dict) and "fetchDetailsForAllSymbols" in details:
+        details["fetchDetailsForAllSymbols"] = True  # Gemini tells its filters by pair only
     client.has["fetchCurrencies"] = False  # needs a key at some venues; markets say what we must know
 
 
@@ -204,6 +208,18 @@ class _Guarded:
         if profile.expiry == DEADLINE:
             return {"deadline": ccxt.Exchange.iso8601(now_ms + left_ms)}
         return {}
+
+
+class _SpotIsSpot:
+    """Gemini tells a contract's currency of spot pairs as well, and ccxt takes them for swaps."""
+
+    def parse_market(self, response: Any) -> Any:
+        if isinstance(response, dict) and response.get("product_type") == "spot":
+            response = {name: value for name, value in response.items() if name != "contract_price_currency"}
+        return super().parse_market(response)  # type: ignore[misc]
+
+
+_MENDED: dict[str, tuple[type, ...]] = {"gemini": (_SpotIsSpot,)}
 
 
 class _TellsOrderEvents:

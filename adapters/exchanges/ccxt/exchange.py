@@ -27,7 +27,7 @@ from adapters.exchanges.ccxt.orders import (
 )
 from adapters.exchanges.ccxt.problems import RequestFailed
 from adapters.exchanges.ccxt.profiles import BY_ID
-from adapters.exchanges.ccxt.requests import CcxtOrder, ccxt_order
+from adapters.exchanges.ccxt.requests import CcxtOrder, ccxt_order, require_takeable
 from adapters.exchanges.ccxt.verdicts import Verdict
 from application.ports.exchange import (
     AccountTrade,
@@ -164,6 +164,7 @@ class CcxtExchange:
     async def _in_words(self, request: OrderRequest, account: VenueAccount) -> CcxtOrder:
         terms, profile = request.terms, self._venue.profile
         market = market_of(account.client, terms.symbol)
+        require_takeable(terms, profile.guarantees, market)
         rate = Decimal(0)
         if terms.quote_budget is not None and not profile.buys_pay_fee_in_base:
             rate = await self._taker_fee_rate(request.venue_account, terms.symbol)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from adapters.exchanges.ccxt.exact import NonsenseAnswer, above_zero, figure, moment, word
 from adapters.exchanges.ccxt.orders import CANCELED, FILLED, OPEN, REJECTED
 from application.ports.exchange import OrderReport
-from domain.money import ZERO, Money
+from domain.money import EXACT, ZERO, Money
 from domain.orders.errors import InvalidFill
 from domain.orders.order import Fill, require_possible
 
@@ -34,9 +35,11 @@ def order_report(message: Mapping[str, object], quote: str) -> OrderReport:
         raise NonsenseAnswer(f"status is {raw[:40]!r}")
     original = message.get("C")
     client_id = original if isinstance(original, str) and original not in ("", "null") else message.get("c")
+    if not isinstance(client_id, str) or len(client_id) > 128:
+        raise NonsenseAnswer("no client order id")
     status = _STATUS[raw]
     return OrderReport(
-        client_order_id=word(client_id, "client order id"),
+        client_order_id=client_id,  # "" of an order that somebody placed without one
         venue_order_id=_number(message.get("i"), "order id"),
         status=status,
         fills=_fill(message, quote),
@@ -55,7 +58,7 @@ def _fill(message: Mapping[str, object], quote: str) -> tuple[Fill, ...]:
         venue_trade_id=_number(message.get("t"), "trade id"),
         base_quantity=above_zero(message.get("l"), "quantity"),
         price_quote_per_base=above_zero(message.get("L"), "price"),
-        quote_amount=figure(message.get("Y"), "quote amount"),
+        quote_amount=_quote_amount(message),
         fee=Money(fee, word(asset, "asset of a fee")) if fee or asset else Money(ZERO, quote),
         traded_at_utc=moment(message.get("T"), "time of a trade"),
     )
@@ -64,6 +67,13 @@ def _fill(message: Mapping[str, object], quote: str) -> tuple[Fill, ...]:
     except InvalidFill as e:
         raise NonsenseAnswer(str(e)) from e
     return (fill,)
+
+
+def _quote_amount(message: Mapping[str, object]) -> Decimal:
+    """As the venue booked it; the exact product where it does not tell."""
+    if message.get("Y") is not None:
+        return figure(message["Y"], "quote amount")
+    return EXACT.multiply(figure(message.get("l"), "quantity"), figure(message.get("L"), "price"))
 
 
 def _number(raw: object, name: str) -> str:

@@ -45,10 +45,10 @@ def report_of(order: Parsed, trades: Sequence[AccountTrade], client_order_id: st
     if status is None:
         raise NonsenseAnswer(f"status is {raw[:40]!r}")
     filled, amount = filled_of(order), order.get("amount")
-    if status == FILLED and amount is not None and filled < figure(amount, "amount"):
-        status = CANCELED  # some venues call whatever has ended closed
-    if status == FILLED and not filled:
-        raise NonsenseAnswer("an order that is filled, of nothing")
+    # a market order's amount may be told in quote
+    whole = figure(amount, "amount") if order.get("type") == "limit" and amount is not None else ZERO
+    if status == FILLED and (not filled or filled < whole):
+        raise NonsenseAnswer("an order that is neither open, nor filled, nor canceled")
     return OrderReport(
         client_order_id=client_order_id,
         venue_order_id=word(order.get("id"), "order id"),

@@ -38,8 +38,7 @@ class CcxtOrder:
 def ccxt_order(
     terms: OrderTerms, client_order_id: str, market: Market, profile: VenueProfile, taker_fee_rate: Decimal
 ) -> CcxtOrder:
-    """Raises VenueRefused for terms that the venue would not take: nothing was sent."""
-    _require_takeable(terms, profile.guarantees, market)
+    """Of terms that the venue takes, see require_takeable. VenueRefused: the budget is too small to spend."""
     params: dict[str, object] = {profile.client_id_param: client_order_id}
     if terms.time_in_force == POST_ONLY:
         params["postOnly"] = True
@@ -70,7 +69,8 @@ def _to_spend(budget: Decimal, market: Market, profile: VenueProfile, taker_fee_
     return spend
 
 
-def _require_takeable(terms: OrderTerms, guarantees: Guarantees, market: Market) -> None:
+def require_takeable(terms: OrderTerms, guarantees: Guarantees, market: Market) -> None:
+    """Raises VenueRefused for terms that the venue takes from nobody: nothing is sent."""
     try:
         require_coherent(terms)
     except InvalidOrder as e:

@@ -24,7 +24,7 @@ from application.ports.venue_observer import VenueObserver
 from domain.orders.events import OrderTerms
 
 ACCOUNT = "main"
-KEY, SECRET = "the-api-key-of-main", "dGhlLXNlY3JldC1vZi1tYWlu"  # base64, as Kraken wants it
+KEY, SECRET = "account-the-api-key-of-main", "dGhlLXNlY3JldC1vZi1tYWlu"  # as Gemini and Kraken want them
 NEVER_ANSWERED = object()
 
 
