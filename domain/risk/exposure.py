@@ -108,7 +108,7 @@ def share_bps(part: Decimal, whole: Decimal) -> int:
     if whole <= ZERO:
         return 0 if part <= ZERO else int(BPS)
     share = divide_down(multiply_down(part, BPS, DEFAULT_SCALE), whole, DEFAULT_SCALE)
-    return -int(-share // 1)
+    return int(share) + (share > int(share))
 
 
 def share_of(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
