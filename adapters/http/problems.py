@@ -87,6 +87,7 @@ STATUS: Mapping[str, int] = {
     "strategy_budget_reached": 409,
     "too_soon_after_last_order": 409,
     "nothing_to_post": 409,
+    "not_flat": 409,
     "not_sealed": 409,
     "liabilities_published_since": 409,
     "nothing_to_recover": 409,

@@ -34,6 +34,7 @@ from application.streams import book_stream, bot_stream, order_stream
 from domain.bots.bot import RUNNING, STOPPED, Bot
 from domain.bots.errors import BotNotRunning, UnknownBot
 from domain.bots.exits import Exits
+from domain.kill_switch.closing import is_closing
 from domain.ledger.book import Book
 from domain.market import Candle, interval_ms
 from domain.money import ZERO, floor_to_step
@@ -334,7 +335,9 @@ class BotRunner:
             self._stands(order, result["status"])
 
     def _is_over(self, order: _OpenOrder) -> bool:
-        """Whether the run that the order belongs to has ended."""
+        """Whether the run that the order belongs to has ended; a kill switch's sale goes on all the same."""
+        if is_closing(order.client_order_id):
+            return False
         if order.run != self._run:
             return True
         if not self._winds_down:

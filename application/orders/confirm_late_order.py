@@ -10,6 +10,7 @@ from application.ports.commands import Result
 from application.streams import book_stream, order_stream
 from application.work import Work
 from domain.errors import DomainError
+from domain.kill_switch.closing import is_closing
 from domain.ledger.postings import bot_account
 from domain.orders.errors import UnknownOrder
 from domain.orders.order import INTENDED, UNKNOWN, Order
@@ -56,6 +57,8 @@ class ConfirmLateOrder:
     def _why_not(self, work: Work, order: Order) -> str:
         if order.is_to_cancel:
             return "it is to be canceled"
+        if is_closing(order.client_order_id):
+            return ""
         try:
             require_may_trade(
                 work,

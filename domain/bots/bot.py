@@ -187,6 +187,28 @@ class Bot:
             )
         ]
 
+    def signal_close(
+        self, *, client_order_id: str, price: Decimal, why: str, at: datetime
+    ) -> Sequence[BotEvent]:
+        """A kill switch sells what the bot holds, whatever the bot's status: as its last order, so that
+        whoever hosts the bot looks after it. It stands between candles, after the last that signalled.
+        """
+        self._require_exists()
+        before = self.last_signal_candle_ms
+        candle_ms = (self.after_candle_ms or 0 if before is None else before) + 1
+        return [
+            SignalRaised(
+                signal_id=self.signal_id(candle_ms),
+                run=self.run,
+                side=SELL,
+                candle_open_time_ms=candle_ms,
+                client_order_id=client_order_id,
+                price=price,
+                why=why,
+                raised_at_utc=at,
+            )
+        ]
+
     def trip(self, refusal: DomainError, *, candle_open_time_ms: int, at: datetime) -> Sequence[BotEvent]:
         """Record why a signal is not traded: the bot's last order stays the one before it."""
         return [

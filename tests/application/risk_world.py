@@ -33,7 +33,7 @@ def make_bot(bot_id: str, terms: BotTerms, *, owner_id: str = "acc-1", book_id: 
 
     def decide(work: Work) -> Result:
         created = work.bot(bot_id).create(
-            bot_id=bot_id, owner_id=owner_id, book_id=book_id, venue_account="v-1", terms=terms, at=work.now
+            bot_id=bot_id, owner_id=owner_id, book_id=book_id, venue_account="paper", terms=terms, at=work.now
         )
         work.record(bot_stream(bot_id), created)
         return {}
@@ -104,9 +104,9 @@ def risk_of(store: Store, owner_id: str = "acc-1") -> Risk:
     return risk
 
 
-def later(store: Store, *, hours: int = 0, days: int = 0) -> None:
+def later(store: Store, *, seconds: float = 0, hours: int = 0, days: int = 0) -> None:
     """Our clock goes on."""
-    store.clock.move_to(store.clock.now() + timedelta(hours=hours, days=days))
+    store.clock.move_to(store.clock.now() + timedelta(seconds=seconds, hours=hours, days=days))
 
 
 def filled(
