@@ -39,6 +39,7 @@ class Switch:
     engaged_by: str
     engaged_at_utc: datetime
     flat_at_utc: datetime | None = None  # when it was proven that nothing is left
+    held: tuple[HeldAtVenue, ...] = ()  # what that proof compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ class Switches:
             found = self.engaged.get(key)
             if found is None:
                 return self
-            return Switches({**self.engaged, key: replace(found, flat_at_utc=event.proven_at_utc)})
+            return Switches({**self.engaged, key: replace(found, flat_at_utc=event.proven_at_utc, held=event.held)})
         return Switches({**self.engaged, key: _switch(event)})
 
 

@@ -20,6 +20,7 @@ from domain.bots.errors import BotNotRunning
 from domain.kill_switch.closing import is_closing
 from domain.kill_switch.events import KillSwitchFlat
 from domain.kill_switch.switches import CLOSE_ALL
+from domain.money import text
 from tests.application.bots.market import Crash, CrashingBus, CrashingVenue, CrashPoint, World, walk
 from tests.application.harness import Store, with_running_bot
 
@@ -86,7 +87,7 @@ def test_what_a_bot_holds_is_sold_at_the_next_candle_and_it_is_proven(before: Co
     assert world.store.order(order_id).status == "filled"
     assert world.store.owed("owner:bot:bot-1", "BTC") == "0 BTC"
     (proof,) = proofs(world.store)
-    assert [(each.asset, each.ours, each.theirs) for each in proof.held] == [("BTC", 0, 0)]
+    assert [(each.asset, text(each.ours), text(each.theirs)) for each in proof.held] == [("BTC", "0", "0")]
     assert sales(world.store) == [order_id]
 
 

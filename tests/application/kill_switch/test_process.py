@@ -22,6 +22,7 @@ from application.views.rows import OrderRow
 from domain.kill_switch.closing import is_closing
 from domain.kill_switch.events import KillSwitchFlat
 from domain.kill_switch.switches import CLOSE_ALL, STOP, Switch
+from domain.money import text
 from tests.application.harness import Store
 from tests.application.kill_switch_venue import DialVenue
 from tests.application.risk_world import buy, filled, later, live_store, stopped_at
@@ -88,7 +89,7 @@ class _Views:
 
 
 ACCOUNT = EngageOwnersKillSwitch("acc-1", "", CLOSE_ALL, "enough", "acc-1", "switch-1")
-SCOPES = {
+SCOPES: dict[str, Command] = {
     "account": ACCOUNT,
     "venue": EngageKillSwitch("enough", "op", venue="fake", mode=CLOSE_ALL, switch_id="switch-1"),
     "platform": EngageKillSwitch("enough", "op", mode=CLOSE_ALL, switch_id="switch-1"),
@@ -121,7 +122,7 @@ def test_close_all_sells_what_is_held_and_proves_that_nothing_is_left(scope: str
     assert desk.store.owed("owner:bot:bot-1", book_id="live-1") == "1000 USDT"
     (proof,) = desk.proofs()
     assert (proof.scope, proof.switch_id) == (scope, "switch-1")
-    assert [(each.asset, each.ours, each.theirs) for each in proof.held] == [("BTC", 0, 0)]
+    assert [(each.asset, text(each.ours), text(each.theirs)) for each in proof.held] == [("BTC", "0", "0")]
     assert desk.switch().flat_at_utc is not None
     assert desk.store.bot("bot-1").status == "paused"
 
@@ -296,7 +297,7 @@ def test_every_scope_stops_orders_starts_and_resumes() -> None:
         store = live_store(terms=stopped_at(1_000, venue="fake"))
         store.do(engage)
         assert store.do(buy())["guardrail"] == "kill_switch_engaged"
-        store.do(release)  # type: ignore[arg-type]
+        store.do(release)
         assert store.do(buy(hours=1))["client_order_id"]
 
 
