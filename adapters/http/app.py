@@ -19,6 +19,7 @@ from adapters.http.events import EventsController
 from adapters.http.health import healthz, readyz
 from adapters.http.holds import HoldsController
 from adapters.http.imports import ImportsController
+from adapters.http.kill_switches import KillSwitchesController, PlatformKillSwitchesController
 from adapters.http.ledger import BatchesController, TotalsController
 from adapters.http.options import HttpOptions
 from adapters.http.outer import Outer, RequestContext, no_request_context
@@ -27,6 +28,7 @@ from adapters.http.parameters import Known, known_parameters, refuse_unknown
 from adapters.http.platform import LogController, PlatformController
 from adapters.http.problems import HANDLERS
 from adapters.http.reconciliations import ReconciliationsController
+from adapters.http.risk import BotLimitsController, PlatformLimitsController, RiskController
 from adapters.http.schema_pages import openapi_config
 from adapters.http.sessions import SessionsController
 from adapters.http.strict_json import StrictRequest
@@ -49,11 +51,16 @@ CONTROLLERS = (
     VenueAccountsController,
     BotsController,
     BotHistoryController,
+    BotLimitsController,
+    RiskController,
+    KillSwitchesController,
     OrdersController,
     FillsController,
     CandlesController,
     EventsController,
     PlatformController,
+    PlatformKillSwitchesController,
+    PlatformLimitsController,
     LogController,
     AuditController,
     ReconciliationsController,

@@ -20,6 +20,7 @@ from adapters.http.sign_in_limits import SignInLimits
 from adapters.http.stream_hub import StreamHub
 from adapters.http.together import Together
 from adapters.http.workers import Busy, Workers
+from application.kill_switch.engaged import EngagedSwitches
 from application.ports.commands import Caller, Command, Outcome, StillRunning, fingerprint
 from application.ports.event_log import Position, StoreUnavailable
 from application.ports.exchange import VenueOutcomeUnknown
@@ -65,6 +66,7 @@ class Desk:
         )
         self.seen = Seen()
         self.warnings = BotWarnings(services.candles, services.live_sources)
+        self.kill_switches = EngagedSwitches(services.log)
         self.streams = StreamHub(services.log, self.readers, options)
         self._venue = Workers("evenkeel-venue", threads=1, backlog=options.read_backlog)
         self._venue_follows = Together(self._make_venue_follow, outages=_OUTAGES)

@@ -10,7 +10,7 @@ from application.streams import PLATFORM, risk_stream
 from application.work import Work
 from domain.accounts.errors import UnknownAccount
 from domain.bots.errors import UnknownBot
-from domain.risk.limits import Limits
+from domain.risk.limits import HARD_BOUNDS, Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class SetAccountLimits:
             "account_id": self.owner_id,
             "limits": limits_to_text(self.limits),
             "hard_bounds_on_paper": self.hard_bounds_on_paper,
+            "platform_limits": limits_to_text(work.platform().limits),
+            "hard_bounds": limits_to_text(HARD_BOUNDS),
         }
 
 

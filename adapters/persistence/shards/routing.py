@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from application.kill_switch.close_position import ProveFlat
 from application.ledger.post_batch import OVER_SHARDS, PostBatch
 from application.liabilities.publish import RecordLiabilities
 from application.platform.accept_loss import AcceptLoss
@@ -14,6 +15,7 @@ from application.ports.commands import Command
 from application.ports.event_log import EventLog, OneShardOnly
 from application.ports.vault import PLATFORM as THE_PLATFORMS
 from application.reconciliation.cases import AcceptCase, PostToSuspense, RecordBreaks, RecordReconciliation
+from application.risk.set_limits import SetPlatformLimits
 from application.sharding import shard_of
 from application.streams import PLATFORM, book_stream, bot_stream, cases_stream, hold_stream, order_stream
 from application.venue_accounts.commands import OpenPooledAccount
@@ -26,6 +28,7 @@ _ABOUT_THE_PLATFORM = (
     RecordReconciliation,
     ReleaseKillSwitch,
     RotateSigningKey,
+    SetPlatformLimits,
 )
 _ABOUT_CASES = (AcceptCase, PostToSuspense, RecordBreaks)
 _BY_OWNER = ("owner_id", "account_id")
@@ -75,7 +78,8 @@ class Directory:
             asked = asked.command
         if isinstance(asked, _ABOUT_THE_PLATFORM):
             return 0
-        if getattr(asked, "owner_id", "") == THE_PLATFORMS:
+        of_the_platform = getattr(asked, "owner_id", "") == THE_PLATFORMS
+        if of_the_platform or (isinstance(asked, ProveFlat) and not asked.owner_id):
             return 0
         for name in _BY_OWNER:
             if hasattr(asked, name):

@@ -65,6 +65,7 @@ async def test_what_is_somebody_elses_is_as_good_as_missing(stack: Stack, alice:
     }
     bodies: dict[str, Any] = {"deposits": {"amount": "1", "asset": "USDT"}, "imports": {"content": "x"}}
     bodies["allocations"] = bodies["deallocations"] = bodies["deposits"]
+    bodies["limits"] = {"reason": "x"}
     queries = {"statement": "?from=2026-03-01T12:00:00Z&to=2026-03-01T13:00:00Z"}
     operators_own = {"reversals", "holds", "settlements", "releases"}  # the role comes first, whatever the id
     tried = 0
@@ -83,7 +84,7 @@ async def test_what_is_somebody_elses_is_as_good_as_missing(stack: Stack, alice:
                     method,
                     target,
                     headers={"Authorization": f"Bearer {bob.token}", "Idempotency-Key": new_key(), **headers},
-                    **({"json": body} if method == "POST" else {}),
+                    **({"json": body} if method in ("POST", "PUT") else {}),
                 )
                 shown = {**answer.json(), "instance": ""}
                 answers.append(str(shown).replace(value, "ID"))
@@ -108,12 +109,14 @@ async def test_a_bot_is_not_created_on_somebody_elses_account(alice: Person, bob
 async def test_operators_routes_are_closed_to_traders(stack: Stack, alice: Person, bob: Person) -> None:
     """safety §2.38."""
     auditor = await stack.person("auditor@example.org", "auditor")
-    for path in ("/v1/platform/kill-switch", "/v1/platform/health", "/v1/platform/totals",
+    for path in ("/v1/platform/kill-switch", "/v1/platform/kill-switches", "/v1/platform/limits",
+                 "/v1/platform/health", "/v1/platform/totals",
                  "/v1/platform/trial-balance", "/v1/log"):  # fmt: skip
         assert is_problem(await alice.get(path), 403, "forbidden")
     for person in (alice, auditor):
         for path, body in (
             ("/v1/platform/kill-switch", {"action": "engage", "reason": "x"}),
+            ("/v1/platform/kill-switches", {"action": "stop", "reason": "x"}),
             (f"/v1/accounts/{bob.account_id}/freezes", {"reason": "x"}),
             (f"/v1/accounts/{bob.account_id}/unfreezes", {"reason": "x"}),
         ):
