@@ -28,6 +28,7 @@ from entrypoints.running import (
 from entrypoints.schema import give_tables
 from entrypoints.sealing import sealer_running
 from entrypoints.settings import Settings
+from entrypoints.watching_risk import risk_watched
 
 log = logging.getLogger("evenkeel.process")
 Banner = Callable[[str, int, DemoAccount | None], None]
@@ -81,6 +82,7 @@ def _writing_parts(container: Container, settings: Settings) -> Iterator[None]:
         outbox_running(container),
         holds_expiring(container),
         worker_running(container, settings, worker_id=worker_name()) as workers,
+        risk_watched(container, settings, holder=worker_name()),
         reconciler_running(container, settings, holder=worker_name()),
     ):
         container.health().sealing = sealing

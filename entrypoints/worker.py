@@ -14,6 +14,7 @@ from entrypoints.running import (
     worker_running,
 )
 from entrypoints.settings import Settings
+from entrypoints.watching_risk import risk_watched
 
 
 def run(settings: Settings) -> None:
@@ -31,6 +32,7 @@ def run(settings: Settings) -> None:
         outbox_running(container),
         holds_expiring(container),
         worker_running(container, settings, worker_id=worker_name()),
+        risk_watched(container, settings, holder=worker_name()),
         reconciler_running(container, settings, holder=worker_name()),
     ):
         stop.event.wait()

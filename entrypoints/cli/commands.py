@@ -27,6 +27,7 @@ from entrypoints.cli.liabilities import liabilities
 from entrypoints.cli.log import log
 from entrypoints.cli.paper import paper
 from entrypoints.cli.projections import projections
+from entrypoints.cli.risk import risk
 from entrypoints.cli.users import users
 from entrypoints.cli.venue_accounts import vault, venue_accounts
 
@@ -42,6 +43,7 @@ app.add_typer(paper, name="paper")
 app.add_typer(bots, name="bots")
 app.add_typer(venue_accounts, name="venue-accounts")
 app.add_typer(vault, name="vault")
+app.add_typer(risk, name="risk")
 app.add_typer(kill_switch, name="kill-switch")
 
 __all__ = [

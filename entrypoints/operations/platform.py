@@ -1,19 +1,10 @@
-"""The whole: the kill switch, and what is derived from the log."""
+"""The whole: what is derived from the log."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from application.platform.kill_switch import EngageKillSwitch, ReleaseKillSwitch
-from entrypoints.operations.desk import ACTOR, Arguments, Operation, OperatorDesk
-
-
-def engage(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
-    return desk.run(EngageKillSwitch(arguments["reason"], by=ACTOR))
-
-
-def release(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
-    return desk.run(ReleaseKillSwitch(arguments["reason"], by=ACTOR))
+from entrypoints.operations.desk import Arguments, Operation, OperatorDesk
 
 
 def rebuild(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
@@ -30,8 +21,6 @@ def check(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
 
 
 OPERATIONS: dict[str, Operation] = {
-    "kill-switch.engage": engage,
-    "kill-switch.release": release,
     "projections.check": check,
     "projections.rebuild": rebuild,
 }

@@ -177,8 +177,54 @@ def test_balances_as_of_a_past_position(cli: Cli) -> None:
 
 def test_the_kill_switch_stops_and_releases(cli: Cli) -> None:
     assert cli("kill-switch", "engage", "--reason", "test", "--json").json["engaged"] is True
-    assert cli("kill-switch", "status", "--json").json == {"engaged": True, "reason": "test"}
+    status = cli("kill-switch", "status", "--json").json
+    assert (status["engaged"], status["reason"]) == (True, "test")
+    assert [(each["scope"], each["progress"]) for each in status["switches"]] == [("platform", "stopped")]
     assert cli("kill-switch", "release", "--reason", "done", "--json").json["engaged"] is False
+    assert cli("kill-switch", "status", "--json").json["switches"] == []
+
+
+def test_the_kill_switch_of_one_account_is_turned_by_its_scope(cli: Cli) -> None:
+    cli("users", "create", "ann@example.org")
+    closing = cli("kill-switch", "close-all", "--scope", "account", "--reason", "asked to", "--json").json
+    assert (closing["scope"], closing["mode"], closing["engaged"]) == ("account", "close_all", True)
+    shown = cli("kill-switch", "status").out
+    assert "trading is on" in shown
+    assert f"account {closing['target']}: close_all, closing (asked to)" in shown
+    resumed = ("kill-switch", "resume", "--scope", "account", "--reason", "done")
+    assert f"trading of account {closing['target']} may go on" in cli(*resumed).out
+
+
+def test_limits_are_set_by_name_and_the_others_stay(cli: Cli) -> None:
+    cli("users", "create", "ann@example.org")
+    setting = ("risk", "set-limits", "--reason", "first week", "--json")
+    first = cli(*setting, "-l", "max_orders_per_day=9", "-l", "strategy_budget:ema_crossover=500.5").json
+    assert first["limits"]["max_orders_per_day"] == 9
+    cli(*setting, "-l", "max_orders_per_day=none", "-l", "max_open_orders=2", "--hard-bounds-on-paper")
+    shown = cli("risk", "limits", "--json").json
+    assert shown["limits"]["max_orders_per_day"] is None
+    assert shown["limits"]["max_open_orders"] == 2
+    assert shown["limits"]["strategy_budgets"] == {"ema_crossover": "500.5"}
+    assert shown["hard_bounds_on_paper"] is True
+    cli(*setting, "--platform", "-l", "max_order_notional=1000")
+    platform = cli("risk", "limits", "--platform", "--json").json
+    assert platform["limits"]["max_order_notional"] == "1000"
+    beyond = cli(*setting, "-l", "max_orders_per_day=21")
+    assert beyond.json["error"]["code"] == "above_hard_bound"
+
+
+def test_an_order_is_asked_about(cli: Cli) -> None:
+    cli("users", "create", "ann@example.org")
+    cli("paper", "open", "--balance", "1000 USDT")
+    bot = cli("bots", "create", "BTC/USDT", "--allocation", "1000 USDT", "--json").json["bot_id"]
+    cli("risk", "set-limits", "--bot", bot, "-l", "max_order_notional=250", "--reason", "x")
+    refused = cli("risk", "check", bot, "--price", "100", "--json").json
+    assert refused["verdict"] == "refused"
+    assert [rule["rule"] for rule in refused["rules"] if rule["verdict"] == "refused"] == ["bot_running"]
+    cli("bots", "start", bot)
+    shown = cli("risk", "check", bot, "--price", "100").out
+    assert "may spend 250 of 1000" in shown
+    assert "sized: it would spend 250" in shown
 
 
 def test_projections_are_rebuilt_and_checked(cli: Cli) -> None:

@@ -164,8 +164,9 @@ def test_the_operators_door_needs_the_token_of_this_run(start: Start, tmp_path: 
     recorded = tmp_path / "var" / "evenkeel.db.server.json"
     assert recorded.stat().st_mode & 0o777 == 0o600
     token = json.loads(recorded.read_text())["token"]
-    ask = {"operation_id": "x", "arguments": {"reason": "x"}}
-    url = f"{address}{PATH}kill-switch.engage"
+    turn = {"action": "stop", "scope": "platform"}
+    ask = {"operation_id": "x", "arguments": {**turn, "reason": "x"}}
+    url = f"{address}{PATH}kill-switch.turn"
     for given in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": token}):
         assert httpx.post(url, json=ask, headers=given, timeout=20, trust_env=False).status_code == 401
     right = {"Authorization": f"Bearer {token}"}
@@ -173,7 +174,7 @@ def test_the_operators_door_needs_the_token_of_this_run(start: Start, tmp_path: 
     assert bogus.status_code == 404
     refused = httpx.post(
         url,
-        json={"operation_id": "x", "arguments": {"reason": " "}},
+        json={"operation_id": "x", "arguments": {**turn, "reason": " "}},
         headers=right,
         timeout=20,
         trust_env=False,

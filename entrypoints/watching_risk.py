@@ -1,0 +1,77 @@
+"""Kill switches at work and books valued, in a thread beside the bots, by one of the workers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from time import monotonic
+
+from application.kill_switch.engaged import EngagedSwitches
+from application.kill_switch.process import KillSwitchProcess
+from application.ports.commands import QueueFull
+from application.ports.event_log import StoreUnavailable
+from application.ports.exchange import Exchange
+from application.risk.watch import WatchRisk
+from entrypoints.composition import Container, cells
+from entrypoints.settings import Settings
+
+KILL_SWITCH_LEASE, LEASE = "kill-switch", timedelta(seconds=30)
+LOOK_S, WATCH_S = 1.0, 60.0
+
+log = logging.getLogger("evenkeel.risk")
+
+
+@contextmanager
+def risk_watched(container: Container, settings: Settings, *, holder: str) -> Iterator[None]:
+    """One thread a shard. The look at hand is finished at the stop, within the time for that."""
+    stopping = threading.Event()
+    threads = [
+        threading.Thread(target=_watch, args=(cell, holder, stopping), name="risk", daemon=True)
+        for cell in cells(container)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        for thread in threads:
+            thread.join(timeout=settings.shutdown_s)
+
+
+def _watch(container: Container, holder: str, stopping: threading.Event) -> None:
+    """By whichever worker has the lease; another takes over when that one is gone."""
+    services = container.services()
+    process = KillSwitchProcess(
+        services.log,
+        services.bus,
+        services.views,
+        exchanges_of(container),
+        services.clock,
+        EngagedSwitches(services.log),
+    )
+    watch = WatchRisk(
+        services.views, services.candles, services.bus, services.clock, services.wall_clock_sources
+    )
+    watched_at = monotonic()
+    while not stopping.wait(LOOK_S):
+        try:
+            if container.leases().acquire(KILL_SWITCH_LEASE, holder=holder, lasts=LEASE) is None:
+                continue
+            process()
+            if monotonic() - watched_at >= WATCH_S:
+                watched_at = monotonic()
+                watch()
+        except (StoreUnavailable, QueueFull) as problem:
+            log.warning("kill switches and limits not looked at: %s", str(problem) or type(problem).__name__)
+        except Exception:  # the thread must outlive whatever it was; the next look may do better
+            log.exception("kill switches and limits could not be looked at")
+
+
+def exchanges_of(container: Container) -> Callable[[str], Exchange]:
+    """By venue: paper is ours, all others are connected when they are first needed."""
+    paper, venues = container.exchange(), container.venues()
+    return lambda venue: paper if venue == paper.name else venues.exchange(venue)
