@@ -16,8 +16,10 @@ from application.ports.commands import CommandBus
 from application.ports.event_log import EventLog
 from application.ports.identities import Identities, Sessions
 from application.ports.paper_accounts import PaperAccounts
+from application.ports.preflights import Preflights
 from application.ports.read_models import ReadModels
 from application.ports.seals import Seals
+from application.ports.step_up import StepUp
 from application.ports.venue_key_desk import VenueKeyDesk
 from application.ports.venue_statements import OpenStatement
 from application.transfers.send import Transfers
@@ -66,6 +68,8 @@ class Services:
     venue_statements: StatementSource  # of the venue that the books are held against when none is named
     transfers: Transfers
     venue_keys: VenueKeyDesk
+    step_up: StepUp
+    preflights: Preflights
     health: Health
     open_statement: OpenStatement
     live_sources: frozenset[str] = frozenset()  # candle sources that grow while we run: synthetic, venues

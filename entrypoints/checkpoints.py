@@ -55,7 +55,11 @@ def salts_of(settings: Settings) -> FileSalts:
 
 def vault_key_of(settings: Settings) -> MasterKeyFile:
     """The master key of the vault that exchanges' keys are kept in."""
-    return MasterKeyFile(settings.vault_key_file or _beside(settings, ".vault", 0))
+    return MasterKeyFile(vault_key_file(settings))
+
+
+def vault_key_file(settings: Settings) -> Path:
+    return settings.vault_key_file or _beside(settings, ".vault", 0)
 
 
 def _beside(settings: Settings, suffix: str, shard: int) -> Path:

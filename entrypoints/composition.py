@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic, sleep
 from typing import Any, Literal
 from uuid import uuid4
@@ -35,13 +36,17 @@ from adapters.persistence.seals import SqlSeals
 from adapters.persistence.sessions import SqlSessions
 from adapters.persistence.shard_layout import Shard, ShardsNeedPostgres
 from adapters.persistence.shards.elsewhere import Elsewhere
+from adapters.persistence.step_ups import SqlStepUps
 from adapters.secrets.passwords import Argon2Passwords
 from adapters.secrets.tokens import SystemTokens
 from adapters.secrets.vault import EnvelopeVault
 from adapters.venue_statements.files import open_statement
 from application.accounts.sign_in import Authenticate, Registration, SignIn
+from application.accounts.step_up import PasswordStepUp
 from application.bots.bot_worker import followers
 from application.liabilities.publications import Publications
+from application.live.account_facts import AccountFacts
+from application.live.preflight import Preflight, PreflightService
 from application.market_data.download_candles import DownloadCandles
 from application.market_data.import_candles import ImportCandles
 from application.paper.accounts import PaperAccountService
@@ -52,7 +57,9 @@ from application.ports.candle_store import CandleStore, Series
 from application.ports.clock import Clock
 from application.ports.commands import CommandBus
 from application.ports.event_log import EventLog
+from application.ports.identities import Identities
 from application.ports.read_models import ReadModels
+from application.ports.vault import VenueKeys
 from application.ports.venue_credentials import CredentialsOf
 from application.ports.venue_observer import VenueObserver
 from application.reconciliation.reconcile import Reconcile
@@ -68,12 +75,13 @@ from entrypoints.backup_age import backup_watch
 from entrypoints.checkpoints import contradiction, salts_of, vault_key_of
 from entrypoints.clock import SystemClock
 from entrypoints.health import PlatformHealth
+from entrypoints.live_gate import daily_loss_limit, preflight_terms, secret_problems
 from entrypoints.maintenance import DatabaseMaintenance
 from entrypoints.observers import BotObservers, HttpObservers
 from entrypoints.settings import PREFIX, InvalidSettings, Settings
 from entrypoints.shards import opened_shards
 from entrypoints.synthetic_feed import SyntheticFeed
-from entrypoints.venues import VenueFactsByName, VenueKeyInspector, Venues, address_of
+from entrypoints.venues import Venues, address_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +253,24 @@ def _account_check(
     return CheckAccount(log, reconcile, statements, lambda: uuid4().hex)
 
 
+def _preflight(
+    settings: Settings,
+    log: EventLog,
+    views: ReadModels,
+    venues: Venues,
+    keys: VenueKeys,
+    identities: Identities,
+) -> Preflight:
+    return Preflight(
+        log,
+        views,
+        AccountFacts(venues, venues, keys),
+        preflight_terms(settings),
+        partial(secret_problems, settings, identities),
+        partial(daily_loss_limit, log),
+    )
+
+
 def _venue_statements(exchange: PaperExchange) -> VenueStatements:
     return VenueStatements(exchange, lambda: [account.venue_account for account in exchange.accounts()])
 
@@ -298,12 +324,9 @@ class Container(containers.DeclarativeContainer):
         clock,
     )
     venue_keys = providers.Singleton(StoredVenueKeys, log, vault)
+    credentials_of = providers.Singleton(credentials_of, venue_keys)  # what adapters of venues sign with
     venue_observer = providers.Singleton(VenueMetrics, metrics.provided.registry)
-    venues = providers.Resource(
-        _venues, settings, providers.Singleton(credentials_of, venue_keys), venue_observer
-    )
-    key_inspector = providers.Singleton(VenueKeyInspector, venues)
-    venue_facts = providers.Singleton(VenueFactsByName, venues)
+    venues = providers.Resource(_venues, settings, credentials_of, venue_observer)
 
     paper_accounts = providers.Singleton(PaperAccountService, bus, log, exchange)
     reconcile = providers.Singleton(Reconcile, log, bus, clock, providers.Object(sleep))
@@ -316,6 +339,11 @@ class Container(containers.DeclarativeContainer):
     wall_clock_sources = providers.Singleton(_wall_clock_sources, settings)
 
     liabilities = providers.Singleton(Publications, log, seals, providers.Singleton(salts_of, settings))
+
+    step_up = providers.Singleton(
+        PasswordStepUp, identities, hasher, providers.Singleton(SqlStepUps, database), tokens, clock
+    )
+    preflight = providers.Singleton(_preflight, settings, log, views, venues, venue_keys, identities)
 
     services = providers.Singleton(
         Services,
@@ -336,7 +364,11 @@ class Container(containers.DeclarativeContainer):
         reconcile=reconcile,
         venue_statements=venue_statements,
         transfers=transfers,
-        venue_keys=providers.Singleton(VenueKeyService, log, bus, clock, vault, key_inspector),
+        venue_keys=providers.Singleton(
+            VenueKeyService, log, bus, clock, vault, venues, venues.provided.forget_key
+        ),
+        step_up=step_up,
+        preflights=providers.Singleton(PreflightService, bus, clock, preflight),
         health=health,
         open_statement=providers.Object(open_statement),
         live_sources=live_sources,

@@ -110,6 +110,17 @@ class Settings(BaseSettings):
         "made when they are first published",
     )
 
+    live_least_balance_usd: Decimal = Field(
+        Decimal(100), ge=0, description="least worth of a venue account, in US dollars, to trade LIVE on it"
+    )
+    live_paper_days: int = Field(14, ge=0, description="days a paper twin must have traded before LIVE")
+    live_paper_trades: int = Field(20, ge=0, description="closed trades a paper twin must have made")
+    live_paper_most_drawdown_bps: int = Field(
+        1_500, ge=1, le=10_000, description="deepest fall of a paper twin's realised profit, in basis points"
+    )
+    live_paper_least_profit_factor: Decimal = Field(
+        Decimal("1.2"), ge=0, description="what a paper twin's winning trades made, over what the others lost"
+    )
     vault_key_file: Path | None = Field(
         None,
         description="the master key of the vault that exchanges' keys are kept in; default: beside the "

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from application.ports.candle_source import UnknownExchange
 from application.ports.exchange import Exchange
-from application.ports.key_inspector import KeyInspector, KeyReport, VenueNotSupported
+from application.ports.key_inspector import KeyReport, VenueNotSupported
 from application.ports.vault import Credentials
 from application.ports.venue_credentials import CredentialsOf
-from application.ports.venue_facts import VenueAddress, VenueFacts
 from application.ports.venue_observer import VenueObserver
 from application.venues.desk import RealVenue
-from domain.market import Market
-from domain.venue_accounts.rights import KeyRights
 from entrypoints.settings import Settings
 
 if TYPE_CHECKING:
     from adapters.exchanges.ccxt import clients
     from adapters.exchanges.ccxt.connection import VenueConnection
-    from adapters.exchanges.ccxt.facts import CcxtVenueFacts
+    from adapters.exchanges.ccxt.gauges import CcxtGauges
     from adapters.exchanges.ccxt.streams import CcxtOrderStream
 
 
@@ -46,13 +42,37 @@ class Venues:
                 self._open[name] = self._connected(name)
             return self._open[name]
 
-    def connection(self, name: str) -> VenueConnection:
-        self(name)
-        with self._lock:
-            return self._connections[name]
-
     def exchange(self, name: str) -> Exchange:
         return self(name).exchange
+
+    def inspect(self, venue: str, credentials: Credentials) -> KeyReport:
+        """As KeyInspector."""
+        from adapters.exchanges.ccxt.key_rights import CcxtKeyInspector
+
+        return CcxtKeyInspector(self._connection(venue)).inspect(venue, credentials)
+
+    def clock_offset_ms(self, venue: str) -> Decimal | None:
+        """As VenueGauges, and so are the next two."""
+        return self._gauges(venue).clock_offset_ms()
+
+    def rate_budget_left(self, venue: str) -> Decimal | None:
+        return self._gauges(venue).rate_budget_left()
+
+    def usd_price(self, venue: str, asset: str) -> Decimal | None:
+        return self._gauges(venue).usd_price(asset)
+
+    def _gauges(self, venue: str) -> CcxtGauges:
+        from adapters.exchanges.ccxt.gauges import CcxtGauges
+
+        return CcxtGauges(self._connection(venue))
+
+    def _connection(self, venue: str) -> VenueConnection:
+        """Raises VenueNotSupported."""
+        try:
+            self(venue)
+        except UnknownExchange:
+            raise VenueNotSupported(venue=venue) from None
+        return self._connections[venue]
 
     def refresh_key(self, venue: str, venue_account: str, key_id: str) -> None:
         """A key that was changed or withdrawn is used no more: the next request asks for the account's."""
@@ -103,54 +123,3 @@ def address_of(settings: Settings, name: str) -> clients.VenueAddress:
 
 SIMULATED = "binance"
 """What a simulator speaks."""
-
-
-class VenueKeyInspector(KeyInspector):
-    """Asks the venue, whichever it is."""
-
-    def __init__(self, venues: Venues) -> None:
-        self._venues = venues
-
-    def inspect(self, venue: str, credentials: Credentials) -> KeyReport:
-        from adapters.exchanges.ccxt.facts import CcxtKeyInspector
-
-        return CcxtKeyInspector(lambda name: _supported(self._venues, name)).inspect(venue, credentials)
-
-
-class VenueFactsByName(VenueFacts):
-    """Asks the venue, whichever it is."""
-
-    def __init__(self, venues: Venues) -> None:
-        self._venues = venues
-
-    def rights(self, account: VenueAddress) -> KeyRights:
-        return self._facts.rights(account)
-
-    def balances(self, account: VenueAddress) -> Mapping[str, Decimal]:
-        return self._facts.balances(account)
-
-    def market(self, account: VenueAddress, symbol: str) -> Market:
-        return self._facts.market(account, symbol)
-
-    def clock_offset_ms(self, venue: str) -> Decimal | None:
-        return self._facts.clock_offset_ms(venue)
-
-    def rate_budget_left(self, venue: str) -> Decimal | None:
-        return self._facts.rate_budget_left(venue)
-
-    def usd_price(self, venue: str, asset: str) -> Decimal | None:
-        return self._facts.usd_price(venue, asset)
-
-    @property
-    def _facts(self) -> CcxtVenueFacts:
-        from adapters.exchanges.ccxt.facts import CcxtVenueFacts
-
-        return CcxtVenueFacts(lambda name: _supported(self._venues, name))
-
-
-def _supported(venues: Venues, name: str) -> VenueConnection:
-    """Raises VenueNotSupported."""
-    try:
-        return venues.connection(name)
-    except UnknownExchange:
-        raise VenueNotSupported(venue=name) from None

@@ -53,6 +53,7 @@ class Me:
     roles: Sequence[str]
     status: str
     status_reason: str
+    live_trading: str  # none, requested or approved
     session_expires_at: datetime
 
 
@@ -94,6 +95,7 @@ class AccountsController(Controller):
                 roles=account.roles,
                 status="frozen" if account.frozen_reason else "active",
                 status_reason=account.frozen_reason,
+                live_trading=account.live_trading,
                 session_expires_at=principal.session.expires_at_utc,
             )
 

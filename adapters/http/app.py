@@ -21,6 +21,7 @@ from adapters.http.holds import HoldsController
 from adapters.http.imports import ImportsController
 from adapters.http.kill_switches import KillSwitchesController, PlatformKillSwitchesController
 from adapters.http.ledger import BatchesController, TotalsController
+from adapters.http.live import BotModesController, LiveTradingController
 from adapters.http.options import HttpOptions
 from adapters.http.outer import Outer, RequestContext, no_request_context
 from adapters.http.paper_accounts import PaperAccountsController
@@ -49,6 +50,8 @@ CONTROLLERS = (
     ImportsController,
     TransfersController,
     VenueAccountsController,
+    LiveTradingController,
+    BotModesController,
     BotsController,
     BotHistoryController,
     BotLimitsController,

@@ -30,6 +30,7 @@ from adapters.http.edge import (
     parse_cursor,
 )
 from adapters.http.preconditions import OnlyAt, Warned, etag, matches
+from adapters.http.sessions import session_id
 from application.bots.manage_bots import (
     AllocateToBot,
     CreateBot,
@@ -39,9 +40,10 @@ from application.bots.manage_bots import (
     StartBot,
     StopBot,
 )
+from application.live.venue_bots import CreateVenueBot
 from application.ports.candle_store import Series
 from application.ports.commands import Caller, Command, derived_id
-from application.queries.asset_codes import parse_paper_asset, parse_paper_money
+from application.queries.asset_codes import parse_asset_of, purse_of
 from application.queries.books import newest_open_paper_book
 from application.queries.starting_points import BEGINNING, NOW, after_candle
 from application.queries.trading import (
@@ -52,15 +54,20 @@ from application.queries.trading import (
     bot_from_row,
     bot_with_warnings,
 )
+from application.streams import bot_stream
 from application.views.rows import BotRow
+from domain.bots.bot import Bot
 from domain.bots.events import BotTerms
 from domain.errors import InvalidValue
+from domain.ledger.book import LIVE, PAPER
 from domain.market import interval_ms, parse_symbol
 from domain.money import Money, parse_amount, parse_positive_amount
 
 
 class NewBot(Edge):
-    """A paper bot. Without a `paper_account_id` it gets the newest open one, or an empty new one."""
+    """A paper bot, unless it names a venue account. Without a `paper_account_id` it gets the newest open one,
+    or an empty new one. On a `venue_account_id` it begins by observing.
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
     strategy: Annotated[str, Field(max_length=40, examples=["ema_crossover"])]
@@ -78,12 +85,26 @@ class NewBot(Edge):
     max_order_notional: Annotated[
         PositiveAmount | None, Field(description="In the quote asset; null is no limit")
     ] = None
+    stop_loss_bps: Annotated[
+        int | None, Field(ge=1, le=9_999, description="Sells so far below its position's cost (100 = 1 %)")
+    ] = None
+    take_profit_bps: Annotated[int | None, Field(ge=1, le=1_000_000, description="So far above it")] = None
+    trailing_stop_bps: Annotated[
+        int | None, Field(ge=1, le=9_999, description="So far below the highest price since")
+    ] = None
     paper_account_id: Annotated[str | None, Field(max_length=80)] = None
+    venue_account_id: Annotated[
+        str | None, Field(max_length=80, description="One's own, or a pooled one with a LIVE book on it")
+    ] = None
 
     def terms(self) -> BotTerms:
         """Raises InvalidValue."""
         quote = parse_symbol(self.symbol).partition("/")[2]
-        if self.allocation_asset is not None and parse_paper_asset(self.allocation_asset) != quote:
+        purse = PAPER if self.venue_account_id is None else LIVE
+        if (
+            self.allocation_asset is not None
+            and parse_asset_of(purse, self.allocation_asset, "allocation_asset") != quote
+        ):
             raise InvalidValue("allocation_asset", f"a bot on {self.symbol} is given {quote}; leave it out")
         most = self.max_order_notional
         return BotTerms(
@@ -96,6 +117,9 @@ class NewBot(Edge):
             source=self.source,
             allocation=Money(parse_amount(self.allocation, "allocation"), quote),
             max_order_notional=None if most is None else parse_positive_amount(most, "max_order_notional"),
+            stop_loss_bps=self.stop_loss_bps,
+            take_profit_bps=self.take_profit_bps,
+            trailing_stop_bps=self.trailing_stop_bps,
         )
 
 
@@ -128,7 +152,16 @@ class BotsController(Controller):
     path = "/v1/bots"
     tags = ("Bots",)
 
-    @post(guards=[signed_in], summary="Create a bot", refuses=["unknown_paper_account", "unknown_strategy"])
+    @post(
+        guards=[signed_in],
+        summary="Create a bot",
+        refuses=[
+            "unknown_paper_account",
+            "unknown_strategy",
+            "unknown_venue_account",
+            "venue_account_closed",
+        ],
+    )
     async def create(
         self,
         request: AnyRequest,
@@ -137,14 +170,17 @@ class BotsController(Controller):
         idempotency_key: IdempotencyKey = None,
     ) -> Response[BotAnswer]:
         caller = desk.caller(request, data, idempotency_key)
-        book_id, is_new = await desk.read(_book_of, desk, caller.actor, data.paper_account_id)
-        bot_id = derived_id("bot", caller.scope, caller.command_id)
-        command = CreateBot(bot_id, caller.actor, book_id, is_new, data.terms())
+        bot_id, follow = derived_id("bot", caller.scope, caller.command_id), ""
+        command: Command
+        if data.venue_account_id is not None:
+            command = _on_venue_account(request, caller, bot_id, data)
+        else:
+            follow, is_new = await desk.read(_book_of, desk, caller.actor, data.paper_account_id)
+            command = CreateBot(bot_id, caller.actor, follow, is_new, data.terms())
         warnings = await desk.read(desk.warnings, Series(data.source, data.symbol, data.interval))
         outcome = await desk.submit(Warned(command, tuple(warnings)) if warnings else command, caller)
-        if outcome.refusal is None:
-            follow = str((outcome.result or {}).get("paper_account_id", book_id))
-            await desk.venue_follows(follow)
+        if outcome.refusal is None and follow:
+            await desk.venue_follows(str((outcome.result or {}).get("paper_account_id", follow)))
         return answer(
             outcome,
             caller,
@@ -253,7 +289,7 @@ class BotsController(Controller):
         if_match: IfMatch = None,
     ) -> Response[BotAnswer]:
         caller = desk.caller(request, data, idempotency_key)
-        amount = parse_paper_money(data.amount, data.asset)
+        amount = await desk.read(_money_of, desk, bot_id, data)
         entry_id = derived_id("allocation", caller.scope, caller.command_id)
         command = AllocateToBot(bot_id, caller.actor, amount, entry_id)
         return await _led(desk, command, caller, bot_id, if_match)
@@ -269,7 +305,7 @@ class BotsController(Controller):
         if_match: IfMatch = None,
     ) -> Response[BotAnswer]:
         caller = desk.caller(request, data, idempotency_key)
-        amount = parse_paper_money(data.amount, data.asset)
+        amount = await desk.read(_money_of, desk, bot_id, data)
         entry_id = derived_id("deallocation", caller.scope, caller.command_id)
         command = DeallocateFromBot(bot_id, caller.actor, amount, entry_id)
         return await _led(desk, command, caller, bot_id, if_match)
@@ -281,6 +317,26 @@ async def _led(
     if if_match is not None:
         command = OnlyAt(command, bot_id, caller.actor, if_match)
     return answer(await desk.submit(command, caller), caller, body=bot_from_answer, headers=_tag)
+
+
+def _on_venue_account(request: AnyRequest, caller: Caller, bot_id: str, data: NewBot) -> CreateVenueBot:
+    """Raises InvalidValue."""
+    if data.paper_account_id is not None:
+        raise InvalidValue("paper_account_id", "a bot has a paper account or a venue account; leave one out")
+    return CreateVenueBot(
+        bot_id=bot_id,
+        owner_id=caller.actor,
+        venue_account_id=data.venue_account_id or "",
+        terms=data.terms(),
+        asked_from=f"api {session_id(principal_of(request).session)}",
+    )
+
+
+def _money_of(desk: Desk, bot_id: str, data: PaperMoney) -> Money:
+    """In the codes of the bot's purse: paper money's own are refused where money is real."""
+    bot: Bot = desk.services.log.load(bot_stream(bot_id)).state
+    asset = parse_asset_of(purse_of(bot.mode), data.asset)
+    return Money(parse_positive_amount(data.amount), asset)
 
 
 def _book_of(desk: Desk, owner_id: str, named: str | None) -> tuple[str, bool]:

@@ -14,7 +14,9 @@ from pydantic import AfterValidator, Field
 from adapters.http.access import principal_of, roles, security_log, signed_in
 from adapters.http.desk import AnyRequest, Desk, answer
 from adapters.http.edge import Amount, Edge, IdempotencyKey, PositiveAmount, Reason
-from application.queries.risk import (
+from application.risk.limits_text import limits_from_text, limits_to_text
+from application.risk.set_limits import SetAccountLimits, SetBotLimits, SetPlatformLimits
+from application.risk_desk import (
     AccountLimitsView,
     BotLimitsView,
     CheckView,
@@ -22,8 +24,6 @@ from application.queries.risk import (
     bot_limits,
     check_order,
 )
-from application.risk.limits_text import limits_from_text, limits_to_text
-from application.risk.set_limits import SetAccountLimits, SetBotLimits, SetPlatformLimits
 from application.streams import PLATFORM
 from domain.accounts.account import ADMIN, AUDITOR, OPERATOR
 from domain.money import parse_amount, parse_positive_amount

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from application.ports.commands import Result
 from application.streams import account_stream
 from application.work import Work
+from domain.accounts.account import ADMIN, OPERATOR
+from domain.errors import InvalidValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +26,21 @@ class RequestLiveTrading:
 
 @dataclass(frozen=True, slots=True)
 class ApproveLiveTrading:
-    """By somebody else. Refusals, in order: unknown_account, account_frozen, invalid_value,
-    second_person_needed, live_trading_not_requested."""
+    """By an operator or administrator who is somebody else.
+
+    Refusals, in order: unknown_account and account_frozen (of either), invalid_value (a role is missing, no
+    reason), second_person_needed, live_trading_not_requested.
+    """
 
     account_id: str
     reason: str
     by: str
 
     def decide(self, work: Work) -> Result:
+        approver = work.account(self.by)
+        approver.require_active()
+        if not {OPERATOR, ADMIN} & set(approver.roles):
+            raise InvalidValue("by", "is neither operator nor admin; somebody who is approves")
         account = work.account(self.account_id)
         events = account.approve_live(reason=self.reason, by=self.by, at=work.now)
         work.record(account_stream(self.account_id), events)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from application.bots.manage_bots import described, owned_bot
+from application.orders.trade_signal import require_trading
 from application.ports.commands import Result
 from application.ports.step_up import STEP_UP_VALID, StepUpProof, mode_act
 from application.streams import bot_stream
@@ -87,7 +88,7 @@ class ChangeBotMode:
         )
         if events and self.to_mode != OBSERVE:
             work.account(self.owner_id).require_active()
-            work.platform().require_trading()
+            require_trading(work, bot)
             account = work.venue_account(bot.venue_account)
             account.require_open()
             account.require_key()

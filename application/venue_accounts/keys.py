@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,6 +20,9 @@ from domain.venue_accounts.errors import UnknownVenueAccount, VenueKeyInUse
 from domain.venue_accounts.venue_account import POOLED, VenueAccount
 
 LONGEST_PART = 4_000
+KeyChanged = Callable[[str, str], None]
+"""Told the venue and the account whose key is another one now, or none."""
+
 UNCLAIMED = timedelta(minutes=10)
 """How long a key may be in the vault before its event is in the log; one without is nobody's after that."""
 
@@ -65,6 +69,7 @@ class VenueKeyService:
     clock: Clock
     vault: Vault
     inspector: KeyInspector
+    changed: KeyChanged = lambda _venue, _venue_account_id: None
 
     def take(
         self,
@@ -117,6 +122,8 @@ class VenueKeyService:
         replaced = str((outcome.result or {}).get("replaced_key_id", ""))
         for gone in {key_id, replaced} - {"", in_use}:
             self.vault.forget(gone)
+        if outcome.refusal is None and not outcome.replayed:
+            self.changed(account.venue, venue_account_id)
 
     def _kept(self, name: KeyName, credentials: Credentials) -> HeldKey:
         """The key, sealed. One that is in the vault and was never named by an event is nobody's."""

@@ -150,7 +150,9 @@ class Switches:
             found = self.engaged.get(key)
             if found is None:
                 return self
-            return Switches({**self.engaged, key: replace(found, flat_at_utc=event.proven_at_utc, held=event.held)})
+            return Switches(
+                {**self.engaged, key: replace(found, flat_at_utc=event.proven_at_utc, held=event.held)}
+            )
         return Switches({**self.engaged, key: _switch(event)})
 
 

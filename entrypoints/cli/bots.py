@@ -9,12 +9,14 @@ import typer
 from application.queries.bot_warnings import BotWarnings
 from application.queries.trading import bot_from_row, bot_with_warnings
 from application.views.rows import BotRow
+from domain.bots.modes import GO, LIVE, ON_VENUES, TESTNET
 from domain.errors import InvalidValue
 from entrypoints.cli import options
 from entrypoints.cli.app import group
 from entrypoints.cli.bot_reports import add_reports, known_bot
 from entrypoints.cli.output import Output, plain
-from entrypoints.cli.session import account_of, reading, writing
+from entrypoints.cli.session import account_of, password_of, reading, writing
+from entrypoints.problems import CheckFailed
 
 bots = group("Bots: create them, start and stop them, see what they did.")
 add_reports(bots)
@@ -41,21 +43,39 @@ def create(
     max_order_notional: Annotated[
         str | None, typer.Option(help="Guardrail: no order above this, in quote.")
     ] = None,
+    stop_loss_bps: Annotated[
+        int | None, typer.Option(min=1, max=9_999, help="Sells so far below its cost; 100 is 1 %.")
+    ] = None,
+    take_profit_bps: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Sells so far above its cost.")
+    ] = None,
+    trailing_stop_bps: Annotated[
+        int | None, typer.Option(min=1, max=9_999, help="Sells so far below the highest price since.")
+    ] = None,
     paper_account: options.PaperAccount = None,
+    venue_account: Annotated[
+        str | None,
+        typer.Option("--venue-account", metavar="ID", help="On a venue account: it begins by observing."),
+    ] = None,
     user: options.User = None,
     database_url: options.DatabaseUrl = None,
     as_json: options.Json = False,
 ) -> None:
     """Create a bot on a paper account. It never fails for a missing wallet: that stands at zero.
 
-    Where there is no paper account yet, an empty one is opened with it.
+    Where there is no paper account yet, an empty one is opened with it. With --venue-account it is on that
+    account's book, in mode OBSERVE.
 
     Example: `evenkeel bots create BTC/USDT --interval 1h --allocation "1000 USDT" -p fast=12`
     """
     output = Output(as_json=as_json)
     arguments = {
         "user": user,
+        "stop_loss_bps": stop_loss_bps,
+        "take_profit_bps": take_profit_bps,
+        "trailing_stop_bps": trailing_stop_bps,
         "paper_account": paper_account,
+        "venue_account": venue_account,
         "name": name,
         "symbol": symbol,
         "interval": interval,
@@ -85,7 +105,7 @@ def list_bots(
         ]
     output.value(rows)
     rows = [_in_words(row) for row in rows]
-    columns = ("bot_id", "name", "symbol", "interval", "source", "status", "reason", "allocation")
+    columns = ("bot_id", "name", "symbol", "interval", "source", "mode", "status", "reason", "allocation")
     output.table(rows, columns, empty="there are no bots; `evenkeel bots create` makes one")
 
 
@@ -193,6 +213,62 @@ def allocate(
     output = Output(as_json=as_json)
     arguments = {"bot_id": bot, "user": user, "amount": amount, "take_back": take_back}
     _tell(output, writing("bots.allocate", arguments, database_url, output))
+
+
+@bots.command()
+def preflight(
+    bot: BotId,
+    mode: Annotated[str, typer.Option(help="LIVE or TESTNET.")] = LIVE,
+    user: options.User = None,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Check everything before a bot may send orders. A NO-GO is exit code 1.
+
+    Example: `evenkeel bots preflight bot-1a2b`
+    """
+    output = Output(as_json=as_json)
+    if mode not in (LIVE, TESTNET):
+        raise InvalidValue("mode", f"{mode!r} is neither {LIVE} nor {TESTNET}")
+    arguments = {"bot_id": bot, "mode": mode, "user": user}
+    report = writing("bots.preflight", arguments, database_url, output, what="checking")
+    output.value(report)
+    output.table(report["checks"], ("verdict", "name", "message"), empty="nothing was checked")
+    output.say(f"{report['verdict']}: pre-flight {report['preflight_id']} for {report['for_mode']}")
+    if report["verdict"] != GO:
+        raise CheckFailed
+
+
+@bots.command("mode")
+def change_mode(
+    bot: BotId,
+    mode: Annotated[str, typer.Argument(help="OBSERVE, TESTNET or LIVE.")],
+    reason: Annotated[str, typer.Option(help="Why; it stands in the log.")],
+    preflight_id: Annotated[
+        str | None, typer.Option("--preflight", metavar="ID", help="The pre-flight that it rests on.")
+    ] = None,
+    password_stdin: options.PasswordStdin = False,
+    user: options.User = None,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Let a bot observe, or send orders. LIVE wants its owner's approval and password.
+
+    Examples: `evenkeel bots mode bot-1a2b LIVE --preflight preflight-3c4d --reason "a month on paper"`,
+    `evenkeel bots mode bot-1a2b OBSERVE --reason "news tonight"`
+    """
+    output = Output(as_json=as_json)
+    if mode not in ON_VENUES:
+        raise InvalidValue("mode", f"{mode!r} is not one of {', '.join(ON_VENUES)}")
+    arguments = {
+        "bot_id": bot,
+        "mode": mode,
+        "reason": reason,
+        "preflight": preflight_id,
+        "user": user,
+        "password": password_of("its owner", stdin=password_stdin) if mode == LIVE else None,
+    }
+    _tell(output, writing("bots.mode", arguments, database_url, output))
 
 
 def _named(raw: str) -> tuple[str, str]:

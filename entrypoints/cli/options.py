@@ -59,3 +59,7 @@ PaperAccount = Annotated[
     str | None,
     typer.Option("--paper-account", metavar="ID", help="Which paper account; default: the newest open one."),
 ]
+PasswordStdin = Annotated[
+    bool,
+    typer.Option("--password-stdin", help="Read the password from standard input; else it is asked for."),
+]

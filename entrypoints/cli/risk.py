@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from application.queries.risk import account_limits, bot_limits, check_order
 from application.risk.limits_text import limits_to_text
+from application.risk_desk import account_limits, bot_limits, check_order
 from application.streams import PLATFORM
 from domain.errors import InvalidValue
 from domain.money import parse_positive_amount

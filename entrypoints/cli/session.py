@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+
+import typer
 
 from application.services import Services
 from application.views.rows import AccountRow
@@ -100,6 +103,14 @@ def writing(
         return ask_server(settings.database, name, operation_id, arguments)
     shown: dict[str, Any] = plain(result)
     return shown
+
+
+def password_of(whom: str, *, stdin: bool) -> str:
+    """Asked for without showing it, or the first line of standard input; never an argument."""
+    if stdin or not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    password: str = typer.prompt(f"password of {whom}", hide_input=True, err=True)
+    return password
 
 
 def command_settings(database_url: str | None, **given: Any) -> Settings:

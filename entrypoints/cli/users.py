@@ -12,7 +12,7 @@ from domain.accounts.account import TRADER
 from entrypoints.cli import options
 from entrypoints.cli.app import group
 from entrypoints.cli.output import Output
-from entrypoints.cli.session import Core, account_of, reading, writing
+from entrypoints.cli.session import Core, account_of, password_of, reading, writing
 
 users = group("Accounts: create them, give them roles, freeze them.")
 Reason = Annotated[str, typer.Option(help="Why; its owner and auditors will read it.")]
@@ -58,7 +58,7 @@ def list_users(database_url: options.DatabaseUrl = None, as_json: options.Json =
     with reading(database_url) as core:
         rows = [_row(core, row) for row in core.services.views.where(AccountRow)]
     output.value(rows)
-    columns = ("account_id", "email", "roles", "status", "registered_at")
+    columns = ("account_id", "email", "roles", "status", "live_trading", "registered_at")
     output.table(rows, columns, empty="there are no accounts; `evenkeel users create` makes one")
 
 
@@ -129,6 +129,61 @@ def unfreeze(
     output.say(f"{answer['account_id']} is {answer['status']}")
 
 
+@users.command("request-live")
+def request_live(
+    reason: Reason,
+    user: options.User = None,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Ask that an account may trade with real money; a second person approves.
+
+    Example: `evenkeel users request-live --user ann@example.org --reason "a month on paper went well"`
+    """
+    output = Output(as_json=as_json)
+    _live(output, writing("users.request-live", {"user": user, "reason": reason}, database_url, output))
+
+
+@users.command("approve-live")
+def approve_live(
+    reason: Reason,
+    by: Annotated[
+        str, typer.Option("--by", metavar="EMAIL", help="Who approves: operator or admin, somebody else.")
+    ],
+    password_stdin: options.PasswordStdin = False,
+    user: options.User = None,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Let an account trade with real money. Whoever approves enters their password.
+
+    Example: `evenkeel users approve-live --user ann@example.org --by bob@example.org --reason "seen it"`
+    """
+    output = Output(as_json=as_json)
+    arguments = {"user": user, "by": by, "reason": reason, "password": password_of(by, stdin=password_stdin)}
+    _live(output, writing("users.approve-live", arguments, database_url, output))
+
+
+@users.command("revoke-live")
+def revoke_live(
+    reason: Reason,
+    user: options.User = None,
+    database_url: options.DatabaseUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Decline, or take the approval back: the account's LIVE bots send no more orders.
+
+    Example: `evenkeel users revoke-live --user ann@example.org --reason "on leave"`
+    """
+    output = Output(as_json=as_json)
+    _live(output, writing("users.revoke-live", {"user": user, "reason": reason}, database_url, output))
+
+
+def _live(output: Output, answer: dict[str, Any]) -> None:
+    output.value(answer)
+    output.facts({"account": answer["account_id"], "live trading": answer["live_trading"]})
+
+
 def _row(core: Core, row: AccountRow) -> dict[str, Any]:
     identity = core.services.identities.by_account(row.account_id)
     return {
@@ -136,5 +191,6 @@ def _row(core: Core, row: AccountRow) -> dict[str, Any]:
         "email": identity.email if identity else "",
         "roles": row.roles.split(","),
         "status": row.status,
+        "live_trading": row.live_trading,
         "registered_at": row.registered_at_utc,
     }

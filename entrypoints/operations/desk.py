@@ -12,11 +12,12 @@ from application.market_data.download_candles import DownloadCandles
 from application.market_data.import_candles import ImportCandles
 from application.ports.commands import Caller, Command, Outcome
 from application.ports.event_log import Position
-from application.queries.asset_codes import parse_paper_asset
+from application.queries.asset_codes import parse_asset_of
 from application.queries.books import newest_open_paper_book
 from application.services import Services
 from application.views.rows import AccountRow
 from domain.errors import InvalidValue
+from domain.ledger.book import PAPER
 from domain.money import Money, parse_amount
 from entrypoints.maintenance import DatabaseMaintenance
 from entrypoints.problems import UnknownUser, UserNotNamed
@@ -80,9 +81,9 @@ def answered(outcome: Outcome) -> dict[str, Any]:
     return {**outcome.unwrap(), "position": str(Position.of(outcome.position))}
 
 
-def money(raw: str, field: str) -> Money:
-    """Of "1000 USDT", "1000USDT" or, as it is shown, "1000 USDT.PAPER"; raises InvalidValue."""
+def money(raw: str, field: str, purse: str = PAPER) -> Money:
+    """Of "1000 USDT" or "1000USDT"; of paper money also as it is shown, "1000 USDT.PAPER". InvalidValue."""
     found = _MONEY.fullmatch(raw.strip())
     if found is None:
         raise InvalidValue(field, f"{raw!r} is no amount with its asset; write it as '1000 USDT'")
-    return Money(parse_amount(found["number"], field), parse_paper_asset(found["asset"], field))
+    return Money(parse_amount(found["number"], field), parse_asset_of(purse, found["asset"], field))

@@ -6,9 +6,9 @@ from typing import Any
 
 from application.kill_switch.asked_for import kill_switch_command, owner_of
 from application.ports.commands import Command, derived_id
-from application.queries.risk import bot_limits
 from application.risk.limits_text import limits_from_text, limits_to_text
 from application.risk.set_limits import SetAccountLimits, SetBotLimits, SetPlatformLimits
+from application.risk_desk import bot_limits
 from application.streams import PLATFORM, bot_stream, risk_stream
 from domain.risk.limits import NO_LIMITS, Limits
 from entrypoints.operations.desk import ACTOR, Arguments, Operation, OperatorDesk

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from application.accounts.commands import FreezeAccount, GrantRole, UnfreezeAccount
+from application.live.approval import ApproveLiveTrading, RequestLiveTrading, RevokeLiveTrading
+from application.ports.commands import fingerprint
 from entrypoints.operations.desk import ACTOR, Arguments, Operation, OperatorDesk, answered
 
 
@@ -30,9 +32,33 @@ def unfreeze(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
     return desk.run(UnfreezeAccount(desk.user(arguments), arguments["reason"], by=ACTOR))
 
 
+def request_live(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
+    return desk.run(RequestLiveTrading(desk.user(arguments), arguments["reason"]))
+
+
+def approve_live(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
+    """By whoever's password it is: a second person, who has the role. BadCredentials."""
+    owner_id, by = desk.user(arguments), desk.user({"user": arguments["by"]})
+    desk.services.step_up.prove(
+        account_id=by,
+        session_sha256=desk.operation_id,
+        password=arguments["password"],
+        act_sha256=fingerprint("approve-live", owner_id, arguments["reason"]),
+        address="cli",
+    )
+    return desk.run(ApproveLiveTrading(owner_id, arguments["reason"], by=by))
+
+
+def revoke_live(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
+    return desk.run(RevokeLiveTrading(desk.user(arguments), arguments["reason"], by=ACTOR))
+
+
 OPERATIONS: dict[str, Operation] = {
     "users.create": create,
     "users.grant-role": grant_role,
     "users.freeze": freeze,
     "users.unfreeze": unfreeze,
+    "users.request-live": request_live,
+    "users.approve-live": approve_live,
+    "users.revoke-live": revoke_live,
 }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 from time import monotonic
@@ -164,10 +165,6 @@ class VenueConnection:
             take_markets(known.client, public)
         return known
 
-    def client_with(self, credentials: Credentials) -> Any:
-        """A client of its own for a key that is no account's yet, without markets. Its user closes it."""
-        return self._open(credentials)
-
     async def stream_client(self, account: str | None) -> Any:
         """A client of its own for one stream, with markets; None: for public ones. Its user closes it."""
         public = await self.public()
@@ -175,6 +172,17 @@ class VenueConnection:
         take_markets(client, public)
         client.number = float  # ccxt calculates with what streams tell
         return client
+
+    @asynccontextmanager
+    async def trial_client(self, credentials: Credentials) -> AsyncIterator[Any]:
+        """A client for a key that is no account's yet; raises RequestFailed without markets."""
+        public = await self.public()
+        client = self._open(credentials)
+        try:
+            take_markets(client, public)
+            yield client
+        finally:
+            await close_client(client)
 
     async def read(self, request: Callable[[], Awaitable[T]], priority: Priority = Priority.QUERY) -> T:
         """What may be asked more than once; raises RequestFailed. A clock that was off is set right first."""

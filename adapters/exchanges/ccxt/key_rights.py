@@ -1,95 +1,118 @@
-"""What a key may do, as each venue tells it about itself. A venue that tells nothing is told of as None."""
+"""What a venue says of a key, in each venue's own words. A venue that is not in this list tells nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from adapters.exchanges.ccxt.connection import VenueConnection
 from adapters.exchanges.ccxt.exact import NonsenseAnswer
+from adapters.exchanges.ccxt.orders import balances_of
+from adapters.exchanges.ccxt.problems import RequestFailed
+from adapters.exchanges.ccxt.verdicts import Verdict
+from application.ports.key_inspector import KeyReport, VenueKeyRejected, VenueNotReachable
+from application.ports.vault import Credentials
 from domain.venue_accounts.rights import KeyRights
 
 NOTHING_TOLD = KeyRights(may_read=None, may_trade=None, may_take_out=None)
 
-Asked = Callable[[Any], Awaitable[Any]]
-Told = Callable[[Mapping[str, Any]], KeyRights]
+
+class CcxtKeyInspector:
+    """A KeyInspector of one venue. Its requests are signed with the key that is asked about, and no other."""
+
+    def __init__(self, connection: VenueConnection) -> None:
+        self._venue = connection
+
+    def inspect(self, venue: str, credentials: Credentials) -> KeyReport:
+        """What was caught is never raised on: an error of the client's may quote what it signed."""
+        try:
+            return self._venue.run(self._inspect(credentials))
+        except RequestFailed as failed:
+            was_refused = failed.has_answer and failed.verdict is Verdict.REFUSED
+        except NonsenseAnswer:
+            was_refused = False
+        if was_refused:
+            raise VenueKeyRejected(venue=venue)
+        raise VenueNotReachable(venue=venue)
+
+    async def _inspect(self, credentials: Credentials) -> KeyReport:
+        async with self._venue.trial_client(credentials) as client:
+            ask = _RIGHTS.get(self._venue.address.exchange)
+            rights = NOTHING_TOLD if ask is None else await ask(self._venue, client)
+            told = await self._venue.read(client.fetch_balance)
+        balances = balances_of(told, self._venue.profile.balances_key)
+        return KeyReport(
+            rights=rights, balances={asset: held.total for asset, held in balances.items() if held.total}
+        )
 
 
-async def rights_of(client: Any, exchange: str) -> KeyRights:
-    """Asks with the client's own key. Raises what the client raises, and NonsenseAnswer."""
-    known = _VENUES.get("binance" if exchange == "binanceus" else exchange)
-    if known is None:
-        return NOTHING_TOLD
-    ask, read = known
-    answer = await ask(client)
-    if not isinstance(answer, Mapping):
-        raise NonsenseAnswer("the rights of a key are no object")
-    return read(answer)
-
-
-def _binance(told: Mapping[str, Any]) -> KeyRights:
-    """GET /sapi/v1/account/apiRestrictions."""
-    ways_out = ("enableWithdrawals", "enableInternalTransfer", "permitsUniversalTransfer")
+async def _of_binance(venue: VenueConnection, client: Any) -> KeyRights:
+    """The key's own restrictions, and what the account as a whole may do: both must let it."""
+    key = _mapping(await venue.read(client.sapiGetAccountApiRestrictions))
+    account = _mapping(await venue.read(client.privateGetAccount))
+    takes_out = [_flag(key, name) for name in _TAKES_OUT]
+    trades = (_flag(key, "enableSpotAndMarginTrading"), _flag(account, "canTrade"))
     return KeyRights(
-        may_read=_flag(told.get("enableReading")),
-        may_trade=_flag(told.get("enableSpotAndMarginTrading")),
-        may_take_out=_any(_flag(told.get(way)) for way in ways_out),
-        is_ip_restricted=_flag(told.get("ipRestrict")),
+        may_read=_flag(key, "enableReading"),
+        may_trade=None if None in trades else all(trades),
+        may_take_out=True if True in takes_out else (None if None in takes_out else False),
+        is_ip_restricted=_flag(key, "ipRestrict"),
     )
 
 
-def _coinbase(told: Mapping[str, Any]) -> KeyRights:
-    """GET /api/v3/brokerage/key_permissions."""
+_TAKES_OUT = ("enableWithdrawals", "enableInternalTransfer", "permitsUniversalTransfer")
+
+
+async def _of_coinbase(venue: VenueConnection, client: Any) -> KeyRights:
+    key = _mapping(await venue.read(client.v3PrivateGetBrokerageKeyPermissions))
     return KeyRights(
-        may_read=_flag(told.get("can_view")),
-        may_trade=_flag(told.get("can_trade")),
-        may_take_out=_flag(told.get("can_transfer")),
+        may_read=_flag(key, "can_view"),
+        may_trade=_flag(key, "can_trade"),
+        may_take_out=_flag(key, "can_transfer"),
     )
 
 
-def _kraken(told: Mapping[str, Any]) -> KeyRights:
-    """POST /0/private/GetApiKeyInfo: the names of everything that the key may do."""
-    result = told.get("result")
-    names = result.get("permissions") if isinstance(result, Mapping) else None
+async def _of_gemini(venue: VenueConnection, client: Any) -> KeyRights:
+    """Gemini's keys have roles: the fund manager's takes money out, the auditor's only reads."""
+    key = _mapping(await venue.read(client.privatePostV1Roles))
+    trader, auditor = _flag(key, "isTrader"), _flag(key, "isAuditor")
+    return KeyRights(
+        may_read=None if trader is None or auditor is None else trader or auditor,
+        may_trade=trader,
+        may_take_out=_flag(key, "isFundManager"),
+    )
+
+
+async def _of_kraken(venue: VenueConnection, client: Any) -> KeyRights:
+    """Kraken names everything that the key may do."""
+    told = _mapping(await venue.read(client.privatePostGetApiKeyInfo)).get("result")
+    names = told.get("permissions") if isinstance(told, dict) else None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         return NOTHING_TOLD
     has = {name.lower().replace("_", "-") for name in names}
-    addresses = result.get("ip_allowlist") if isinstance(result, Mapping) else None
     return KeyRights(
         may_read="query-funds" in has,
         may_trade=bool(has & {"modify-trades", "modify-orders", "create-orders"}),
         may_take_out=any(name.startswith(("withdraw", "add-withdraw", "transfer")) for name in has),
-        is_ip_restricted=bool(addresses) if isinstance(addresses, list) else None,
     )
 
 
-def _gemini(told: Mapping[str, Any]) -> KeyRights:
-    """POST /v1/roles. A fund manager's key may withdraw; an auditor's may read only."""
-    trader, manager = _flag(told.get("isTrader")), _flag(told.get("isFundManager"))
-    return KeyRights(
-        may_read=_any([_flag(told.get("isAuditor")), trader, manager]),
-        may_trade=trader,
-        may_take_out=manager,
-    )
-
-
-_VENUES: dict[str, tuple[Asked, Told]] = {
-    "binance": (lambda client: client.sapiGetAccountApiRestrictions(), _binance),
-    "coinbase": (lambda client: client.v3PrivateGetBrokerageKeyPermissions(), _coinbase),
-    "kraken": (lambda client: client.privatePostGetApiKeyInfo(), _kraken),
-    "gemini": (lambda client: client.privatePostV1Roles(), _gemini),
+_RIGHTS: Mapping[str, Callable[[VenueConnection, Any], Awaitable[KeyRights]]] = {
+    "binance": _of_binance,
+    "coinbase": _of_coinbase,
+    "gemini": _of_gemini,
+    "kraken": _of_kraken,
 }
+"""By ccxt name. Of others nothing is told, so their keys are refused."""
 
 
-def _flag(told: object) -> bool | None:
-    """Only what is plainly yes or no; anything else is not told."""
-    if isinstance(told, bool):
-        return told
-    return {"true": True, "false": False}.get(told) if isinstance(told, str) else None
+def _mapping(told: Any) -> Mapping[str, Any]:
+    if not isinstance(told, dict):
+        raise NonsenseAnswer("the answer says nothing of the key")
+    return told
 
 
-def _any(flags: Any) -> bool | None:
-    """Yes if one is; no if all are known to be no; else not known."""
-    known = list(flags)
-    if True in known:
-        return True
-    return None if None in known else False
+def _flag(told: Mapping[str, Any], name: str) -> bool | None:
+    """Only what is plainly true or false is either."""
+    value = told.get(name)
+    return value if isinstance(value, bool) else None

@@ -33,6 +33,10 @@ class VenueClock:
         at = self._measured_at_s
         return at is None or self._steady_s() - at > MEASURED_AGAIN_S
 
+    @property
+    def was_measured(self) -> bool:
+        return self._measured_at_s is not None
+
     def measured(self, venue_ms: float, *, sent_ms: float, heard_ms: float) -> None:
         """The venue told its time between those two moments of ours."""
         self.offset = Offset(venue_ms - (sent_ms + heard_ms) / 2, max(0.0, heard_ms - sent_ms) / 2)

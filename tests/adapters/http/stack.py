@@ -33,12 +33,15 @@ from adapters.persistence.read_models import MemoryReadModels, SqlReadModels
 from adapters.persistence.recorders.memory import MemoryRecorder
 from adapters.persistence.seals import SqlSeals
 from adapters.persistence.sessions import MemorySessions, SqlSessions
+from adapters.persistence.step_ups import MemoryStepUps, SqlStepUps
 from adapters.secrets.tokens import SystemTokens
 from adapters.secrets.vault import EnvelopeVault, MasterKeyFile
 from adapters.venue_statements.files import open_statement
 from application.accounts.commands import GrantRole
 from application.accounts.sign_in import Authenticate, Registration, SignIn
+from application.accounts.step_up import PasswordStepUp
 from application.liabilities.publications import Publications
+from application.live.preflight import Preflight, PreflightService, PreflightTerms
 from application.paper.accounts import PaperAccountService
 from application.ports.candle_store import CandleStore
 from application.ports.clock import ManualClock
@@ -48,6 +51,7 @@ from application.ports.identities import Identities, Sessions
 from application.ports.paper_store import PaperStore
 from application.ports.read_models import EVERYTHING, Narrowed, Page, ReadModels
 from application.ports.seals import Seals
+from application.ports.step_up import StepUps
 from application.ports.vault import Envelopes
 from application.reconciliation.reconcile import Reconcile
 from application.reconciliation.sources import VenueStatements
@@ -55,7 +59,7 @@ from application.services import Check, Services
 from application.transfers.send import Transfers
 from application.venue_accounts.keys import VenueKeyService
 from tests.adapters.http.documented import documented
-from tests.venue_fakes import FakeInspector
+from tests.venue_fakes import FakeFacts, FakeInspector
 
 BASE_URL = "https://evenkeel.test"
 PASSWORD = "a calm sea and a steady hand"
@@ -112,6 +116,15 @@ class Observer:
 
 
 @dataclass
+class Gate:
+    """What a pre-flight hears of venue and installation."""
+
+    facts: FakeFacts = field(default_factory=FakeFacts)
+    secrets: list[str] = field(default_factory=list)
+    daily_loss_limit: int | None = 300
+
+
+@dataclass
 class Stack:
     """A running application and what lies under it."""
 
@@ -126,6 +139,7 @@ class Stack:
     sessions: Sessions
     hasher: PlainPasswords
     inspector: FakeInspector
+    gate: Gate
 
     def command(self, command: Command, *, name: str | None = None) -> Outcome:
         """What the worker would do, past HTTP."""
@@ -215,6 +229,7 @@ class Parts:
     paper: PaperStore
     seals: Seals
     envelopes: Envelopes
+    step_ups: StepUps
 
 
 @asynccontextmanager
@@ -244,6 +259,7 @@ def _in_memory(clock: ManualClock) -> Iterator[Parts]:
             MemoryPaperStore(),
             MemorySeals(store.recorder),
             MemoryEnvelopes(),
+            MemoryStepUps(),
         )
 
 
@@ -260,6 +276,7 @@ def _stored(url: str, clock: ManualClock) -> Iterator[Parts]:
             SqlPaperStore(db),
             SqlSeals(db),
             SqlEnvelopes(db),
+            SqlStepUps(db),
         )
 
 
@@ -303,7 +320,15 @@ async def _serving(
     venue, health, observer = PaperExchange(parts.paper), Health(), Observer()
     hasher, tokens = PlainPasswords(), SystemTokens()
     paper_accounts = PaperAccountService(store.bus, store.log, venue)
-    inspector = FakeInspector()
+    inspector, gate = FakeInspector(), Gate()
+    preflight = Preflight(
+        store.log,
+        parts.views,
+        gate.facts,
+        PreflightTerms(test_venues=frozenset({"simulator"}), live_sources=frozenset({"binance"})),
+        lambda: gate.secrets,
+        lambda _bot: gate.daily_loss_limit,
+    )
     master = MasterKeyFile(folder / "test.vault")
     vault = EnvelopeVault(parts.envelopes, master, clock)
     services = Services(
@@ -325,6 +350,8 @@ async def _serving(
         venue_statements=VenueStatements(venue, lambda: [one.venue_account for one in venue.accounts()]),
         transfers=Transfers(store.bus, store.log, paper_accounts.make_venue_follow),
         venue_keys=VenueKeyService(store.log, store.bus, clock, vault, inspector),
+        step_up=PasswordStepUp(identities, hasher, parts.step_ups, tokens, clock),
+        preflights=PreflightService(store.bus, clock, preflight),
         health=health,
         open_statement=open_statement,
         live_sources=frozenset({"synthetic"}),
@@ -344,7 +371,18 @@ async def _serving(
         AsyncClient(transport=transport, base_url=base_url, event_hooks=hooks) as client,
     ):
         yield Stack(
-            services, app, client, clock, venue, parts.candles, health, observer, sessions, hasher, inspector
+            services,
+            app,
+            client,
+            clock,
+            venue,
+            parts.candles,
+            health,
+            observer,
+            sessions,
+            hasher,
+            inspector,
+            gate,
         )
 
 

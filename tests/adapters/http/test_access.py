@@ -64,6 +64,7 @@ async def test_what_is_somebody_elses_is_as_good_as_missing(stack: Stack, alice:
         "client_order_id": "ek0-nothing",
     }
     bodies: dict[str, Any] = {"deposits": {"amount": "1", "asset": "USDT"}, "imports": {"content": "x"}}
+    bodies["modes"] = {"to": "OBSERVE", "reason": "x"}
     bodies["allocations"] = bodies["deallocations"] = bodies["deposits"]
     bodies["limits"] = {"reason": "x"}
     queries = {"statement": "?from=2026-03-01T12:00:00Z&to=2026-03-01T13:00:00Z"}

@@ -23,6 +23,7 @@ MONEY_FIELDS = re.compile(
 
 
 NO_MONEY = ("_ms", "_s", "_bps")
+CHANGE_NOTHING = ("/v1/sessions", "/v1/sessions/current/step-ups", "/v1/risk/checks")
 """How figures end that are none although money is in their name."""
 
 BODIES: dict[str, dict[str, Any]] = {
@@ -52,6 +53,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "NewVenueAccount": {"venue": "binance"},
     "NewVenueKey": {"api_key": "a", "secret": "b"},
     "Ended": {"reason": "why"},
+    "LiveReason": {"reason": "why"},
+    "NewPreflight": {},
+    "NewMode": {"to": "OBSERVE", "reason": "why"},
+    "NewStepUp": {"password": PASSWORD, "bot_id": "b", "act": {"to": "LIVE", "reason": "why"}},
     "NewAccount": {"email": "somebody@example.org", "password": PASSWORD},
     "NewBook": {"venue_account": "kraken"},
     "NewBot": BOT,
@@ -170,7 +175,7 @@ async def test_every_operation_has_a_summary_and_commands_document_their_key(sta
     for path, item in schema["paths"].items():
         for method, operation in item.items():
             assert operation.get("summary"), (method, path)
-            if method == "post" and path not in ("/v1/sessions", "/v1/risk/checks"):  # they change nothing
+            if method == "post" and path not in CHANGE_NOTHING:
                 names = {parameter["name"] for parameter in operation["parameters"]}
                 assert "Idempotency-Key" in names, path
 

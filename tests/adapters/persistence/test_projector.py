@@ -148,7 +148,7 @@ def test_catching_up_beside_another_projector_ends_at_the_head_it_began_with(pos
             held = threading.Event()
             other = pool.submit(hold_them)
             assert held.wait(30)
-            with pytest.raises(StoreUnavailable, match="trading.*, which stays behind"):
+            with pytest.raises(StoreUnavailable, match=r"trading.*, which stays behind"):
                 projector.catch_up(patience_s=0.05)
             catching_up = pool.submit(projector.catch_up)
             released.set()

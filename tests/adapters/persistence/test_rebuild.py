@@ -43,7 +43,9 @@ from tests.architecture.tree import ROOT
 
 SAMPLES = ROOT / "tests/samples"
 
-EVE = "INSERT INTO accounts VALUES ('eve', 1, 1, 'admin', 'active', '2026-01-01T00:00:00.000000+00:00', 'none')"
+EVE = (
+    "INSERT INTO accounts VALUES ('eve', 1, 1, 'admin', 'active', '2026-01-01T00:00:00.000000+00:00', 'none')"
+)
 
 
 def loaded(db: Database, *, page: int = 500) -> History:

@@ -1,8 +1,10 @@
-"""What keys may do, by what venues tell: a way out that is not plainly closed is not closed (safety §1)."""
+"""What venues say of keys, and of the connection to them: through the real client."""
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,140 +12,142 @@ import pytest
 
 from adapters.exchanges.ccxt.clients import VenueAddress
 from adapters.exchanges.ccxt.connection import VenueConnection
-from adapters.exchanges.ccxt.facts import CcxtKeyInspector, CcxtVenueFacts
-from adapters.exchanges.ccxt.key_rights import NOTHING_TOLD, rights_of
+from adapters.exchanges.ccxt.gauges import CcxtGauges
+from adapters.exchanges.ccxt.key_rights import _RIGHTS, CcxtKeyInspector
 from application.ports.key_inspector import VenueKeyRejected, VenueNotReachable
 from application.ports.vault import Credentials
-from application.ports.venue_facts import VenueAddress as AccountAddress
-from domain.venue_accounts.errors import VenueKeyMayWithdraw, VenueKeyRightsUnknown
 from domain.venue_accounts.rights import KeyRights
-from tests.simulators import Simulator, simulator
+from tests.simulators import ANN, BOB, Simulator, simulator
+
+KEY = Credentials(ANN.key, ANN.secret)
+RICH = replace(BOB, name="rich", key="rich-key", secret="rich-secret", can_withdraw=True)
 
 
-class Told:
-    """A client whose venue tells this of the key."""
-
-    def __init__(self, answer: Any) -> None:
-        self.answer = answer
-
-    def __getattr__(self, name: str) -> Any:
-        async def ask() -> Any:
-            return self.answer
-
-        return ask
+@pytest.fixture(scope="module")
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    folder: Path = tmp_path_factory.mktemp("venue")
+    with simulator(folder / "journal", customers=(ANN, RICH)) as running:
+        yield running
 
 
-def rights(exchange: str, answer: Any) -> KeyRights:
-    return asyncio.run(rights_of(Told(answer), exchange))
+@pytest.fixture
+def connection(venue: Simulator) -> Iterator[VenueConnection]:
+    address = VenueAddress(name="simulator", exchange="binance", url=venue.url)
+    connected = VenueConnection(address, timeout_ms=3_000, attempts=1)
+    yield connected
+    connected.close()
+
+
+def test_a_keys_rights_and_the_accounts_balances_are_told(connection: VenueConnection) -> None:
+    report = CcxtKeyInspector(connection).inspect("simulator", KEY)
+    assert report.rights == KeyRights(
+        may_read=True, may_trade=True, may_take_out=False, is_ip_restricted=False
+    )
+    assert report.balances == ANN.balances
+
+
+def test_a_key_that_may_withdraw_says_so(connection: VenueConnection) -> None:
+    """Safety §1, users' exchange keys."""
+    rights = CcxtKeyInspector(connection).inspect("simulator", Credentials(RICH.key, RICH.secret)).rights
+    assert rights.may_take_out is True
+
+
+@pytest.mark.parametrize("key", [Credentials("nobody's", "x"), Credentials(ANN.key, "not its secret")])
+def test_a_wrong_key_is_rejected_and_not_quoted(connection: VenueConnection, key: Credentials) -> None:
+    """Safety §2.58: also not in what the error came from."""
+    with pytest.raises(VenueKeyRejected) as refused:
+        CcxtKeyInspector(connection).inspect("simulator", key)
+    assert (refused.value.__cause__, refused.value.__context__) == (None, None)
+    assert key.api_key not in str(refused.value)
+
+
+def test_a_venue_that_is_not_there_is_not_reachable() -> None:
+    address = VenueAddress(name="gone", exchange="binance", url="http://127.0.0.1:9")
+    connection = VenueConnection(address, timeout_ms=500, attempts=1)
+    try:
+        with pytest.raises(VenueNotReachable):
+            CcxtKeyInspector(connection).inspect("gone", KEY)
+        gauges = CcxtGauges(connection)
+        assert (gauges.clock_offset_ms(), gauges.rate_budget_left()) == (None, None)
+        assert gauges.usd_price("BTC") is None
+    finally:
+        connection.close()
+
+
+def test_the_connection_tells_its_clock_its_budget_and_prices(connection: VenueConnection) -> None:
+    gauges = CcxtGauges(connection)
+    offset, left = gauges.clock_offset_ms(), gauges.rate_budget_left()
+    assert offset is not None
+    assert abs(offset) < 5_000
+    assert left is not None
+    assert 0 < left <= 1
+    assert gauges.usd_price("USDT") == Decimal(1)
+    assert (gauges.usd_price("BTC") or Decimal(0)) > 50_000
+    assert gauges.usd_price("NOPE") is None
+
+
+class _Told:
+    """A connection that reads whatever it is handed."""
+
+    async def read(self, request: Any) -> Any:
+        return await request()
+
+
+class _Client:
+    """A venue's answers by the name that ccxt gives their requests."""
+
+    def __init__(self, **answers: Any) -> None:
+        for name, told in answers.items():
+            setattr(self, name, self._answering(told))
+
+    def _answering(self, told: Any) -> Any:
+        async def answer() -> Any:
+            return told
+
+        return answer
 
 
 BINANCE = {
     "ipRestrict": True,
     "enableReading": True,
-    "enableSpotAndMarginTrading": True,
     "enableWithdrawals": False,
     "enableInternalTransfer": False,
     "permitsUniversalTransfer": False,
+    "enableSpotAndMarginTrading": True,
 }
 
 
-def without(told: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in told.items() if key != name}
-
-
 @pytest.mark.parametrize(
-    ("exchange", "told", "expected"),
+    ("exchange", "answers", "expected"),
     [
-        ("binance", BINANCE, (True, True, False, True)),
-        ("binance", {**BINANCE, "enableWithdrawals": True}, (True, True, True, True)),
-        ("binance", {**BINANCE, "enableInternalTransfer": True}, (True, True, True, True)),
-        ("binance", {**BINANCE, "permitsUniversalTransfer": "true"}, (True, True, True, True)),
-        ("binance", without(BINANCE, "enableWithdrawals"), (True, True, None, True)),
-        ("binance", {**BINANCE, "enableWithdrawals": "perhaps"}, (True, True, None, True)),
-        ("binance", without(BINANCE, "ipRestrict"), (True, True, False, None)),
-        ("coinbase", {"can_view": True, "can_trade": True, "can_transfer": False}, (True, True, False, None)),
-        ("coinbase", {"can_view": True, "can_trade": True, "can_transfer": True}, (True, True, True, None)),
-        ("coinbase", {"can_view": True, "can_trade": True}, (True, True, None, None)),
-        (
-            "kraken",
-            {"result": {"permissions": ["query-funds", "modify-trades"], "ip_allowlist": ["192.0.2.1"]}},
-            (True, True, False, True),
-        ),
-        ("kraken", {"result": {"permissions": ["query-funds", "withdraw-funds"]}}, (True, False, True, None)),
-        ("kraken", {"error": ["EGeneral:Unknown method"]}, (None, None, None, None)),
-        ("gemini", {"isTrader": True, "isFundManager": False, "isAuditor": False}, (True, True, False, None)),
-        ("gemini", {"isTrader": True, "isFundManager": True, "isAuditor": False}, (True, True, True, None)),
-        ("bitstamp", {"anything": True}, (None, None, None, None)),
+        ("binance", {**BINANCE}, (True, True, False)),
+        ("binance", {**BINANCE, "enableInternalTransfer": True}, (True, True, True)),
+        ("binance", {**BINANCE, "permitsUniversalTransfer": True}, (True, True, True)),
+        ("binance", {**BINANCE, "enableWithdrawals": "false"}, (True, True, None)),
+        ("binance", {}, (None, None, None)),
+        ("coinbase", {"can_view": True, "can_trade": True, "can_transfer": False}, (True, True, False)),
+        ("coinbase", {"can_view": True, "can_trade": True, "can_transfer": True}, (True, True, True)),
+        ("coinbase", {}, (None, None, None)),
+        ("gemini", {"isAuditor": False, "isFundManager": False, "isTrader": True}, (True, True, False)),
+        ("gemini", {"isAuditor": True, "isFundManager": False, "isTrader": False}, (True, False, False)),
+        ("gemini", {"isAuditor": False, "isFundManager": True, "isTrader": False}, (False, False, True)),
+        ("gemini", {}, (None, None, None)),
+        ("kraken", {"result": {"permissions": ["query-funds", "modify-trades"]}}, (True, True, False)),
+        ("kraken", {"result": {"permissions": ["query-funds", "withdraw-funds"]}}, (True, False, True)),
+        ("kraken", {"result": {"permissions": "all"}}, (None, None, None)),
+        ("kraken", {"error": ["EGeneral:Unknown method"]}, (None, None, None)),
     ],
 )
-def test_rights_are_what_the_venue_tells_and_no_more(
-    exchange: str, told: dict[str, Any], expected: tuple[bool | None, ...]
+async def test_each_venues_words_are_understood_and_nothing_is_assumed(
+    exchange: str, answers: dict[str, Any], expected: tuple[bool | None, ...]
 ) -> None:
-    found = rights(exchange, told)
-    assert (found.may_read, found.may_trade, found.may_take_out, found.is_ip_restricted) == expected
-    if expected[2] is None:
-        with pytest.raises(VenueKeyRightsUnknown):
-            found.require_acceptable()
-    elif expected[2]:
-        with pytest.raises(VenueKeyMayWithdraw):
-            found.require_acceptable()
-
-
-def test_a_venue_that_nobody_has_looked_at_tells_nothing() -> None:
-    assert rights("somewhere", {}) == NOTHING_TOLD
-
-
-@pytest.fixture
-def venue(tmp_path: Path) -> Any:
-    with simulator(tmp_path / "journal") as server:
-        yield server
-
-
-def connection(server: Simulator, *, secret: str = "") -> VenueConnection:
-    key = Credentials(server.key, secret or server.secret)
-    return VenueConnection(
-        VenueAddress(name="simulator", exchange="binance", url=server.url), lambda _: key, attempts=1
+    """What is not plainly true or false is not known."""
+    client = _Client(
+        sapiGetAccountApiRestrictions=answers,
+        privateGetAccount={"canTrade": True, "canWithdraw": True},
+        v3PrivateGetBrokerageKeyPermissions=answers,
+        privatePostV1Roles=answers,
+        privatePostGetApiKeyInfo=answers,
     )
-
-
-def test_a_key_is_asked_about_with_itself(venue: Simulator) -> None:
-    opened = connection(venue)
-    report = CcxtKeyInspector(lambda _: opened).inspect("simulator", Credentials(venue.key, venue.secret))
-    opened.close()
-
-    assert (report.rights.may_trade, report.rights.may_take_out) == (True, False)
-    assert report.balances == {"BTC": 10, "USDT": 1_000_000, "ETH": 100, "BNB": 50}
-
-
-def test_a_wrong_key_and_a_silent_venue_are_told_apart(venue: Simulator) -> None:
-    opened = connection(venue)
-    inspector = CcxtKeyInspector(lambda _: opened)
-    with pytest.raises(VenueKeyRejected) as rejected:
-        inspector.inspect("simulator", Credentials(venue.key, "not-the-secret"))
-    venue.fault("drop_before", on="restrictions", count=9)
-    with pytest.raises(VenueNotReachable):
-        inspector.inspect("simulator", Credentials(venue.key, venue.secret))
-    opened.close()
-
-    assert "not-the-secret" not in repr(rejected.value) + str(rejected.value.__context__)
-
-
-def test_the_facts_of_a_preflight_come_from_the_venue(venue: Simulator) -> None:
-    opened = connection(venue)
-    facts, at = CcxtVenueFacts(lambda _: opened), AccountAddress("simulator", "ann")
-    try:
-        assert facts.rights(at).may_take_out is False
-        assert facts.balances(at)["BTC"] == 10
-        assert facts.market(at, "BTC/USDT").min_notional > 0
-        offset, left = facts.clock_offset_ms("simulator"), facts.rate_budget_left("simulator")
-        assert offset is not None
-        assert abs(offset) < 1_000
-        assert left is not None
-        assert 0 < left <= 1
-        price = facts.usd_price("simulator", "BTC")
-        assert price is not None
-        assert 59_000 < price < 61_000
-        assert facts.usd_price("simulator", "USDT") == 1
-        assert facts.usd_price("simulator", "NOBODY") is None
-    finally:
-        opened.close()
+    rights = await _RIGHTS[exchange](_Told(), client)  # type: ignore[arg-type]
+    assert (rights.may_read, rights.may_trade, rights.may_take_out) == expected

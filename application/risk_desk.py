@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from application.orders.check_order import CheckOrder
 from application.paper.terms import terms_from_text
 from application.ports.candle_store import Series
 from application.ports.event_log import EventLog
 from application.rehearsal import rehearse
-from application.risk.check_order import CheckOrder
 from application.risk.limits_text import limits_to_text
 from application.risk.prices import newest_candle
 from application.services import Services
