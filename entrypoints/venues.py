@@ -74,13 +74,20 @@ class Venues:
             raise VenueNotSupported(venue=venue) from None
         return self._connections[venue]
 
-    def refresh_key(self, venue: str, venue_account: str, key_id: str) -> None:
-        """A key that was changed or withdrawn is used no more: the next request asks for the account's."""
+    def forget_key(self, venue: str, venue_account: str) -> None:
+        """The account's key was changed by this process: the next request asks for it again."""
         with self._lock:
-            connection, before = self._connections.get(venue), self._keys.get((venue, venue_account))
-            self._keys[venue, venue_account] = key_id
-        if connection is not None and before not in (None, key_id):
+            connection = self._connections.get(venue)
+        if connection is not None:
             connection.forget(venue_account)
+
+    def refresh_key(self, venue: str, venue_account: str, key_id: str) -> None:
+        """As forget_key, where whoever keeps the account sees that another process changed its key."""
+        with self._lock:
+            before = self._keys.get((venue, venue_account))
+            self._keys[venue, venue_account] = key_id
+        if before not in (None, key_id):
+            self.forget_key(venue, venue_account)
 
     def close(self) -> None:
         """Every stream ends, every connection is given back."""
