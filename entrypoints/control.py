@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from adapters.persistence.database_url import sqlite_path
 from entrypoints.operations import OPERATIONS
 from entrypoints.operations.desk import OperatorDesk, Progress
+from entrypoints.plain import plain
 from entrypoints.private_files import read_private, write_private
 from entrypoints.problems import USAGE, Problem, RemoteRefusal, ServerUnreachable, problem_of
 
@@ -73,7 +74,7 @@ class OperatorDoor:
         status, body = await self._answer(scope, receive)
         headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+        await send({"type": "http.response.body", "body": json.dumps(plain(body)).encode()})
 
     async def _answer(
         self, scope: Scope, receive: Callable[..., Awaitable[Any]]

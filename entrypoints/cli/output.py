@@ -8,9 +8,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, is_dataclass
-from datetime import datetime
-from decimal import Decimal
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -25,8 +22,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from application.queries.moments import iso_utc
-from domain.money import text
+from entrypoints.plain import plain
 from entrypoints.problems import Problem
 
 _PIPED_WIDTH, _UNLIMITED = 400, 10_000
@@ -185,21 +181,6 @@ def _write(stream: TextIO, words: str) -> None:
 def _printable(line: str) -> str:
     """Without control characters: a message may quote what somebody sent us."""
     return "".join(letter if letter.isprintable() else "?" for letter in line)
-
-
-def plain(value: Any) -> Any:
-    """As JSON values: amounts as text, times in ISO 8601."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
-    if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(inner) for inner in value]
-    if isinstance(value, Decimal):
-        return text(value)
-    if isinstance(value, datetime):
-        return iso_utc(value)
-    return value
 
 
 def _words(name: str) -> str:
