@@ -14,8 +14,9 @@ from application.views.rows import FillRow, OrderRow
 from domain.bots.bot import Bot
 from domain.bots.errors import UnknownBot
 from entrypoints.cli import options
-from entrypoints.cli.output import Output, plain
+from entrypoints.cli.output import Output
 from entrypoints.cli.session import Core, reading
+from entrypoints.plain import plain
 
 BotId = Annotated[str, typer.Argument(metavar="BOT", help="A bot's id; `evenkeel bots list` shows them.")]
 

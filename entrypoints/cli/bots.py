@@ -14,8 +14,9 @@ from domain.errors import InvalidValue
 from entrypoints.cli import options
 from entrypoints.cli.app import group
 from entrypoints.cli.bot_reports import add_reports, known_bot
-from entrypoints.cli.output import Output, plain
+from entrypoints.cli.output import Output
 from entrypoints.cli.session import account_of, password_of, reading, writing
+from entrypoints.plain import plain
 from entrypoints.problems import CheckFailed
 
 bots = group("Bots: create them, start and stop them, see what they did.")

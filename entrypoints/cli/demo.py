@@ -11,8 +11,9 @@ from application.queries.asset_codes import shown_asset
 from domain.money import parse_positive_amount, text
 from entrypoints.cli import options, paper_terms
 from entrypoints.cli.app import app
-from entrypoints.cli.output import Output, plain
+from entrypoints.cli.output import Output
 from entrypoints.cli.session import command_settings
+from entrypoints.plain import plain
 from entrypoints.problems import CheckFailed
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from application.streams import PLATFORM
 from domain.kill_switch.switches import CLOSE_ALL, STOP
 from entrypoints.cli import options
 from entrypoints.cli.app import group
-from entrypoints.cli.output import Output, plain
+from entrypoints.cli.output import Output
 from entrypoints.cli.session import reading, writing
+from entrypoints.plain import plain
 
 kill_switch = group("Stop trading of a bot, an account, a venue or all; close what is held; let it go on.")
 Reason = Annotated[str, typer.Option(help="Why; auditors will read it.")]

@@ -30,9 +30,10 @@ from entrypoints.cli import options
 from entrypoints.cli.app import group
 from entrypoints.cli.entry_options import asking_for_entries
 from entrypoints.cli.ledger_reconciliation import cases, reconcile
-from entrypoints.cli.output import Output, plain
+from entrypoints.cli.output import Output
 from entrypoints.cli.session import account_of, reading
 from entrypoints.ledger_export import Format, export_books
+from entrypoints.plain import plain
 from entrypoints.problems import CheckFailed
 
 ledger = group("The books: balances now and at any past moment, trial balance, journal entries.")

@@ -12,8 +12,9 @@ from entrypoints.batch_files import read_batch
 from entrypoints.cli import options
 from entrypoints.cli.app import group
 from entrypoints.cli.ledger import ledger
-from entrypoints.cli.output import Output, plain
+from entrypoints.cli.output import Output
 from entrypoints.cli.session import reading, writing
+from entrypoints.plain import plain
 
 hold = group(
     "Money set aside by hand: placed, settled in parts, released. An order's holds follow the order."

@@ -13,8 +13,9 @@ from application.views.reconciliations import CLOSED, OPEN
 from domain.errors import InvalidValue
 from entrypoints.cli import options
 from entrypoints.cli.app import group
-from entrypoints.cli.output import Output, plain
+from entrypoints.cli.output import Output
 from entrypoints.cli.session import reading, writing
+from entrypoints.plain import plain
 from entrypoints.problems import CheckFailed
 
 cases = group("Breaks between our books and what others report: listed, explained, posted to suspense.")

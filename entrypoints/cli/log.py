@@ -12,8 +12,9 @@ from application.queries.moments import moments
 from domain.errors import InvalidValue
 from entrypoints.cli import options
 from entrypoints.cli.app import group
-from entrypoints.cli.output import Output, plain
+from entrypoints.cli.output import Output
 from entrypoints.cli.session import reading
+from entrypoints.plain import plain
 from entrypoints.problems import CheckFailed, UnknownStream
 
 log = group("The event log: look at it, verify its hash chains.")

@@ -11,8 +11,9 @@ from application.views.rows import BookRow
 from domain.ledger.book import PAPER
 from entrypoints.cli import options, paper_terms
 from entrypoints.cli.app import group
-from entrypoints.cli.output import Output, plain
+from entrypoints.cli.output import Output
 from entrypoints.cli.session import account_of, reading, writing
+from entrypoints.plain import plain
 
 paper = group("Paper accounts: money to play with, at a venue that fills by stated rules.")
 Balance = Annotated[

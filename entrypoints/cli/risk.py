@@ -14,8 +14,9 @@ from domain.money import parse_positive_amount
 from domain.risk.limits import HARD_BOUNDS
 from entrypoints.cli import options
 from entrypoints.cli.app import group
-from entrypoints.cli.output import Output, plain
+from entrypoints.cli.output import Output
 from entrypoints.cli.session import account_of, reading, writing
+from entrypoints.plain import plain
 
 risk = group("Limits of bots, accounts and the platform; any order asked about beforehand.")
 

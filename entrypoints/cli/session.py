@@ -15,7 +15,8 @@ import typer
 from application.services import Services
 from application.views.rows import AccountRow
 from domain.errors import InvalidValue
-from entrypoints.cli.output import Output, plain
+from entrypoints.cli.output import Output
+from entrypoints.plain import plain
 from entrypoints.problems import NoDatabase, UnknownUser, UserNotNamed
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from application.venue_accounts.shown import venue_account_from_row
 from application.views.rows import VenueAccountRow
 from entrypoints.cli import options
 from entrypoints.cli.app import group
-from entrypoints.cli.output import Output, plain
+from entrypoints.cli.output import Output
 from entrypoints.cli.session import account_of, reading, writing
+from entrypoints.plain import plain
 
 venue_accounts = group("Accounts at venues: owners' own and the platform's; their keys go in, never out.")
 vault = group("The vault that venues' keys are kept in.")
