@@ -67,6 +67,7 @@ from application.reconciliation.sources import VenueStatements
 from application.services import Services
 from application.transfers.send import Transfers
 from application.venue_accounts.keys import StoredVenueKeys, VenueKeyService, credentials_of
+from application.venues.all_statements import AllStatements
 from application.venues.check_account import CheckAccount
 from application.venues.desk import Account
 from application.venues.statements import AccountStatements
@@ -241,15 +242,21 @@ def _venues(settings: Settings, credentials_of: CredentialsOf, observer: VenueOb
     venues.close()
 
 
-def _account_check(
-    settings: Settings, log: EventLog, reconcile: Reconcile, venues: Venues, views: ReadModels, clock: Clock
-) -> CheckAccount:
+def _account_statements(
+    settings: Settings, venues: Venues, views: ReadModels, clock: Clock
+) -> Callable[[Account], AccountStatements]:
     def statements(account: Account) -> AccountStatements:
         venue, venue_account = account
         return AccountStatements(
             venues.exchange(venue), lambda: [venue_account], views, clock, dust=settings.dust
         )
 
+    return statements
+
+
+def _account_check(
+    log: EventLog, reconcile: Reconcile, statements: Callable[[Account], AccountStatements]
+) -> CheckAccount:
     return CheckAccount(log, reconcile, statements, lambda: uuid4().hex)
 
 
@@ -330,8 +337,11 @@ class Container(containers.DeclarativeContainer):
 
     paper_accounts = providers.Singleton(PaperAccountService, bus, log, exchange)
     reconcile = providers.Singleton(Reconcile, log, bus, clock, providers.Object(sleep))
-    account_check = providers.Singleton(_account_check, settings, log, reconcile, venues, views, clock)
-    venue_statements = providers.Singleton(_venue_statements, exchange)
+    account_statements = providers.Singleton(_account_statements, settings, venues, views, clock)
+    account_check = providers.Singleton(_account_check, log, reconcile, account_statements)
+    venue_statements = providers.Singleton(
+        AllStatements, providers.Singleton(_venue_statements, exchange), log, account_statements
+    )
     transfers = providers.Singleton(_transfers, bus, log, paper_accounts)
     import_candles = providers.Singleton(ImportCandles, candles, providers.Object(_read_candles), monotonic)
     download_candles = providers.Singleton(_downloader, settings, candles, clock)
