@@ -36,7 +36,7 @@ from adapters.persistence.unavailable import disk_failure, translated
 from adapters.persistence.unavailable import is_unavailable as is_unavailable
 from application.ports.event_log import ReadOnlyLog, StoreUnavailable
 
-SCHEMA_VERSION = "0006"
+SCHEMA_VERSION = "0007"
 """The migration this code was written for; the newest one in migrations/versions."""
 
 SAFE_SQLITE = (3, 51, 3)

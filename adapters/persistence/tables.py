@@ -124,6 +124,8 @@ def _table_of(row: type) -> Table:
         if column in table.c and key[0] != column:
             rest = [table.c.position] if "position" in table.c else []
             Index(f"{name}_{column}", table.c[column], *rest)
+    for names in getattr(row, "INDEXES", ()):
+        Index(f"{name}_{'_'.join(names)}", *(table.c[column] for column in names))
     return table
 
 

@@ -17,6 +17,7 @@ from application.views.positions import after_fill, no_position
 from application.views.rows import EntryRow, FillRow, OrderRow, PositionRow, PostingRow
 from domain.bots.bot import Bot
 from domain.bots.errors import UnknownBot
+from domain.bots.exits import Exits
 from domain.ledger.book import Book
 from domain.ledger.postings import bot_account, held_account
 from domain.market import interval_ms
@@ -36,6 +37,9 @@ class Performance:
     allocated: str  # given to the bot and not taken back, base at the mark
     position_base: str
     average_cost: str | None  # per base, fees in quote included
+    position_since: datetime | None  # since when there is one
+    stop_price: str | None  # where the bot sells at the latest; a trailing stop may stand higher by now
+    target_price: str | None
     realised: str
     mark_price: str | None
     mark_from: str | None  # "candle", or "last_fill" where no candle is stored
@@ -79,13 +83,17 @@ class BotPerformance:
             equity, profit = text(worth), text(subtract(worth, allocated))
         elif not in_base and not given_base:
             equity, profit = text(in_quote), text(subtract(in_quote, given_quote))
+        average, exits = divide_down(cost, held, 8) if held else None, Exits.of(bot.terms)
         return Performance(
             bot_id=bot_id,
             symbol=symbol,
             quote_asset=shown_asset(quote, book.purse),
             allocated=text(allocated),
             position_base=text(held),
-            average_cost=text(divide_down(cost, held, 8)) if held else None,
+            average_cost=text(average) if average is not None else None,
+            position_since=position.opened_at_utc if position else None,
+            stop_price=_shown(exits.stop_price(average, average) if average is not None else None),
+            target_price=_shown(exits.target_price(average) if average is not None else None),
             realised=text(position.realised_quote) if position else "0",
             mark_price=None if price is None else text(price),
             mark_from=mark_from,
@@ -167,6 +175,10 @@ def owed_to_bot(book: Book, bot_id: str, order_ids: Iterable[str], asset: str) -
     for order_id in order_ids:
         total = add(total, book.owed(held_account(order_id), asset).amount)
     return total
+
+
+def _shown(price: Decimal | None) -> str | None:
+    return None if price is None else text(price)
 
 
 def _worth(base: Decimal, price: Decimal) -> Decimal:

@@ -23,7 +23,13 @@ from domain.ledger.book import LIVE
 from domain.ledger.book import PAPER as PAPER_PURSE
 from domain.money import ZERO, add, text
 from domain.orders.errors import UnknownOrder
-from domain.orders.events import OrderFilled, OrderIntended, OrderPartiallyFilled
+from domain.orders.events import (
+    OrderFilled,
+    OrderFlagged,
+    OrderIntended,
+    OrderPartiallyFilled,
+    OrderReviewed,
+)
 from domain.orders.order import Order
 
 
@@ -100,9 +106,13 @@ class OrderView:
     base_quantity: str | None
     quote_budget: str | None
     limit_price: str | None
+    trigger_price: str | None
+    time_in_force: str
     decision_price: str
     status: str
     status_reason: str
+    needs_review: bool  # until an operator has looked at what it is flagged for
+    flagged_for: str
     filled_base: str
     filled_quote: str
     fills: int
@@ -210,9 +220,13 @@ def order_from_row(row: OrderRow) -> OrderView:
         base_quantity=_maybe(row.base_quantity),
         quote_budget=_maybe(row.quote_budget),
         limit_price=_maybe(row.limit_price),
+        trigger_price=_maybe(row.trigger_price),
+        time_in_force=row.time_in_force,
         decision_price=text(row.decision_price),
         status=row.status,
         status_reason=row.status_reason,
+        needs_review=bool(row.needs_review),
+        flagged_for=row.flagged_for,
         filled_base=text(row.filled_base),
         filled_quote=text(row.filled_quote),
         fills=row.fills,
@@ -233,13 +247,18 @@ def order_from_stream(log: EventLog, client_order_id: str, owner_id: str) -> Ord
             fills += 1
             quote = add(quote, event.quote_amount)
         if view is not None:
-            reason = getattr(event, "reason", "") or getattr(event, "problem", "")
-            view = replace(view, updated_at=recorded.metadata.recorded_at_utc, status_reason=reason)
+            view = replace(view, updated_at=recorded.metadata.recorded_at_utc)
+            if isinstance(event, OrderFlagged):
+                view = replace(view, flagged_for=f"{event.kind}: {event.detail}")
+            elif not isinstance(event, OrderReviewed):
+                reason = getattr(event, "reason", "") or getattr(event, "problem", "")
+                view = replace(view, status_reason=reason)
     if view is None or order.owner_id != owner_id:
         raise UnknownOrder(client_order_id=client_order_id)
     return replace(
         view,
         status=order.status,
+        needs_review=order.needs_review,
         venue_order_id=order.venue_order_id,
         filled_base=text(order.filled_base),
         filled_quote=text(quote),
@@ -301,9 +320,13 @@ def _intended(event: OrderIntended, position: str) -> OrderView:
         base_quantity=_maybe(terms.base_quantity),
         quote_budget=_maybe(terms.quote_budget),
         limit_price=_maybe(terms.limit_price),
+        trigger_price=_maybe(terms.trigger_price),
+        time_in_force=terms.time_in_force,
         decision_price=text(event.decision_price),
         status="intended",
         status_reason="",
+        needs_review=False,
+        flagged_for="",
         filled_base="0",
         filled_quote="0",
         fills=0,

@@ -74,9 +74,11 @@ def fold_order(rows: Rows, recorded: RecordedEvent, event: OrderEvent) -> None:
         case CancelIntended():
             rows.put(changed(order, version=version, updated_at_utc=event.intended_at_utc))
         case OrderFlagged():
-            rows.put(changed(order, version=version, updated_at_utc=event.flagged_at_utc))
+            said = f"{event.kind}: {event.detail}"
+            at = event.flagged_at_utc
+            rows.put(changed(order, version=version, needs_review=1, flagged_for=said, updated_at_utc=at))
         case OrderReviewed():
-            rows.put(changed(order, version=version, updated_at_utc=event.reviewed_at_utc))
+            rows.put(changed(order, version=version, needs_review=0, updated_at_utc=event.reviewed_at_utc))
         case OrderCanceled():
             rows.put(_became(CANCELED, order, version, event.reason, event.canceled_at_utc))
         case OrderRefused():
@@ -113,9 +115,13 @@ def _intended(recorded: RecordedEvent, event: OrderIntended) -> OrderRow:
         base_quantity=terms.base_quantity,
         quote_budget=terms.quote_budget,
         limit_price=terms.limit_price,
+        trigger_price=terms.trigger_price,
+        time_in_force=terms.time_in_force,
         decision_price=event.decision_price,
         status=INTENDED,
         status_reason="",
+        needs_review=0,
+        flagged_for="",
         filled_base=ZERO,
         filled_quote=ZERO,
         fills=0,

@@ -25,6 +25,7 @@ def no_position(fill: FillRow) -> PositionRow:
         fees_quote=ZERO,
         buys=0,
         sells=0,
+        opened_at_utc=None,
         updated_at_utc=fill.traded_at_utc,
     )
 
@@ -57,18 +58,21 @@ def after_fill(position: PositionRow, fill: FillRow) -> PositionRow:
             cost_quote=add(position.cost_quote, add(value, quote_fee)),
             fees_quote=fees,
             buys=position.buys + 1,
+            opened_at_utc=position.opened_at_utc or fill.traded_at_utc,
             updated_at_utc=seen_at,
         )
     gone = add(fill.base_quantity, base_fee)
     cost = _share(position.cost_quote, gone, position.base_quantity)
     proceeds = subtract(value, quote_fee)
+    left = subtract(position.base_quantity, gone)
     return changed(
         position,
-        base_quantity=subtract(position.base_quantity, gone),
+        base_quantity=left,
         cost_quote=subtract(position.cost_quote, cost),
         realised_quote=add(position.realised_quote, subtract(proceeds, cost)),
         fees_quote=fees,
         sells=position.sells + 1,
+        opened_at_utc=position.opened_at_utc if left > ZERO else None,
         updated_at_utc=seen_at,
     )
 

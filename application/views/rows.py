@@ -194,6 +194,7 @@ class SignalRow:
 @record
 class OrderRow:
     KEY: ClassVar = ("client_order_id",)
+    INDEXES: ClassVar = (("venue_account", "status"), ("venue_account", "venue_order_id"))
 
     client_order_id: str
     position: int  # of its intent
@@ -210,9 +211,13 @@ class OrderRow:
     base_quantity: Decimal | None
     quote_budget: Decimal | None
     limit_price: Decimal | None
+    trigger_price: Decimal | None
+    time_in_force: str
     decision_price: Decimal
     status: str
     status_reason: str
+    needs_review: int  # 1 until a person has looked at what it is flagged for
+    flagged_for: str  # kind and detail of the newest flag
     filled_base: Decimal
     filled_quote: Decimal  # Σ quote_amount of its fills
     fills: int
@@ -257,6 +262,7 @@ class PositionRow:
     fees_quote: Decimal  # charged in quote, or in base at the fill's price
     buys: int
     sells: int
+    opened_at_utc: datetime | None  # since when there is something; None where there is nothing
     updated_at_utc: datetime
 
 
