@@ -23,6 +23,7 @@ from adapters.http.kill_switches import KillSwitchesController, PlatformKillSwit
 from adapters.http.ledger import BatchesController, TotalsController
 from adapters.http.live import BotModesController, LiveTradingController
 from adapters.http.options import HttpOptions
+from adapters.http.order_reviews import OrderReviewsController
 from adapters.http.outer import Outer, RequestContext, no_request_context
 from adapters.http.paper_accounts import PaperAccountsController
 from adapters.http.parameters import Known, known_parameters, refuse_unknown
@@ -66,6 +67,7 @@ CONTROLLERS = (
     PlatformLimitsController,
     LogController,
     AuditController,
+    OrderReviewsController,
     ReconciliationsController,
 )
 

@@ -121,6 +121,12 @@ class OrderView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewedOrder:
+    client_order_id: str
+    needs_review: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FillView:
     position: str
     venue_trade_id: str

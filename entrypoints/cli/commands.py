@@ -25,6 +25,7 @@ from entrypoints.cli.kill_switch import kill_switch
 from entrypoints.cli.ledger import ledger
 from entrypoints.cli.liabilities import liabilities
 from entrypoints.cli.log import log
+from entrypoints.cli.orders import orders
 from entrypoints.cli.paper import paper
 from entrypoints.cli.projections import projections
 from entrypoints.cli.risk import risk
@@ -41,6 +42,7 @@ app.add_typer(liabilities, name="liabilities")
 app.add_typer(users, name="users")
 app.add_typer(paper, name="paper")
 app.add_typer(bots, name="bots")
+app.add_typer(orders, name="orders")
 app.add_typer(venue_accounts, name="venue-accounts")
 app.add_typer(vault, name="vault")
 app.add_typer(risk, name="risk")
