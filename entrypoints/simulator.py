@@ -47,6 +47,7 @@ class Wanted:
     speed: str
     still: bool
     faults: Sequence[str]
+    skew_ms: int
     weight_limit: int
     order_limit: int
     expose: bool
@@ -67,6 +68,7 @@ def judged(wanted: Wanted) -> Options:
         customers=[parse_customer(text) for text in wanted.accounts or [USUAL_CUSTOMER]],
         faults=[parse_fault_text(text) for text in wanted.faults],
         seed=wanted.seed,
+        skew_ms=wanted.skew_ms,
         market=market,
         weight_a_minute=wanted.weight_limit,
         orders_in_ten_seconds=wanted.order_limit,
@@ -97,7 +99,7 @@ def run(
     progress: Callable[[int, int], None],
 ) -> None:
     """Until SIGTERM or SIGINT. Errors: JournalUnusable; OSError where the port is taken."""
-    venue = opened(options, _wall_ms)
+    venue = opened(options, _wall_ms, progress)
     try:
         asyncio.run(_serve(wanted, options, venue, started, progress))
         if venue.broken is not None:

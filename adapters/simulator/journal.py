@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from adapters.simulator.core.exchange import Exchange
 from domain.errors import DomainError
 
 FORMAT = 1
+_SHOWN_EVERY = 500
 _HEADER = {"evenkeel_simulator_journal": FORMAT}
 
 
@@ -46,14 +48,10 @@ class Journal:
             os.close(self._file)
             raise JournalUnusable(path, "another simulator writes it; name another --journal") from None
 
-    @property
-    def is_new(self) -> bool:
-        return os.fstat(self._file).st_size == 0
-
-    def replay(self) -> Exchange:
-        """The exchange as it was after the last line."""
+    def replay(self, progress: Callable[[int, int], None] = lambda _done, _of: None) -> Exchange:
+        """The exchange as it was after the last line; `progress` hears of bytes read, and of all."""
         exchange = Exchange()
-        kept = 0
+        kept, size = 0, os.fstat(self._file).st_size
         with self.path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
@@ -64,7 +62,9 @@ class Journal:
                     self._redo(exchange, number, line)
                 kept += len(line)
                 self.lines = number
-        if kept < os.fstat(self._file).st_size:
+                if number % _SHOWN_EVERY == 0:
+                    progress(kept, size)
+        if kept < size:
             os.ftruncate(self._file, kept)
         if not kept:
             self._write(_HEADER)

@@ -22,7 +22,7 @@ from domain.errors import InvalidValue
 from domain.market import Candle
 from domain.money import floor_to_step
 
-STEP_MS = 500
+STEP_MS = 1_000
 USUAL_SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT")
 
 
@@ -63,23 +63,31 @@ class Options:
     faults: Sequence[Fault] = ()
     seed: int = 0
     market: MarketOptions | None = None  # None: still, prices move when they are told to
+    skew_ms: int = 0
     weight_a_minute: int = 6_000
     orders_in_ten_seconds: int = 100
 
 
-def opened(options: Options, wall_ms: Callable[[], int]) -> Venue:
-    """Errors: JournalUnusable; InvalidValue where a symbol is not known. `close` its journal afterwards."""
+def opened(
+    options: Options,
+    wall_ms: Callable[[], int],
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
+) -> Venue:
+    """`progress` is called with bytes of the journal read and all there are.
+
+    Errors: JournalUnusable; InvalidValue where a symbol is not known. `close` its journal afterwards."""
     for name in options.symbols:
         if name not in USUAL:
             raise InvalidValue("symbols", f"{name!r} is not one of {', '.join(USUAL)}")
     journal = Journal(options.journal)
     try:
-        exchange = journal.replay()
+        exchange = journal.replay(progress)
     except BaseException:
         journal.close()
         raise
     clock = Clock(wall_ms)
     clock.not_before(exchange.now_ms)
+    clock.skew_ms = options.skew_ms
     faults = Faults(options.seed)
     for fault in options.faults:
         faults.set(fault)
@@ -152,7 +160,7 @@ def movers(venue: Venue, market: MarketOptions) -> list[Mover]:
 
 
 async def move(venue: Venue, market: MarketOptions) -> None:
-    """Until it is canceled, or the journal fails: a step of every symbol twice a second."""
+    """Until it is canceled, or the journal fails: a step of every symbol once a second."""
     moving = movers(venue, market)
     step_ms = max(1, int(STEP_MS * market.speed))
     while True:

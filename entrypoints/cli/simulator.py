@@ -55,6 +55,9 @@ def simulator(
             "--fault", metavar="KIND[:NAME=VALUE,…]", help="Such as drop_after:on=place,probability=0.1"
         ),
     ] = None,
+    skew_ms: Annotated[
+        int, typer.Option("--skew-ms", help="How wrong the exchange's clock is; negative: behind.")
+    ] = 0,
     weight_limit: Annotated[
         int, typer.Option("--weight-limit", min=1, help="Request weight a minute before 429.")
     ] = 6_000,
@@ -88,6 +91,7 @@ def simulator(
         speed=speed,
         still=still,
         faults=faults or [],
+        skew_ms=skew_ms,
         weight_limit=weight_limit,
         order_limit=order_limit,
         expose=expose,
@@ -95,7 +99,7 @@ def simulator(
     judged_options = judged(wanted)
     where.parent.mkdir(parents=True, exist_ok=True)
 
-    with output.progress("requests") as progress:
+    with output.progress("journal, then requests") as progress:
 
         def started(venue: Venue, address: str) -> None:
             output.value(_for_machines(venue, address))
