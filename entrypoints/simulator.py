@@ -125,6 +125,7 @@ async def _serve(
     try:
         started(venue, f"http://{_shown(wanted.host)}:{server.port}")
         while not stop.is_set() and venue.broken is None:
+            server.check()
             progress(sum(venue.counts.values()), 0)
             try:
                 await asyncio.wait_for(stop.wait(), _PROGRESS_S)
@@ -183,5 +184,8 @@ def _recorded(named: Sequence[str], symbols: Sequence[str]) -> dict[str, Recorde
         candles = list(file.candles)
         if not candles:
             raise InvalidValue("candles", f"{text!r} has no candles")
+        most = USUAL[name][0].max_price
+        if any(candle.high > most or candle.low <= 0 for candle in candles):
+            raise InvalidValue("candles", f"{text!r}: {name} trades above 0 and up to {most} only")
         found[name] = Recorded(interval_ms=interval_ms(file.interval), candles=candles)
     return found

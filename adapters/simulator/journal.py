@@ -9,7 +9,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lines = 0
+        self._together = False
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -82,7 +84,17 @@ class Journal:
                 "ids": exchange.ids(),
             }
         )
-        if durable:
+        if durable and not self._together:
+            os.fsync(self._file)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is appended inside becomes durable once, at the end."""
+        self._together = True
+        try:
+            yield
+        finally:
+            self._together = False
             os.fsync(self._file)
 
     def close(self) -> None:

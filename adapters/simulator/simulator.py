@@ -81,10 +81,16 @@ def opened(
             raise InvalidValue("symbols", f"{name!r} is not one of {', '.join(USUAL)}")
     journal = Journal(options.journal)
     try:
-        exchange = journal.replay(progress)
+        return _opened(options, wall_ms, journal, progress)
     except BaseException:
         journal.close()
         raise
+
+
+def _opened(
+    options: Options, wall_ms: Callable[[], int], journal: Journal, progress: Callable[[int, int], None]
+) -> Venue:
+    exchange = journal.replay(progress)
     clock = Clock(wall_ms)
     clock.not_before(exchange.now_ms)
     clock.skew_ms = options.skew_ms
@@ -101,11 +107,12 @@ def opened(
         ),
         seed=options.seed,
     )
-    for name in options.symbols:
-        if name not in exchange.symbols:
-            _list(venue, name, options.market)
-    for customer in options.customers:
-        _introduce(venue, customer)
+    with journal.together():
+        for name in options.symbols:
+            if name not in exchange.symbols:
+                _list(venue, name, options.market)
+        for customer in options.customers:
+            _introduce(venue, customer)
     venue.freeze_depth()
     return venue
 
@@ -175,7 +182,10 @@ def _random(venue: Venue, symbol: str, what: str) -> Random:
 
 
 def _introduce(venue: Venue, customer: Customer) -> None:
-    if customer.name in venue.exchange.accounts:
+    known = venue.exchange.accounts.get(customer.name)
+    if known is not None and known.is_internal:
+        raise InvalidValue("account", f"{customer.name!r} is the market's own; choose another key")
+    if known is not None:
         return
     venue.execute(c.OpenAccount(account=customer.name))
     venue.execute(

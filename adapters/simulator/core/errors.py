@@ -63,6 +63,10 @@ def no_such_order() -> Rejected:
     return Rejected(-2013, "Order does not exist.")
 
 
+def no_service() -> Rejected:
+    return Rejected(-1016, "This service is no longer available.", 503)
+
+
 def bad_symbol() -> Rejected:
     return Rejected(-1121, "Invalid symbol.")
 

@@ -55,6 +55,12 @@ class Server:
         self.venue.listeners.append(self.hub.listen)
         self._beats = [asyncio.create_task(beat) for beat in (self.hub.run(), *beats)]
 
+    def check(self) -> None:
+        """Raises what ended something that was to run for as long as the server."""
+        for beat in self._beats:
+            if beat.done():
+                beat.result()
+
     async def stop(self) -> None:
         for beat in self._beats:
             beat.cancel()

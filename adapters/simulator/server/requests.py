@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.simulator.core.accounts import Key
-from adapters.simulator.core.errors import Rejected
+from adapters.simulator.core.errors import Rejected, no_service
 from adapters.simulator.server.faults import Fault, hostile
 from adapters.simulator.server.limits import Limited
 from adapters.simulator.server.operations import OPERATIONS, Asked, Operation, checked
@@ -45,7 +45,7 @@ async def answered(venue: Venue, request: Request) -> Any:
     operation = OPERATIONS[request.kind]
     _remember(venue, request)
     if venue.faults.is_set("maintenance") and request.kind != "system_status":
-        raise Rejected(-1016, "This service is no longer available.", 503)
+        raise no_service()
     if fault := venue.faults.first(request.kind, "slow_before"):
         await asyncio.sleep(fault.ms / 1_000)
     if fault := venue.faults.first(request.kind, *_BEFORE):
@@ -78,7 +78,7 @@ def _done(venue: Venue, operation: Operation, request: Request) -> Any:
     try:
         return operation.answer(Asked(venue=venue, given=request.given, key=key))
     except (AmountOutOfRange, ArithmeticError) as error:
-        raise Rejected(-1100, f"Illegal characters found in a parameter. {error}") from error
+        raise Rejected(-1100, "Illegal characters found in a parameter.") from error
     except DomainError as error:
         raise Rejected(-1000, str(error)) from error
 

@@ -46,7 +46,7 @@ class Rest:
             return self._answer(request, refusal.as_json(), refusal.status)
 
     async def _answered(self, request: web.Request, kind: str) -> web.Response:
-        query, body = request.url.raw_query_string, await request.text()
+        query, body = request.url.raw_query_string, await _body(request)
         given = _parsed(query, body)
         signed_by: list[Key] = []
 
@@ -84,6 +84,13 @@ class Rest:
         return web.Response(
             text=json.dumps(body), status=status, content_type="application/json", headers=headers
         )
+
+
+async def _body(request: web.Request) -> str:
+    try:
+        return await request.text()
+    except UnicodeDecodeError:
+        raise Rejected(-1100, "Illegal characters found in a parameter.") from None
 
 
 def _parsed(query: str, body: str) -> Parameters:

@@ -39,7 +39,7 @@ class Sockets:
         return await self._read(request, await self._opened(request), self._api_message)
 
     async def _opened(self, request: web.Request) -> Connection:
-        socket = web.WebSocketResponse(heartbeat=60)
+        socket = web.WebSocketResponse(heartbeat=60, timeout=1)
         await socket.prepare(request)
         connection = Connection(socket)
         self._hub.connections[connection] = None
@@ -85,7 +85,7 @@ class Sockets:
 
     async def _api_message(self, request: web.Request, connection: Connection, text: str) -> None:
         asked = _json_object(text)
-        if asked is None or "method" not in asked:
+        if asked is None or not isinstance(asked.get("method"), str):
             refusal = Rejected(-1135, "Invalid JSON Request")
             connection.push({"id": None, "status": 400, "error": refusal.as_json()})
             return
@@ -106,7 +106,7 @@ class Sockets:
 
     async def _result(self, request: web.Request, connection: Connection, asked: Mapping[str, Any]) -> Any:
         method = asked["method"]
-        sent = {name: _as_text(value) for name, value in (asked.get("params") or {}).items()}
+        sent = _texts(asked.get("params"))
         given = Parameters(sent)
 
         def authenticate() -> Key:
@@ -141,6 +141,12 @@ def _json_object(text: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return asked if isinstance(asked, dict) else None
+
+
+def _texts(params: object) -> dict[str, str]:
+    if params is not None and not isinstance(params, dict):
+        raise missing("params")
+    return {str(name): _as_text(value) for name, value in (params or {}).items()}
 
 
 def _as_text(value: Any) -> str:

@@ -113,6 +113,8 @@ class Hub:
             for interval in INTERVALS_MS:
                 if self._is_wanted(symbol, f"kline_{interval}"):
                     self._send_klines(symbol, interval)
+                else:
+                    self._kline_open_ms.pop((symbol, interval), None)
             if every_second:
                 self._send(symbol, "ticker", partial(self._ticker_event, symbol))
                 self._send(symbol, "miniTicker", partial(self._mini_ticker_event, symbol))

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from adapters.simulator.core.book import OrderBook
 from adapters.simulator.core.commands import Command, MoveMarket
-from adapters.simulator.core.errors import Rejected
+from adapters.simulator.core.errors import Rejected, no_service
 from adapters.simulator.core.exchange import Exchange
 from adapters.simulator.core.orders import Order
 from adapters.simulator.core.outcomes import Outcome
@@ -18,6 +18,7 @@ from adapters.simulator.server import wire
 from adapters.simulator.server.clock import Clock
 from adapters.simulator.server.faults import Faults
 from adapters.simulator.server.limits import Limits
+from domain.errors import DomainError
 
 _REMEMBERED_REQUESTS = 1_000
 T = TypeVar("T")
@@ -39,19 +40,24 @@ class Venue:
     counts: Counter[str] = field(default_factory=Counter)
     last_move: dict[str, MoveMarket] = field(default_factory=dict)
     stale: dict[str, dict[str, Any]] = field(default_factory=dict)
-    broken: OSError | None = None
+    broken: Exception | None = None
 
     def execute(self, command: Command) -> Outcome:
-        """Errors: Rejected or InvalidValue, nothing changed; once the journal failed, Rejected for ever."""
+        """Errors: Rejected or InvalidValue, nothing changed.
+
+        Where memory is, or may be, ahead of the journal, nobody is told anything any more: `broken` says why.
+        """
         if self.broken is not None:
-            raise Rejected(-1016, "This service is no longer available.", 503)
-        outcome = self.exchange.apply(command, self.now_ms())
-        quiet = isinstance(command, MoveMarket) and not outcome.touches_users
+            raise no_service()
         try:
+            outcome = self.exchange.apply(command, self.now_ms())
+            quiet = isinstance(command, MoveMarket) and not outcome.touches_users
             self.journal.append(command, self.exchange, durable=not quiet)
-        except OSError as error:  # memory is ahead of the truth: nobody may be told anything any more
+        except (Rejected, DomainError):
+            raise
+        except Exception as error:
             self.broken = error
-            raise Rejected(-1016, "This service is no longer available.", 503) from error
+            raise no_service() from error
         if isinstance(command, MoveMarket):
             self.last_move[command.symbol] = command
         for listener in self.listeners:
