@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from domain.money import ZERO
@@ -103,3 +103,8 @@ class Order:
         """Whether a trade at this price sets a waiting stop or take-profit off."""
         rising = (self.side == BUY) == (self.type in STOPS)
         return price >= self.stop_price if rising else price <= self.stop_price
+
+
+def snapshot(order: Order) -> Order:
+    """The order as it is now: what is told about it does not change with it."""
+    return replace(order, fills=list(order.fills))

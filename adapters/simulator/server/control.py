@@ -258,8 +258,6 @@ class Control:
             for take in body.given.get("takes", [])
             if isinstance(take, dict)
         ]
-        if any(take.side not in (BUY, SELL) for take in takes):
-            raise InvalidValue("takes", "side must be BUY or SELL")
         gap, quantity, spread = body.amount("gap"), body.amount("quantity"), body.amount("half_spread")
         command = c.MoveMarket(
             symbol=symbol.name,

@@ -87,6 +87,12 @@ def test_a_market_order_that_finds_too_little_expires_with_what_it_got() -> None
     assert given.balance("ann", "USDT") == (d("970000"), d("0"))
 
 
+def test_a_budget_that_finds_nobody_expires() -> None:
+    given = Given()
+    order = given.place("ann", "BUY", None, quote_order_quantity="1000")
+    assert (order.status, order.quantity, given.balance("ann", "USDT")) == ("EXPIRED", 0, (1_000_000, 0))
+
+
 @pytest.mark.parametrize(
     ("time_in_force", "status", "executed", "resting"),
     [("GTC", "PARTIALLY_FILLED", "1", "1"), ("IOC", "EXPIRED", "1", "0"), ("FOK", "EXPIRED", "0", "0")],

@@ -14,6 +14,9 @@ from tests.adapters.simulator.clients import Plain
 from tests.simulators import BOB, ControlRefused, Simulator, simulator
 
 
+QUOTES = {"symbol": "BTCUSDT", "price": "1"}
+
+
 def refused(answer: httpx.Response, status: int, code: int) -> bool:
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
     return True
@@ -266,7 +269,13 @@ def test_what_is_not_simulated_says_so(plain: Plain) -> None:
         ("terms", {"account": "ann", "fee_asset": "shells"}, "fee_asset"),
         ("price", {"symbol": "BTCUSDT", "price": "high"}, "price"),
         ("market", {"symbol": "BTCUSDT", "price": "60000", "levels": -1}, "levels"),
-        ("market", {"symbol": "BTCUSDT", "price": "1", "takes": [{"side": "UP", "quantity": "1"}]}, "takes"),
+        ("market", {"symbol": "BTCUSDT", "price": "-1"}, "price"),
+        ("market", {**QUOTES, "half_spread": "-1"}, "price"),
+        ("market", {**QUOTES, "quantity": "-1"}, "quantity"),
+        ("market", {**QUOTES, "quantity": "0.000001"}, "quantity"),
+        ("market", {**QUOTES, "takes": [{"side": "BUY", "quantity": "0"}]}, "quantity"),
+        ("market", {**QUOTES, "takes": [{"side": "BUY"}]}, "takes"),
+        ("market", {**QUOTES, "takes": [{"side": "UP", "quantity": "1"}]}, "takes"),
         ("advance", {"ms": -1}, "ms"),
         ("clock", {"skew_ms": "late"}, "skew_ms"),
         ("disconnect", {"streams": "some"}, "streams"),
