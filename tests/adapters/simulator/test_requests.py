@@ -13,7 +13,6 @@ import pytest
 from tests.adapters.simulator.clients import Plain
 from tests.simulators import BOB, ControlRefused, Simulator, simulator
 
-
 QUOTES = {"symbol": "BTCUSDT", "price": "1"}
 
 
