@@ -75,7 +75,8 @@ def opened(
 ) -> Venue:
     """`progress` is called with bytes of the journal read and all there are.
 
-    Errors: JournalUnusable; InvalidValue where a symbol is not known. `close` its journal afterwards."""
+    Errors: JournalUnusable; InvalidValue where a symbol is not known. `close` its journal afterwards.
+    """
     for name in options.symbols:
         if name not in USUAL:
             raise InvalidValue("symbols", f"{name!r} is not one of {', '.join(USUAL)}")

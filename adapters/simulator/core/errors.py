@@ -63,6 +63,11 @@ def no_such_order() -> Rejected:
     return Rejected(-2013, "Order does not exist.")
 
 
+def internal_error() -> Rejected:
+    """With a 5xx, whoever asked knows that they do not know."""
+    return Rejected(-1001, "Internal error; unable to process your request. Please try again.", 503)
+
+
 def no_service() -> Rejected:
     return Rejected(-1016, "This service is no longer available.", 503)
 

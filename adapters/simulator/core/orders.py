@@ -78,7 +78,6 @@ class Order:
     executed_quote: Decimal = ZERO
     locked: Decimal = ZERO
     order_list_id: int = NO_LIST
-    list_client_id: str = ""
     fills: list[Fill] = field(default_factory=list)
 
     @property

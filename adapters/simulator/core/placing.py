@@ -168,7 +168,6 @@ class Placing:
         self._state.set_locked(first, asset, locked)  # one hold for both: the larger need
         for order in (first, second):
             order.order_list_id = list_id
-            order.list_client_id = listed.client_id
             self._accept(order)
         for order in (first, second):
             self._matching.begin(order)

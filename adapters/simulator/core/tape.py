@@ -31,7 +31,7 @@ _MINUTES_A_DAY = 1_440
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trade:
-    """One match. `first_of_match` is the trade that its aggregate begins with."""
+    """One match. Those of one taker at one price share an aggregate id."""
 
     symbol: str
     trade_id: int

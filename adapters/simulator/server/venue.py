@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from adapters.simulator.core.book import OrderBook
 from adapters.simulator.core.commands import Command, MoveMarket
-from adapters.simulator.core.errors import Rejected, no_service
+from adapters.simulator.core.errors import Rejected, internal_error
 from adapters.simulator.core.exchange import Exchange
 from adapters.simulator.core.orders import Order
 from adapters.simulator.core.outcomes import Outcome
@@ -38,17 +38,17 @@ class Venue:
     listeners: list[Callable[[Outcome], None]] = field(default_factory=list)
     requests: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_REQUESTS))
     counts: Counter[str] = field(default_factory=Counter)
-    last_move: dict[str, MoveMarket] = field(default_factory=dict)
     stale: dict[str, dict[str, Any]] = field(default_factory=dict)
     broken: Exception | None = None
 
     def execute(self, command: Command) -> Outcome:
         """Errors: Rejected or InvalidValue, nothing changed.
 
-        Where memory is, or may be, ahead of the journal, nobody is told anything any more: `broken` says why.
+        Where memory is, or may be, ahead of the journal, nobody is told anything any more but that
+        the outcome is unknown: `broken` says why.
         """
         if self.broken is not None:
-            raise no_service()
+            raise internal_error()
         try:
             outcome = self.exchange.apply(command, self.now_ms())
             quiet = isinstance(command, MoveMarket) and not outcome.touches_users
@@ -57,9 +57,7 @@ class Venue:
             raise
         except Exception as error:
             self.broken = error
-            raise no_service() from error
-        if isinstance(command, MoveMarket):
-            self.last_move[command.symbol] = command
+            raise internal_error() from error
         for listener in self.listeners:
             listener(outcome)
         return outcome

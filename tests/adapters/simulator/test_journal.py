@@ -129,7 +129,7 @@ def test_where_the_journal_cannot_be_written_nobody_is_told_anything_any_more(tm
     venue.listeners.append(told.append)
     os.close(venue.journal._file)
     for _ in range(2):
-        with pytest.raises(Rejected, match="-1016"):
+        with pytest.raises(Rejected, match="-1001"):
             venue.execute(ORDER)
     assert told == []
     assert isinstance(venue.broken, OSError)
