@@ -10,7 +10,7 @@ UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv run test check check-lock bench mutate format lock clean
+.PHONY: help venv run test check check-lock bench venues mutate format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ check-lock: venv
 
 bench: venv ## run the benchmarks; ratios against a baseline of the same run
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+venues: venv ## sit the exchange port's exam and write what came of it into docs/venues.md
+	$(BIN)/python -m tests.cards.matrix
 
 mutate: $(READY)-mutation ## change the code of the money a thousand ways: a test must notice (an hour)
 	$(BIN)/python -m tests.mutation --workers $(WORKERS) $(ARGS)
