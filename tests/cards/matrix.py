@@ -16,6 +16,7 @@ from adapters.exchanges.ccxt.profiles import (
     COINBASE,
     GEMINI,
     KRAKEN,
+    ONE_PAGE,
     OTHER,
     VenueProfile,
 )
@@ -64,6 +65,7 @@ _MEANING = """
 - **Not found is proof after**: an accepted order may be missing from the venue's answers for that long.
 - **An order is found by** its client id: *one request*; *lists* of open and ended orders, filtered by the id
   (proof), or the newest hundred (no proof).
+- **An account's trades**: *the newest only*, and where a page is full, what is missing is a doubt.
 - **A market buy's fee**: *in base*, all of the budget buys; *out of the budget*, room is left for the fee.
 
 ## What an error proves
@@ -137,6 +139,7 @@ def _promises() -> list[list[str]]:
         ("a client id is refused again", lambda p: _UNIQUE[_guarantees(p).client_ids_unique]),
         ("not found is proof after", lambda p: f"{_guarantees(p).not_found_after.total_seconds():.0f} s"),
         ("an order is found by", _lookup),
+        ("an account's trades are told", _history),
         ("order types", lambda p: ", ".join(_in_order(ORDER_TYPES, _guarantees(p).order_types))),
         ("times in force", lambda p: ", ".join(_in_order(TIMES_IN_FORCE, _guarantees(p).times_in_force))),
         ("OCO of its own", lambda p: _yes(_guarantees(p).has_oco)),
@@ -152,6 +155,12 @@ def _lookup(profile: VenueProfile | None) -> str:
     if profile is None or profile.lookup in (BY_ID, BY_STATUS):
         return "one request"
     return "lists, filtered" if profile.list_param else "lists, the newest hundred"
+
+
+def _history(profile: VenueProfile | None) -> str:
+    if profile is None:
+        return "all"
+    return "the newest only" if profile.trades_paging == ONE_PAGE else "all, page by page"
 
 
 def _in_order(known: Iterable[str], taken: frozenset[str]) -> list[str]:

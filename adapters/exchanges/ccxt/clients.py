@@ -16,7 +16,7 @@ import ccxt.pro as ccxt_pro  # type: ignore[import-untyped]
 
 from adapters.exchanges.ccxt.profiles import DEADLINE, RECV_WINDOW, VenueProfile
 from adapters.exchanges.ccxt.venue_clock import Nonces, VenueClock
-from adapters.exchanges.ccxt.wire import GuardedSession, UnusableAnswer, strict_json
+from adapters.exchanges.ccxt.wire import GuardedSession, OwnHosts, UnusableAnswer, strict_json
 from application.ports.candle_source import UnknownExchange
 from application.ports.venue_credentials import Credentials
 
@@ -32,7 +32,7 @@ _OPTIONS = {"defaultType": "spot", "fetchMargins": False, "warnOnFetchOpenOrders
 
 
 class Expired(ccxt.BadRequest):  # type: ignore[misc]  # ccxt is untyped
-    """The request was not sent: it would reach the venue too late."""
+    """The request was not sent: nothing would keep the venue from taking it too late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,9 @@ def open_async_client(
     client.take, client.venue_clock, client.nonces, client.profile = take, clock, Nonces(clock), profile
     if address.url:
         turn_to(client, address.url)
-    client.session = client.guarded = GuardedSession(aiohttp.ClientSession(), hosts_of(client))
+    client.session = client.guarded = GuardedSession(
+        aiohttp.ClientSession(connector=OwnHosts(hosts_of(client))), hosts_of(client)
+    )
     client.own_session = False
     return client
 
@@ -199,6 +201,8 @@ class _Guarded:
 
     def _expiry(self, expires_at_ms: float) -> dict[str, object]:
         profile, clock = self.profile, self.venue_clock
+        if profile.expiry and not clock.was_measured:
+            raise Expired("the venue's clock is not known, so no moment of it can be named")
         now_ms, until_ms = clock.venue_ms(), clock.at_the_latest_ms(expires_at_ms)
         left_ms = min(until_ms - now_ms, profile.longest_expiry_ms)
         if left_ms < profile.shortest_expiry_ms:

@@ -87,6 +87,9 @@ class VenueConnection:
         self._one_loop = Lock()  # two callers at once must not start two loops
         self._loop: LoopThread | None = None
         self._accounts: dict[str, VenueAccount] = {}
+        self._sent: dict[
+            str, dict[str, SentOrder]
+        ] = {}  # by account: a new key does not forget what was sent
         self._public: Any = None
         self._asker: Asker | None = None
         self._is_ready = False
@@ -160,7 +163,8 @@ class VenueConnection:
             credentials = await self._key_of(name)
             known = self._accounts.get(name)  # another coroutine may have been faster
             if known is None:
-                known = self._accounts[name] = VenueAccount(self._open(credentials))
+                sent = self._sent.setdefault(name, {})
+                known = self._accounts[name] = VenueAccount(self._open(credentials), sent)
         if known.client.markets is not public.markets:
             take_markets(known.client, public)
         return known
@@ -196,6 +200,8 @@ class VenueConnection:
 
     async def create(self, request: Callable[[], Awaitable[T]]) -> T:
         """A new order: sent once, and again only where the venue's clock made it do nothing, provably."""
+        if self.profile.expiry and not self.clock.was_measured:
+            await self._measure_clock()
         try:
             return await self.asker.once(request, Priority.CREATE)
         except RequestFailed as failed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from adapters.exchanges.ccxt.budget import Priority
 from adapters.exchanges.ccxt.clients import EXPIRES_AT_MS
 from adapters.exchanges.ccxt.connection import NoSuchAccount, VenueAccount, VenueConnection
-from adapters.exchanges.ccxt.exact import NonsenseAnswer, figure, milliseconds
+from adapters.exchanges.ccxt.exact import NonsenseAnswer, figure, milliseconds, moment
 from adapters.exchanges.ccxt.lookup import find_order
 from adapters.exchanges.ccxt.markets import market_of, require_trading
 from adapters.exchanges.ccxt.orders import (
@@ -28,6 +28,7 @@ from adapters.exchanges.ccxt.orders import (
 from adapters.exchanges.ccxt.problems import RequestFailed
 from adapters.exchanges.ccxt.profiles import BY_ID
 from adapters.exchanges.ccxt.requests import CcxtOrder, ccxt_order, require_takeable
+from adapters.exchanges.ccxt.trade_history import trades_from
 from adapters.exchanges.ccxt.verdicts import Verdict
 from application.ports.exchange import (
     AccountTrade,
@@ -47,8 +48,6 @@ from domain.reconciliation.statement import AccountStatement
 T = TypeVar("T")
 
 FEE_RATE_KEPT_S = 3_600.0
-TRADES_A_PAGE = 500
-_MOST_PAGES = 200
 
 
 class CcxtExchange:
@@ -148,6 +147,10 @@ class CcxtExchange:
         if order_id in account.sent:
             return await self._sent_before(account, request)
         order = await self._in_words(request, account)
+        if (
+            order_id in account.sent
+        ):  # somebody else was faster: from here to the request nobody comes between
+            return await self._sent_before(account, request)
         account.remember(order_id, terms)
         try:
             answer = await self._venue.create(lambda: _create(account.client, order, request.expires_at_utc))
@@ -258,10 +261,11 @@ class CcxtExchange:
         client, venue_id = account.client, order["id"]
         if client.has.get("fetchOrderTrades") is True:
             raw = await self._venue.read(lambda: client.fetch_order_trades(venue_id, symbol), priority)
+            trades: Sequence[AccountTrade] = trades_of(raw, symbol)
         else:
-            since = order.get("timestamp")
-            raw = await self._venue.read(lambda: client.fetch_my_trades(symbol, since), priority)
-        return [trade for trade in trades_of(raw, symbol) if trade.venue_order_id == venue_id]
+            since_ms = milliseconds(moment(order.get("timestamp"), "time of an order"))
+            trades = await trades_from(self._venue, client, symbol, since_ms, priority)
+        return [trade for trade in trades if trade.venue_order_id == venue_id]
 
     async def _open_orders(self, name: str) -> Sequence[OpenOrder]:
         account = await self._venue.account(name)
@@ -275,31 +279,17 @@ class CcxtExchange:
     async def _trades_since(self, name: str, symbol: str, since_utc: datetime) -> Sequence[AccountTrade]:
         account = await self._venue.account(name)
         market_of(account.client, symbol)
-        client, since_ms = account.client, milliseconds(since_utc)
-        found: dict[str, AccountTrade] = {}
-        for _ in range(_MOST_PAGES):
-            page = trades_of(await self._venue.read(_page_of_trades(client, symbol, since_ms)), symbol)
-            news = [trade for trade in page if trade.fill.venue_trade_id not in found]
-            found |= {trade.fill.venue_trade_id: trade for trade in news}
-            if not news or len(page) < TRADES_A_PAGE:
-                break
-            since_ms = milliseconds(page[-1].fill.traded_at_utc)
-        else:
-            raise VenueOutcomeUnknown(f"more trades than fit in {_MOST_PAGES} pages")
+        found = await trades_from(self._venue, account.client, symbol, milliseconds(since_utc))
         names = {
             sent.venue_order_id: order_id for order_id, sent in account.sent.items() if sent.venue_order_id
         }
-        return [_named(trade, names) for trade in found.values() if trade.fill.traded_at_utc >= since_utc]
+        return [_named(trade, names) for trade in found if trade.fill.traded_at_utc >= since_utc]
 
     async def _balances(self, name: str) -> Mapping[str, VenueBalance]:
         account = await self._venue.account(name)
         return balances_of(
             await self._venue.read(account.client.fetch_balance), self._venue.profile.balances_key
         )
-
-
-def _page_of_trades(client: Any, symbol: str, since_ms: int) -> Callable[[], Any]:
-    return lambda: client.fetch_my_trades(symbol, since_ms, TRADES_A_PAGE)
 
 
 async def _create(client: Any, order: CcxtOrder, expires_at: datetime | None) -> Parsed:

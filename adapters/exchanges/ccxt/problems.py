@@ -20,7 +20,7 @@ from adapters.exchanges.ccxt.wire import Exchanged, ForeignHost, UnusableAnswer
 
 LONGEST_WORDS = 200
 _LONGEST_BAN_S = 3 * 24 * 3_600.0  # Binance's longest
-_USUAL_BAN_S = 10.0  # where a venue says that we ask too often, and not for how long
+_USUAL_BAN_S = 2.0  # where a venue says that we ask too often, and not for how long
 _TOO_OFTEN = frozenset({418, 429})
 
 _SURE_REFUSALS = (

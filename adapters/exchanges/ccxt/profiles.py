@@ -24,6 +24,7 @@ from domain.orders.order import (
 
 RECV_WINDOW, DEADLINE = "recv_window", "deadline"
 BY_ID, IN_LISTS, BY_STATUS = "by_id", "in_lists", "by_status"
+FORWARD, BY_UNTIL, BY_OFFSET, ONE_PAGE = "forward", "by_until", "by_offset", "one_page"
 
 _REFUSED, _UNKNOWN, _BANNED = Verdict.REFUSED, Verdict.UNKNOWN, Verdict.BANNED
 
@@ -46,6 +47,8 @@ class VenueProfile:
     expiry: str = ""
     longest_expiry_ms: int = 60_000
     shortest_expiry_ms: int = 1
+    trades_paging: str = ONE_PAGE  # how an account's trades are gone through: see trade_history.py
+    trades_a_page: int = 100
     balances_key: str = ""  # in the answer about balances; "" where it is a list of them, or has none
     buys_pay_fee_in_base: bool = False  # else a market buy's budget must leave room for its fee
     budget_per_s: float | None = None  # of ccxt's own weights; None: ccxt's rate limit
@@ -69,6 +72,8 @@ BINANCE = VenueProfile(
     ),
     client_id_param="newClientOrderId",
     lookup=BY_ID,
+    trades_paging=FORWARD,
+    trades_a_page=500,
     balances_key="balances",
     expiry=RECV_WINDOW,
     buys_pay_fee_in_base=True,
@@ -128,6 +133,7 @@ KRAKEN = VenueProfile(
     ),
     lookup=IN_LISTS,
     list_param="clientOrderId",
+    trades_paging=BY_OFFSET,
     balances_key="result",
     expiry=DEADLINE,
     shortest_expiry_ms=2_000,
@@ -167,6 +173,8 @@ COINBASE = VenueProfile(
     ),
     client_id_param="client_order_id",
     lookup=IN_LISTS,
+    trades_paging=BY_UNTIL,
+    trades_a_page=250,
     balances_key="accounts",
     verdicts={
         "UNKNOWN_FAILURE_REASON": _UNKNOWN,  # the venue does not know either
@@ -201,6 +209,7 @@ GEMINI = VenueProfile(
     ),
     stop_param="triggerPrice",
     lookup=BY_STATUS,
+    trades_a_page=500,
     nonces_must_grow=True,
     verdicts={
         "OrderNotFound": Verdict.NOT_FOUND,

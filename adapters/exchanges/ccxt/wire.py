@@ -57,6 +57,25 @@ def _no_number(name: str) -> object:
     raise ValueError(f"{name} is no number")
 
 
+class OwnHosts(aiohttp.TCPConnector):
+    """Connects to these hosts only, whoever asks: a socket's handshake may have been redirected."""
+
+    def __init__(self, hosts: frozenset[str]) -> None:
+        super().__init__()
+        self._own = hosts
+
+    async def connect(self, req: Any, *rest: Any, **named: Any) -> Any:
+        require_own(str(req.url), self._own)
+        return await super().connect(req, *rest, **named)
+
+
+def require_own(url: str, hosts: frozenset[str]) -> None:
+    """Raises ForeignHost for any other's address."""
+    host = urlsplit(url).hostname
+    if host not in hosts:
+        raise ForeignHost(f"a request to {host} is none of this venue's")
+
+
 class GuardedSession:
     """What a ccxt client takes for an aiohttp session. No redirect is followed."""
 
@@ -79,7 +98,7 @@ class GuardedSession:
         return self._request("DELETE", url, options)
 
     def ws_connect(self, url: str, **options: Any) -> Any:
-        self._require_own(url)
+        require_own(url, self._hosts)
         return self._session.ws_connect(url, **options)
 
     @property
@@ -95,7 +114,7 @@ class GuardedSession:
 
     @asynccontextmanager
     async def _request(self, method: str, url: object, options: dict[str, Any]) -> AsyncIterator[_Answer]:
-        self._require_own(str(url))
+        require_own(str(url), self._hosts)
         noted = exchanged()
         noted.requests += 1
         noted.status, noted.headers, noted.answer = None, {}, None
@@ -106,10 +125,6 @@ class GuardedSession:
             body = await _bounded(response)
             noted.answer = strict_json(body)
             yield _Answer(response, body)
-
-    def _require_own(self, url: str) -> None:
-        if urlsplit(url).hostname not in self._hosts:
-            raise ForeignHost(f"a request to {urlsplit(url).hostname} is none of this venue's")
 
 
 class _Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,6 +15,7 @@ import pytest
 from adapters.exchanges.ccxt.clients import VenueAddress
 from adapters.exchanges.ccxt.connection import VenueConnection
 from adapters.exchanges.ccxt.exchange import CcxtExchange
+from adapters.exchanges.ccxt.profiles import BINANCE
 from application.ports.exchange import VenueOrderNotFound, VenueOutcomeUnknown, VenueRefused
 from application.ports.venue_credentials import Credentials, NoCredentials
 from domain.money import Money
@@ -276,6 +278,45 @@ def test_an_unknown_create_is_looked_for_and_never_sent_again(
     assert len(binance.asked(ORDER)) == 1
 
 
+def test_one_order_submitted_by_many_at_once_is_sent_once(
+    binance: ScriptedVenue, exchange: CcxtExchange
+) -> None:
+    """Safety §3 #1, at the venue."""
+    binance.says("GET /api/v3/order", Said(binance_order()))
+
+    with ThreadPoolExecutor(20) as many:
+        reports = list(many.map(lambda _: exchange.submit(request(limit_buy())), range(20)))
+
+    assert {report.venue_order_id for report in reports} == {"7"}
+    assert len(binance.asked(ORDER)) == 1
+
+
+def test_a_market_order_by_many_at_once_where_the_fee_is_asked_for_first() -> None:
+    """Between the look and the request nobody comes: the fee is asked for before the look."""
+    with ScriptedVenue("binance") as venue:
+        venue.says(ORDER, Said(binance_order()))
+        venue.says("GET /api/v3/order", Said(binance_order()))
+        venue.says("GET /api/v3/myTrades", Said([]))
+        exchange = venue.open(profile=replace(BINANCE, buys_pay_fee_in_base=False, budget_per_s=1e6))
+        terms = OrderTerms(symbol="BTC/USDT", side="buy", order_type="market", quote_budget=Decimal(100))
+
+        with ThreadPoolExecutor(20) as many:
+            list(many.map(lambda _: exchange.submit(request(terms)), range(20)))
+
+        assert len(venue.asked(ORDER)) == 1
+
+
+def test_a_venue_whose_clock_is_not_known_is_sent_no_order_that_must_expire(binance: ScriptedVenue) -> None:
+    """Design §4 rule 7: an expiry on a clock that we do not know would be none."""
+    binance.says("GET /api/v3/time", Said({"code": -1001, "msg": "Internal error"}, 503))
+    exchange = binance.open()
+
+    with pytest.raises(VenueOutcomeUnknown, match="clock is not known"):
+        exchange.submit(request(limit_buy(), expires_in_s=5))
+
+    assert binance.asked(ORDER) == []
+
+
 def test_a_refused_id_may_be_sent_again(binance: ScriptedVenue, exchange: CcxtExchange) -> None:
     binance.says(ORDER, REFUSED, Said(binance_order()))
     with pytest.raises(VenueRefused):
@@ -477,6 +518,20 @@ def test_an_account_without_a_key_is_told_so(binance: ScriptedVenue) -> None:
 
     with pytest.raises(VenueOutcomeUnknown, match="it was revoked"):
         CcxtExchange(connection).balances(ACCOUNT)
+
+
+def test_what_was_sent_with_one_key_is_not_sent_again_with_the_next(binance: ScriptedVenue) -> None:
+    binance.says(ORDER, Said(NEVER_ANSWERED))
+    binance.says("GET /api/v3/order", Said(binance_order()))
+    connection = binance.connection()
+    exchange = CcxtExchange(connection)
+    with pytest.raises(VenueOutcomeUnknown):
+        exchange.submit(request(limit_buy()))
+
+    connection.forget(ACCOUNT)
+    assert exchange.submit(request(limit_buy())).status == "open"
+
+    assert len(binance.asked(ORDER)) == 1
 
 
 def test_a_changed_key_is_asked_for_again(binance: ScriptedVenue) -> None:

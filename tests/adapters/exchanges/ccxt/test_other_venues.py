@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -146,6 +146,45 @@ def test_nonces_for_kraken_only_grow(kraken: Both) -> None:
     assert nonces == sorted(set(nonces))
 
 
+def kraken_trade(number: int, pair: str = "XXBTZUSD") -> dict[str, Any]:
+    return {
+        "ordertxid": "OQCLML", "pair": pair, "time": 1688667000 + number, "type": "buy",
+        "ordertype": "limit", "price": "50.0", "cost": "5.0", "fee": "0.01", "vol": "0.1", "margin": "0",
+        "misc": "", "trade_id": number, "maker": True,
+    }  # fmt: skip
+
+
+def test_krakens_trades_are_gone_through_to_their_end_whatever_pairs_they_are_of(kraken: Both) -> None:
+    """Safety §3 #7: an "empty trade history" is proof only where it is whole."""
+    venue, exchange = kraken
+    everything = [kraken_trade(n, "XXBTZUSD" if n % 60 == 0 else "XETHZUSD") for n in range(120)]
+
+    def page(heard: Heard) -> Said:
+        offset = int(heard.params.get("ofs", 0))
+        newest_first = everything[::-1][offset : offset + 50]
+        trades = {f"T{trade['trade_id']}": trade for trade in newest_first}
+        return Said({"error": [], "result": {"count": len(everything), "trades": trades}})
+
+    venue.says("POST /0/private/TradesHistory", page)
+
+    trades = exchange.trades_since(ACCOUNT, SYMBOL, datetime.fromtimestamp(1688660000, UTC))
+
+    assert [trade.fill.venue_trade_id for trade in trades] == ["T0", "T60"]
+    assert len(venue.asked("POST /0/private/TradesHistory")) == 3
+
+
+def test_a_history_of_kraken_that_breaks_off_is_a_doubt(kraken: Both) -> None:
+    venue, exchange = kraken
+    venue.says(
+        "POST /0/private/TradesHistory",
+        Said({"error": [], "result": {"count": 60, "trades": {"T1": kraken_trade(1)}}}),
+        Said({"error": [], "result": {"count": 60, "trades": {}}}),
+    )
+
+    with pytest.raises(VenueOutcomeUnknown, match="fewer trades than it says"):
+        exchange.trades_since(ACCOUNT, SYMBOL, datetime.fromtimestamp(1688660000, UTC))
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
@@ -227,6 +266,39 @@ def test_an_order_that_is_not_among_coinbases_newest_proves_nothing(coinbase: Bo
 
     venue.says(BATCH, Said({"orders": [coinbase_order()], "has_next": False}))
     assert exchange.report(ACCOUNT, SYMBOL, "o-1").venue_order_id == "c-1"
+
+
+def test_coinbases_trades_are_gone_through_from_the_newest_back(coinbase: Both) -> None:
+    venue, exchange = coinbase
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def fill(number: int) -> dict[str, Any]:
+        at = began + timedelta(seconds=number)
+        return {
+            "entry_id": f"e{number}", "trade_id": f"t{number}", "order_id": "c-1",
+            "trade_time": at.isoformat().replace("+00:00", "Z"), "trade_type": "FILL", "price": "50",
+            "size": "0.1", "commission": "0.01", "product_id": "BTC-USD", "liquidity_indicator": "MAKER",
+            "size_in_quote": False, "side": "BUY",
+        }  # fmt: skip
+
+    everything = [fill(n) for n in range(600)]
+
+    def page(heard: Heard) -> Said:
+        until = heard.params.get("end_sequence_timestamp")
+        listed = [
+            one for one in everything[::-1] if until is None or moment(one["trade_time"]) <= moment(until)
+        ]
+        return Said({"fills": listed[: int(heard.params["limit"])], "cursor": ""})
+
+    venue.says("GET /api/v3/brokerage/orders/historical/fills", page)
+
+    trades = exchange.trades_since(ACCOUNT, SYMBOL, began)
+
+    assert [trade.fill.venue_trade_id for trade in trades] == [f"t{n}" for n in range(600)]
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 @pytest.mark.parametrize(
@@ -348,6 +420,27 @@ def test_geminis_errors(gemini: Both, reason: str, status: int, expected: type[E
 
     with pytest.raises(expected):
         exchange.submit(request(BUY))
+
+
+def test_a_full_page_of_geminis_trades_is_a_doubt(gemini: Both) -> None:
+    """It tells the newest only: there may be more."""
+    venue, exchange = gemini
+
+    def trade(number: int) -> dict[str, Any]:
+        return {
+            "price": "50.00", "amount": "0.1", "timestamp": 1650398122 + number,
+            "timestampms": 1650398122308 + 1_000 * number, "type": "Buy", "aggressor": True,
+            "fee_currency": "USD", "fee_amount": "0.01", "tid": number + 1, "order_id": "g-1",
+            "exchange": "gemini", "is_auction_fill": False, "client_order_id": "o-1",
+        }  # fmt: skip
+
+    since = datetime.fromtimestamp(1650398000, UTC)
+    venue.says("POST /v1/mytrades", Said([trade(n) for n in range(499)]))
+    assert len(exchange.trades_since(ACCOUNT, SYMBOL, since)) == 499
+
+    venue.says("POST /v1/mytrades", Said([trade(n) for n in range(500)]))
+    with pytest.raises(VenueOutcomeUnknown, match="shows a part"):
+        exchange.trades_since(ACCOUNT, SYMBOL, since)
 
 
 def test_gemini_takes_no_market_orders(gemini: Both) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import aiohttp
 import pytest
 
 from adapters.exchanges.ccxt.connection import VenueConnection
 from adapters.exchanges.ccxt.exchange import CcxtExchange, _translated
 from adapters.exchanges.ccxt.profiles import BINANCE
+from adapters.exchanges.ccxt.wire import ForeignHost, GuardedSession, OwnHosts
 from application.ports.exchange import VenueOutcomeUnknown, VenueRefused
 from application.ports.venue_observer import NobodyWatches
 from tests.adapters.exchanges.ccxt.scripted import (
@@ -213,3 +215,16 @@ def test_no_request_leaves_for_another_host(binance: ScriptedVenue) -> None:
     client.urls["api"]["public"] = "https://api.binance.com/api/v3"
     with pytest.raises(VenueOutcomeUnknown, match=r"api\.binance\.com is none of this venue's"):
         connection.run(_translated(connection.read(client.fetch_time)))
+
+
+async def test_a_socket_that_is_redirected_elsewhere_is_not_opened(binance: ScriptedVenue) -> None:
+    """A handshake is a request, too, and its redirect would be followed."""
+    elsewhere = binance.url.replace("127.0.0.1", "localhost")
+    binance.says("GET /ws", Said("", 302, {"Location": f"{elsewhere}/elsewhere"}))
+    own = frozenset({"127.0.0.1"})
+
+    async with aiohttp.ClientSession(connector=OwnHosts(own)) as session:
+        with pytest.raises(ForeignHost, match="localhost"):
+            await GuardedSession(session, own).ws_connect(f"{binance.url}/ws")
+
+    assert binance.asked("GET /elsewhere") == []
