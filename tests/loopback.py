@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import queue
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
+from typing import Any
+
+import pytest
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,22 @@ def _handler_of(taker: Taker, over: Event) -> Callable[..., BaseHTTPRequestHandl
         def log_message(self, format: str, *args: object) -> None: ...
 
     return Handler
+
+
+def keep_to_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on a connection to anywhere else fails, and so does asking for an address."""
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
+
+    def guarded_look_up(host: Any, *rest: Any, **named: Any) -> Any:
+        assert host in ("127.0.0.1", "localhost"), f"asked for {host}"
+        return look_up(host, *rest, **named)
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        assert self.family == socket.AF_UNIX or address[0] == "127.0.0.1", f"tried to reach {address}"
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_look_up)
 
 
 def free_port() -> int:

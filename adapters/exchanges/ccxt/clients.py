@@ -234,3 +234,7 @@ class _TellsOrderEvents:
     def handle_order_update(self, client: Any, message: Any) -> None:  # noqa: ARG002  # ccxt's signature
         if self.on_order_event is not None:
             self.on_order_event(message)
+
+    def handle_event_stream_terminated(self, client: Any, message: Any) -> None:  # noqa: ARG002  # as above
+        """The line breaks: ccxt would keep it, and who waits for orders would wait for ever."""
+        client.on_error(UnusableAnswer("the venue ended the stream"))

@@ -23,6 +23,7 @@ MOST_WAITING = 10_000
 
 STREAM = "orders"
 _CLOSED = object()
+_SUBSCRIBED_WITHIN_S = 20.0
 _SETTLED_S = 2.0  # a subscription that nothing confirms is taken to be there by then
 
 News = OrderReport | StreamGap
@@ -113,7 +114,7 @@ class CcxtOrderStream:
         reports = self._venue.profile.streams_execution_reports
         if reports:
             client.on_order_event = lambda message: self._tell(client, message, line)
-            await client.authenticate()
+            await asyncio.wait_for(client.authenticate(), _SUBSCRIBED_WITHIN_S)
         watching = asyncio.ensure_future(client.watch_orders())
         try:
             if not reports:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -26,6 +25,7 @@ from domain.errors import InvalidValue
 from domain.market import Candle
 from tests.adapters.market_data.candle_files import HOUR_MS, START_MS, clean
 from tests.adapters.market_data.stub_venue import Fault, StubVenue, dropped, html, status, venue_at
+from tests.loopback import keep_to_loopback
 
 COUNT = 2_500  # three pages
 SERIES = Series("binance", "BTC/USDT", "1h")
@@ -38,19 +38,7 @@ def at(hour: float) -> datetime:
 
 @pytest.fixture(autouse=True)
 def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection to anywhere else fails the test, and so does asking for an address."""
-    connect, look_up = socket.socket.connect, socket.getaddrinfo
-
-    def guarded_look_up(host: str, *rest: Any, **named: Any) -> Any:
-        assert host == "127.0.0.1", f"asked for {host}"
-        return look_up(host, *rest, **named)
-
-    def guarded(self: socket.socket, address: tuple[str, int]) -> None:
-        assert address[0] == "127.0.0.1", f"tried to reach {address}"
-        connect(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", guarded)
-    monkeypatch.setattr(socket, "getaddrinfo", guarded_look_up)
+    keep_to_loopback(monkeypatch)
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from adapters.exchanges.ccxt.clients import VenueAddress
 from adapters.exchanges.ccxt.connection import VenueConnection
 from adapters.exchanges.ccxt.exchange import CcxtExchange
@@ -18,6 +20,7 @@ from application.ports.exchange import OrderRequest
 from application.ports.venue_credentials import Credentials, NoCredentials
 from application.ports.venue_observer import VenueObserver
 from domain.orders.events import OrderTerms
+from tests.loopback import keep_to_loopback
 from tests.simulators import ANN, BOB, Simulator, simulator
 
 SYMBOL, MARKET = "BTC/USDT", "BTCUSDT"
@@ -90,7 +93,11 @@ def simulator_bench(
     folder: Path, *, observer: VenueObserver | None = None, **options: Any
 ) -> Iterator[SimulatorBench]:
     funded = replace(ANN, balances={"USDT": Decimal(1_000), "BTC": Decimal(2)})
-    with simulator(folder / "journal", customers=(funded, BOB), priced=False) as venue:
+    with (
+        pytest.MonkeyPatch.context() as monkeypatch,
+        simulator(folder / "journal", customers=(funded, BOB), priced=False) as venue,
+    ):
+        keep_to_loopback(monkeypatch)
         venue.price(MARKET, "100")
         bench = SimulatorBench(
             venue, {"profile": UNHURRIED, "timeout_ms": 2_000} | options, observer=observer

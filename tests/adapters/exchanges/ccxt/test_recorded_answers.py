@@ -189,6 +189,26 @@ def test_a_canceled_order_is_told_under_its_own_id_and_not_the_cancels() -> None
     assert order_report(event, "USDT").client_order_id == "of-the-order"
 
 
+@on_binance
+def test_a_stream_that_the_venue_ends_is_a_line_that_broke(reader: Reader) -> None:
+    """ccxt would keep the socket, and whoever waits for orders would wait for ever."""
+
+    class Line:
+        url = "wss://ws-api.binance.com/ws-api/v3"
+        error: Exception | None = None
+
+        def __init__(self) -> None:
+            self.subscriptions, self.futures = {"spot": True}, dict[str, object]()
+
+        def on_error(self, error: Exception) -> None:
+            self.error = error
+
+    line = Line()
+    reader.client.handle_message(line, {"event": {"e": "eventStreamTerminated", "E": 1757896885229}})
+
+    assert "ended the stream" in str(line.error)
+
+
 @pytest.mark.parametrize("field", ["X", "c", "i", "z", "l", "L", "t", "n", "Y", "T"])
 def test_an_execution_report_without_its_figures_is_no_report(field: str) -> None:
     event = next(event for path, event in messages() if event["x"] == "TRADE" and Decimal(event["l"]))
