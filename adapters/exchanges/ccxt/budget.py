@@ -79,6 +79,12 @@ class RateBudget:
         self._forbidden_until = max(self._forbidden_until, self._now_s() + seconds)
         self._level = min(self._level, 0.0)
 
+    def resize(self, *, per_s: float, burst: float) -> None:
+        """The venue says what its limit is; what is there of the old one stays, up to the new burst."""
+        self._refill()
+        self._level = min(burst, self._level + max(0.0, burst - self._burst))
+        self._per_s, self._burst = per_s, burst
+
     def used(self, share: float) -> None:
         """The venue says what share of its limit is used, by others of the same address too."""
         self._refill()

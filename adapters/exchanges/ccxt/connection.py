@@ -15,11 +15,13 @@ from adapters.exchanges.ccxt.asker import Asker
 from adapters.exchanges.ccxt.breaker import CircuitBreaker
 from adapters.exchanges.ccxt.budget import Priority, RateBudget
 from adapters.exchanges.ccxt.clients import VenueAddress, close_client, open_async_client
+from adapters.exchanges.ccxt.limits import OF_THE_LIMIT, Limits, told_limits
 from adapters.exchanges.ccxt.loop import LoopThread, ended
 from adapters.exchanges.ccxt.problems import RequestFailed
 from adapters.exchanges.ccxt.profiles import VenueProfile, profile_of
 from adapters.exchanges.ccxt.venue_clock import VenueClock
 from adapters.exchanges.ccxt.verdicts import Verdict
+from adapters.exchanges.ccxt.wire import exchanged
 from application.ports.exchange import VenueOutcomeUnknown
 from application.ports.venue_credentials import Credentials, CredentialsOf, NoCredentials
 from application.ports.venue_observer import NobodyWatches, VenueObserver
@@ -31,6 +33,7 @@ log = logging.getLogger("evenkeel.venues")
 
 MARKETS_KEPT_S = 3_600.0
 _BURST_S = 6.0  # of the budget's steady rate, that may be used at once
+_ORDERS_BURST_S = 5.0  # the same of new orders
 _SENT_KEPT = 10_000
 _TRIED_AGAIN_S = 60.0  # what has grown old, when it could not be asked for
 
@@ -87,6 +90,8 @@ class VenueConnection:
         self._one_loop = Lock()  # two callers at once must not start two loops
         self._loop: LoopThread | None = None
         self._accounts: dict[str, VenueAccount] = {}
+        self._orders: dict[str, RateBudget] = {}
+        self._limits: Limits | None = None
         self._sent: dict[
             str, dict[str, SentOrder]
         ] = {}  # by account: a new key does not forget what was sent
@@ -163,8 +168,8 @@ class VenueConnection:
             credentials = await self._key_of(name)
             known = self._accounts.get(name)  # another coroutine may have been faster
             if known is None:
-                sent = self._sent.setdefault(name, {})
-                known = self._accounts[name] = VenueAccount(self._open(credentials), sent)
+                sent, orders = self._sent.setdefault(name, {}), self._orders_budget(name)
+                known = self._accounts[name] = VenueAccount(self._open(credentials, orders), sent)
         if known.client.markets is not public.markets:
             take_markets(known.client, public)
         return known
@@ -225,8 +230,7 @@ class VenueConnection:
         except NoCredentials as e:
             raise NoSuchAccount(f"no key for account {account!r}: {e}") from e
 
-    def _open(self, credentials: Credentials | None) -> Any:
-        orders = _orders_budget(self.profile) if credentials is not None else None
+    def _open(self, credentials: Credentials | None, orders: RateBudget | None = None) -> Any:
         client = open_async_client(
             self.address,
             self.profile,
@@ -260,10 +264,32 @@ class VenueConnection:
         client = self._open(None)
         try:
             await self.asker.again(client.load_markets, Priority.QUERY)
+            self._heed(told_limits(exchanged().answer))
             take_markets(self._public, client)
         finally:
             await close_client(client)
         self._markets_at_s = monotonic()
+
+    def _orders_budget(self, account: str) -> RateBudget | None:
+        """Of new orders, shared by all keys of the account."""
+        if self.profile.orders_per_10s is None:
+            return None
+        if account not in self._orders:
+            per_s = self._limits.orders_per_s * OF_THE_LIMIT if self._limits else None
+            per_s = per_s or self.profile.orders_per_10s / 10
+            self._orders[account] = RateBudget(per_s=per_s, burst=per_s * _ORDERS_BURST_S)
+        return self._orders[account]
+
+    def _heed(self, limits: Limits | None) -> None:
+        """The venue's own figures go before ours."""
+        if limits is None or limits == self._limits or not self.profile.ccxt_weight:
+            return
+        self._limits = limits
+        weight_per_s = limits.weight_per_s / self.profile.ccxt_weight * OF_THE_LIMIT
+        self.asker.budget.resize(per_s=weight_per_s, burst=max(weight_per_s * _BURST_S, 5.0))
+        orders_per_s = limits.orders_per_s * OF_THE_LIMIT
+        for budget in self._orders.values():
+            budget.resize(per_s=orders_per_s, burst=orders_per_s * _ORDERS_BURST_S)
 
     async def _measure_clock(self) -> None:
         """Best effort: without it, the last offset goes on."""
@@ -308,9 +334,3 @@ def take_markets(client: Any, public: Any) -> None:
 def _budget(client: Any, profile: VenueProfile) -> RateBudget:
     per_s = profile.budget_per_s or 1_000.0 / client.rateLimit
     return RateBudget(per_s=per_s, burst=max(per_s * _BURST_S, 5.0))
-
-
-def _orders_budget(profile: VenueProfile) -> RateBudget | None:
-    if profile.orders_per_10s is None:
-        return None
-    return RateBudget(per_s=profile.orders_per_10s / 10, burst=profile.orders_per_10s / 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from threading import Thread
@@ -10,12 +11,15 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+log = logging.getLogger("evenkeel.venues")
+
 
 class LoopThread:
     """Coroutines for callers that are none. Safe to use from any thread but its own."""
 
     def __init__(self, name: str = "ccxt") -> None:
         self.loop = asyncio.new_event_loop()
+        self.loop.set_exception_handler(_note)
         self._thread = Thread(target=self.loop.run_forever, name=name, daemon=True)
         self._thread.start()
 
@@ -40,6 +44,12 @@ class LoopThread:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()
+
+
+def _note(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:  # noqa: ARG001  # asyncio's
+    """What nobody waited for: the clients' own futures of a lost line. Its text may quote addresses."""
+    error = context.get("exception")
+    log.debug("%s (%s)", context.get("message", ""), type(error).__name__ if error else "no error")
 
 
 async def ended(*tasks: asyncio.Task[Any]) -> None:

@@ -24,7 +24,7 @@ from tests.loopback import keep_to_loopback
 from tests.simulators import ANN, BOB, Simulator, simulator
 
 SYMBOL, MARKET = "BTC/USDT", "BTCUSDT"
-UNHURRIED = replace(BINANCE, budget_per_s=1e6, orders_per_10s=None)
+UNHURRIED = replace(BINANCE, budget_per_s=1e6, orders_per_10s=None, ccxt_weight=0)
 """So that a test does not wait for its turn; the budget has tests of its own."""
 
 
