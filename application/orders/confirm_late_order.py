@@ -9,6 +9,7 @@ from application.orders.trade_signal import require_may_trade
 from application.ports.commands import Result
 from application.streams import book_stream, order_stream
 from application.work import Work
+from domain.bots.modes import OBSERVES
 from domain.errors import DomainError
 from domain.kill_switch.closing import is_closing
 from domain.ledger.postings import bot_account
@@ -24,7 +25,7 @@ class ConfirmLateOrder:
     """Asked when a venue proves that it has no such order, before the request is (again) made.
 
     Between decision and request the world may have changed: it is not sent once its end is intended, and the
-    guardrails are asked once more, in the order kill switch, account active, bot running, fresh candle. Where
+    guardrails are asked once more: the bot still sends orders, and then as for a signal. Where
     one trips, an order that was never sent ends and its hold goes back; one whose request may still be under
     way stays unknown, its funds held, until that is so long ago that the venue would have it.
     Refusals: unknown_order.
@@ -59,10 +60,13 @@ class ConfirmLateOrder:
             return "it is to be canceled"
         if is_closing(order.client_order_id):
             return ""
+        bot = work.bot(order.bot_id)
+        if bot.observes:  # switched back since the order was decided on
+            return OBSERVES
         try:
             require_may_trade(
                 work,
-                work.bot(order.bot_id),
+                bot,
                 candle_open_time_ms=self.decided_on_candle_ms,
                 feed_now_ms=self.feed_now_ms,
             )

@@ -16,7 +16,7 @@ from application.streams import venue_account_stream
 from application.venue_accounts.commands import TakeVenueKey, require_owned
 from domain.errors import DomainError, InvalidValue
 from domain.money import Money
-from domain.venue_accounts.errors import UnknownVenueAccount, VenueKeyInUse
+from domain.venue_accounts.errors import NoVenueKey, UnknownVenueAccount, VenueKeyInUse
 from domain.venue_accounts.venue_account import POOLED, VenueAccount
 
 LONGEST_PART = 4_000
@@ -40,8 +40,7 @@ class StoredVenueKeys:
             raise UnknownVenueAccount(venue_account_id=venue_account_id)
         found = self.vault.open(_name(account, account.require_key().key_id))
         if found is None:  # revoked a moment ago: its row goes right after its event
-            account.require_open()
-            raise UnknownVenueAccount(venue_account_id=venue_account_id)
+            raise NoVenueKey(venue_account_id=venue_account_id)
         return found
 
 

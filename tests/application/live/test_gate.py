@@ -21,13 +21,15 @@ from application.live.modes import ChangeBotMode
 from application.live.preflight import Preflight, PreflightService, PreflightTerms
 from application.live.validation import Criteria
 from application.live.venue_bots import CreateVenueBot
+from application.orders.confirm_late_order import ConfirmLateOrder
 from application.orders.record_report import RecordReport
 from application.paper.accounts import OpenPaperBook
 from application.platform.kill_switch import EngageKillSwitch
+from application.ports.commands import Result
 from application.ports.exchange import OrderReport
 from application.ports.paper_accounts import PaperTerms
 from application.ports.step_up import StepUpProof, mode_act
-from application.streams import bot_stream
+from application.streams import bot_stream, cases_stream
 from application.venue_accounts.commands import (
     CloseVenueAccount,
     ConnectVenueAccount,
@@ -37,9 +39,12 @@ from application.venue_accounts.commands import (
     connected_account_id,
 )
 from application.venue_accounts.keys import VenueKeyService
+from application.work import Work
 from domain.bots.events import BotModeChanged, OrderObserved, PreflightCheck
+from domain.reconciliation.breaks import MISSING_HERE, Break
+from domain.reconciliation.statement import account_name
 from tests.application.harness import Store, signal, with_account
-from tests.builders import START, bot_terms, caller, fill, usdt
+from tests.builders import START, Decide, bot_terms, caller, fill, usdt
 from tests.venue_fakes import GOOD_RIGHTS, KEY, FakeFacts, FakeInspector
 
 ANN = connected_account_id("acc-1", "binance", "main")
@@ -291,6 +296,28 @@ def _differs(house: House) -> None:
     house.facts.held["USDT"] = Decimal(999)
 
 
+def _open_case(house: House) -> None:
+    name = account_name(ANN, house.store.bot().book_id, "CONNECTED")
+    found = Break(
+        key="transfer:1",
+        kind=MISSING_HERE,
+        here=(),
+        there=(usdt("1"),),
+        purse="CONNECTED",
+        book_id=house.store.bot().book_id,
+        owner_id="acc-1",
+    )
+
+    def decide(work: Work) -> Result:
+        events = work.cases(name).compare(
+            [found], was_compared=lambda _: True, run_id="run-1", by="root", at=work.now
+        )
+        work.record(cases_stream(name), events)
+        return {}
+
+    house.store.do(Decide(decide))
+
+
 def _weak(house: House) -> None:
     house.secrets.append("the database's password is a default")
 
@@ -316,6 +343,7 @@ FAULTS: list[tuple[Callable[[House], None], str, str]] = [
     (_unmeasured, "clock", "not measured"),
     (_no_limit, "daily_loss_limit", "no daily-loss limit is set"),
     (_differs, "reconciliation", "USDT by -1"),
+    (_open_case, "reconciliation", "1 differences between our books and the venue are open"),
     (_weak, "secrets", "password is a default"),
     (_too_few_trades, "paper_validation", "NO-GO: paper bot twin shows 1 trades of 2"),
     (_too_few_days, "paper_validation", "NO-GO: paper bot twin shows 1 days of 30"),
@@ -517,3 +545,15 @@ def test_what_is_taken_back_stops_the_very_next_order(
     shut(house)
     result = house.store.do(signal("buy", 0))
     assert (result["client_order_id"], result["guardrail"]) == ("", guardrail)
+
+
+def test_an_order_decided_on_before_the_bot_was_switched_back_is_not_sent_late(house: House) -> None:
+    """Safety #43: what was intended LIVE and never sent ends, and its hold goes back to the bot."""
+    store = house.store
+    house.go_live()
+    store.do(StartBot("bot-1", "acc-1", after_candle_ms=None))
+    order_id = store.do(signal("buy", 0))["client_order_id"]
+    store.do(house.switch("OBSERVE", step_up=None))
+    late = store.do(ConfirmLateOrder(order_id, decided_on_candle_ms=0, feed_now_ms=3_600_000))
+    assert (late["send"], late["status"]) == (False, "refused")
+    assert store.owed("owner:bot:bot-1", book_id=store.bot().book_id) == "1000 USDT"
