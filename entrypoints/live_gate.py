@@ -64,13 +64,11 @@ def secret_problems(settings: Settings, identities: Identities) -> Sequence[str]
 
 
 def daily_loss_limit(log: EventLog, bot: Bot) -> int | None:
-    """What its bot, its account or the platform is set to; the hard bound alone was set by nobody."""
+    """What the account or the platform is set to; the hard bound alone was set by nobody."""
     risk: Risk = log.load(risk_stream(bot.owner_id)).state
     platform: Platform = log.load(PLATFORM).state
-    of_bot = risk.bot_limits.get(bot.bot_id)
-    given = (risk.limits, platform.limits) if of_bot is None else (of_bot, risk.limits, platform.limits)
-    found = [one.max_daily_loss_bps for one in given if one.max_daily_loss_bps is not None]
-    return min(found, default=None)
+    given = (risk.limits.max_daily_loss_bps, platform.limits.max_daily_loss_bps)
+    return min((limit for limit in given if limit is not None), default=None)
 
 
 def _is_open(path: Path) -> bool:

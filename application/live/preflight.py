@@ -37,7 +37,7 @@ SecretProblems = Callable[[], Sequence[str]]
 """In words, each default, weak or open secret of this installation; none is well."""
 
 DailyLossLimit = Callable[[Bot], int | None]
-"""The daily-loss limit that binds a bot, in basis points of equity; None where nobody has set one."""
+"""The daily-loss limit that its account or the platform sets, in basis points of equity; None: nobody has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +221,7 @@ class Preflight:
     def _daily_loss_limit(self, asked: _Asked) -> PreflightCheck:
         limit = self.daily_loss_limit(asked.bot)
         if limit is None:
-            words = "no daily-loss limit is set for the bot or its account; set one"
+            words = "no daily-loss limit is set for the account or the platform; set max_daily_loss_bps"
             return _check("daily_loss_limit", FAIL, words, {})
         figures = {"max_daily_loss_bps": str(limit)}
         return _check("daily_loss_limit", PASS, f"at most {limit} bps of equity are lost a day", figures)

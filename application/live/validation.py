@@ -63,7 +63,7 @@ class PaperRecord:
         factor = self.profit_factor
         if factor is not None and factor < criteria.least_profit_factor:
             short.append(f"a profit factor of {text(factor)}, {text(criteria.least_profit_factor)} is asked")
-        if self.profit <= ZERO:
+        if criteria.least_profit_factor and self.profit <= ZERO:
             short.append("no profit")
         return short
 
