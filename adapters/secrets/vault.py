@@ -84,11 +84,12 @@ class MasterKeyFile:
 
     def of_id(self, master_id: str) -> MasterKey:
         """The one of that id, wherever a rotation has put it by now."""
-        for path in (self._path, self.next_path, self.retired_path(master_id)):
-            if path.exists():
-                key = _read(path)
-                if key.id == master_id:
-                    return key
+        for _ in range(2):  # the end of a rotation may move it between two looks
+            for path in (self._path, self.next_path, self.retired_path(master_id)):
+                if path.exists():
+                    key = _read(path)
+                    if key.id == master_id:
+                        return key
         raise VaultUnusable(problem=f"master key {master_id} is missing; put {self._path.name} back")
 
     def begin_rotation(self) -> tuple[MasterKey, MasterKey]:
