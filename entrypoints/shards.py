@@ -18,6 +18,10 @@ from adapters.persistence.shards.routing import Directory
 from adapters.persistence.shards.seals import OfNoShard
 from adapters.persistence.shards.venue import ShardedPaperAccounts, ShardedStatements
 from adapters.persistence.shards.views import ShardedReadModels
+from application.ports.event_log import EventLog
+from application.streams import empty_state
+from application.venue_accounts.keys import StoredVenueKeys
+from application.work import Versioned
 from entrypoints.maintenance import ShardedMaintenance
 from entrypoints.settings import Settings
 
@@ -31,6 +35,7 @@ SHARED = (
     "identities",
     "sessions",
     "vault",
+    "venue_observer",
     "import_candles",
     "download_candles",
 )
@@ -69,8 +74,22 @@ def _cell(
     cell.elsewhere.override(providers.Object(Elsewhere(number, readers)))
     for name in SHARED if before else ():
         getattr(cell, name).override(getattr(before[0], name))
+    vault = (before[0] if before else cell).vault
+    cell.venue_keys.override(providers.Singleton(StoredVenueKeys, providers.Object(Anywhere(before)), vault))
     cell.metrics()  # before anything reports to it
     return cell
+
+
+class Anywhere:
+    """Venue accounts on whichever shard they are: a pooled one's key is used by all. `cells` may grow."""
+
+    def __init__(self, cells: Sequence[Container]) -> None:
+        self._cells = cells
+
+    def load(self, stream: str) -> Versioned:
+        logs: list[EventLog] = [cell.log() for cell in self._cells]
+        found = (log.load(stream) for log in logs)
+        return next((one for one in found if one.version), Versioned(0, empty_state(stream)))
 
 
 def _in_front(front: Container, cells: Sequence[Container]) -> Container:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 from application.ports.clock import Clock
 from application.ports.commands import Caller, Command, CommandBus, CommandIdReused, Outcome, derived_id
@@ -14,6 +15,7 @@ from application.ports.vault import PLATFORM, Credentials, HeldKey, KeyName, Vau
 from application.ports.venue_credentials import CredentialsOf, NoCredentials
 from application.streams import venue_account_stream
 from application.venue_accounts.commands import TakeVenueKey, require_owned
+from application.work import Versioned
 from domain.errors import DomainError, InvalidValue
 from domain.money import Money
 from domain.venue_accounts.errors import NoVenueKey, UnknownVenueAccount, VenueKeyInUse
@@ -27,11 +29,17 @@ UNCLAIMED = timedelta(minutes=10)
 """How long a key may be in the vault before its event is in the log; one without is nobody's after that."""
 
 
+class Loads(Protocol):
+    """As much of an EventLog as it takes to know which key is an account's."""
+
+    def load(self, stream: str) -> Versioned: ...
+
+
 @dataclass(frozen=True, slots=True)
 class StoredVenueKeys:
     """VenueKeys out of the vault: which key is the account's is what the log says, at each use."""
 
-    log: EventLog
+    log: Loads
     vault: Vault
 
     def credentials(self, venue_account_id: str) -> Credentials:

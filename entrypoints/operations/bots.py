@@ -24,7 +24,6 @@ from application.ports.step_up import mode_act
 from application.queries.asset_codes import purse_of
 from application.queries.books import newest_open_paper_book
 from application.queries.bot_warnings import BotWarnings
-from application.queries.moments import iso_utc
 from application.queries.starting_points import after_candle
 from application.queries.trading import bot_from_answer
 from application.streams import bot_stream
@@ -122,8 +121,7 @@ def allocate(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
 def preflight(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
     bot = _bot(desk, arguments)
     outcome = desk.services.preflights(bot.bot_id, bot.owner_id, arguments["mode"], desk.caller())
-    report = asdict(preflight_from_answer(outcome.unwrap()))
-    return {**report, "run_at": iso_utc(report["run_at"])}
+    return asdict(preflight_from_answer(outcome.unwrap()))
 
 
 def change_mode(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:

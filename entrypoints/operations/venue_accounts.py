@@ -8,7 +8,6 @@ from typing import Any
 from application.ports.commands import Outcome
 from application.ports.event_log import Position
 from application.ports.vault import PLATFORM, Credentials
-from application.queries.moments import iso_utc
 from application.streams import venue_account_stream
 from application.venue_accounts.commands import (
     CloseVenueAccount,
@@ -80,8 +79,6 @@ def _owner(account: VenueAccount) -> str:
 
 def _told(outcome: Outcome) -> dict[str, Any]:
     answer = asdict(venue_account_from_answer(outcome.unwrap()))
-    if answer["key"]:
-        answer["key"]["since"] = iso_utc(answer["key"]["since"])
     return {**answer, "position": str(Position.of(outcome.position))}
 
 

@@ -13,17 +13,22 @@ import pytest
 
 from adapters.persistence.identities import MemoryIdentities
 from adapters.secrets.vault import MasterKeyFile
+from application.ports.commands import Caller
 from application.ports.identities import Identity
+from application.ports.vault import PLATFORM
 from application.venue_accounts.commands import ConnectVenueAccount, OpenLiveBook, OpenPooledAccount
+from application.venue_accounts.keys import VenueKeyService
 from entrypoints.checkpoints import key_file, vault_key_file
+from entrypoints.composition import cells
 from entrypoints.live_gate import DEMO_EMAIL, secret_problems
 from entrypoints.settings import Settings
 from tests.builders import START
-from tests.entrypoints.conftest import Cli
+from tests.entrypoints.conftest import Cli, Running
 from tests.entrypoints.test_shards import ANN as ON_FIRST
 from tests.entrypoints.test_shards import BOB as ON_SECOND
 from tests.entrypoints.test_shards import House, house, people, url
 from tests.simulators import ANN, BOB, Simulator, simulator
+from tests.venue_fakes import FakeInspector, another
 
 __all__ = ["house", "people", "url"]
 
@@ -159,6 +164,35 @@ def test_live_trading_is_approved_by_a_second_persons_password(cli: Cli) -> None
     assert cli("users", "revoke-live", *ann).json["live_trading"] == "none"
 
 
+def test_a_server_takes_keys_and_runs_preflights_for_the_command_line(
+    cli: Cli, venue: Simulator, data_dir: Path, tmp_path: Path
+) -> None:
+    """Safety §2.67: nor is any part of a key in what the server logs, at its most talkative."""
+    served = Running(
+        *("serve", "--port", "0", "--metrics-port", "0"),
+        cwd=tmp_path,
+        EVENKEEL_DATA_DIR=str(data_dir),
+        EVENKEEL_SIMULATORS=f"simulator={venue.url}",
+        EVENKEEL_LOG_LEVEL="debug",
+    )
+    try:
+        served.line("Ctrl-C stops")
+        account = connected(cli)
+        refused, taken = given_key(cli, account, KEY, "not its secret"), given_key(cli, account)
+        assert (refused.code, taken.code) == (1, 0), taken.err
+        made = cli("bots", "create", "BTC/USDT", "--venue-account", account, "--json").json
+        report = cli("bots", "preflight", made["bot_id"], "--json")
+        assert (report.code, report.json["verdict"]) == (1, "NO-GO")
+        assert cli("vault", "rotate", "--json").json["rewrapped"] == 1
+        assert served.stop() == 0
+    finally:
+        served.close()
+    logged = "".join(served.log)
+    assert logged
+    for part in (KEY, SECRET, "not its secret"):
+        assert part not in logged
+
+
 # -- weak secrets ------------------------------------------------------------------------------------------
 
 
@@ -224,3 +258,22 @@ def test_pooled_accounts_are_on_the_first_shard_and_their_books_with_their_owner
         assert people.book(book_id).purse == "LIVE"
         assert people.book(str(own["book_id"])).purse == "CONNECTED"
     assert people.ask(OpenLiveBook(ON_SECOND, "pooled.binance.nope")).refusal is not None
+
+
+def test_every_shard_signs_with_every_key_that_its_bots_need(people: House) -> None:
+    """A pooled account's key is on no shard in particular, and its account on the first."""
+    people.do(OpenPooledAccount("binance", "main", by="operator:cli"))
+    services = people.container.services()
+    desk = VenueKeyService(
+        services.log, services.bus, services.clock, services.venue_keys.vault, FakeInspector()
+    )
+    accounts = {"pooled.binance.main": PLATFORM}
+    for owner in (ON_FIRST, ON_SECOND):
+        connected_to = people.do(ConnectVenueAccount(owner, "binance", "main"))
+        accounts[str(connected_to["venue_account_id"])] = owner
+    for number, (account, owner) in enumerate(accounts.items()):
+        who = Caller(actor=owner, command_id=f"key-{number}", correlation_id="x")
+        desk.take(account, owner, another(number), who).unwrap()
+    for container in (people.container, *cells(people.container)):
+        found = [container.venue_keys().credentials(account).api_key for account in accounts]
+        assert found == ["api-key-0", "api-key-1", "api-key-2"]
