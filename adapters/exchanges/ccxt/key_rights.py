@@ -72,6 +72,26 @@ async def _of_coinbase(venue: VenueConnection, client: Any) -> KeyRights:
     )
 
 
+async def _of_kraken(venue: VenueConnection, client: Any) -> KeyRights:
+    """Kraken names everything that a key may do. A name that we have not heard of might take money out."""
+    told = _mapping(await venue.read(client.privatePostGetApiKeyInfo)).get("result")
+    names = told.get("permissions") if isinstance(told, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return NOTHING_TOLD
+    takes_out = any("withdraw" in name or "transfer" in name for name in names)
+    is_known = all(name.startswith(_HARMLESS) for name in names)
+    addresses = told.get("ipAllowlist") if isinstance(told, dict) else None
+    return KeyRights(
+        may_read="query-funds" in names,
+        may_trade="modify-trades" in names,
+        may_take_out=True if takes_out else (False if is_known else None),
+        is_ip_restricted=bool(addresses) if isinstance(addresses, list) else None,
+    )
+
+
+_HARMLESS = ("query-", "modify-trades", "close-trades", "add-funds", "earn-funds", "export-", "access-")
+
+
 async def _of_gemini(venue: VenueConnection, client: Any) -> KeyRights:
     """Gemini's keys have roles: the fund manager's takes money out, the auditor's only reads."""
     key = _mapping(await venue.read(client.privatePostV1Roles))
@@ -80,20 +100,6 @@ async def _of_gemini(venue: VenueConnection, client: Any) -> KeyRights:
         may_read=None if trader is None or auditor is None else trader or auditor,
         may_trade=trader,
         may_take_out=_flag(key, "isFundManager"),
-    )
-
-
-async def _of_kraken(venue: VenueConnection, client: Any) -> KeyRights:
-    """Kraken names everything that the key may do."""
-    told = _mapping(await venue.read(client.privatePostGetApiKeyInfo)).get("result")
-    names = told.get("permissions") if isinstance(told, dict) else None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        return NOTHING_TOLD
-    has = {name.lower().replace("_", "-") for name in names}
-    return KeyRights(
-        may_read="query-funds" in has,
-        may_trade=bool(has & {"modify-trades", "modify-orders", "create-orders"}),
-        may_take_out=any(name.startswith(("withdraw", "add-withdraw", "transfer")) for name in has),
     )
 
 

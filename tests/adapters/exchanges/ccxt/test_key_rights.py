@@ -117,6 +117,10 @@ BINANCE = {
 }
 
 
+def kraken(*permissions: str) -> dict[str, Any]:
+    return {"error": [], "result": {"permissions": list(permissions), "ipAllowlist": []}}
+
+
 @pytest.mark.parametrize(
     ("exchange", "answers", "expected"),
     [
@@ -132,9 +136,12 @@ BINANCE = {
         ("gemini", {"isAuditor": True, "isFundManager": False, "isTrader": False}, (True, False, False)),
         ("gemini", {"isAuditor": False, "isFundManager": True, "isTrader": False}, (False, False, True)),
         ("gemini", {}, (None, None, None)),
-        ("kraken", {"result": {"permissions": ["query-funds", "modify-trades"]}}, (True, True, False)),
-        ("kraken", {"result": {"permissions": ["query-funds", "withdraw-funds"]}}, (True, False, True)),
+        ("kraken", kraken("query-funds", "query-open-trades", "modify-trades"), (True, True, False)),
+        ("kraken", kraken("query-funds", "close-trades", "export-data"), (True, False, False)),
+        ("kraken", kraken("query-funds", "modify-trades", "withdraw-funds"), (True, True, True)),
+        ("kraken", kraken("query-funds", "modify-trades", "unheard-of"), (True, True, None)),
         ("kraken", {"result": {"permissions": "all"}}, (None, None, None)),
+        ("kraken", {}, (None, None, None)),
         ("kraken", {"error": ["EGeneral:Unknown method"]}, (None, None, None)),
     ],
 )
