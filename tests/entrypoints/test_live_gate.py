@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from adapters.persistence.identities import MemoryIdentities
@@ -167,7 +168,7 @@ def test_live_trading_is_approved_by_a_second_persons_password(cli: Cli) -> None
 def test_a_server_takes_keys_and_runs_preflights_for_the_command_line(
     cli: Cli, venue: Simulator, data_dir: Path, tmp_path: Path
 ) -> None:
-    """Safety §2.67: nor is any part of a key in what the server logs, at its most talkative."""
+    """Safety §2.67: nor is any part of a key in what the server logs, at its most talkative, or counts."""
     served = Running(
         *("serve", "--port", "0", "--metrics-port", "0"),
         cwd=tmp_path,
@@ -176,6 +177,7 @@ def test_a_server_takes_keys_and_runs_preflights_for_the_command_line(
         EVENKEEL_LOG_LEVEL="debug",
     )
     try:
+        metrics = served.line("/metrics").split()[-1]
         served.line("Ctrl-C stops")
         account = connected(cli)
         refused, taken = given_key(cli, account, KEY, "not its secret"), given_key(cli, account)
@@ -184,13 +186,15 @@ def test_a_server_takes_keys_and_runs_preflights_for_the_command_line(
         report = cli("bots", "preflight", made["bot_id"], "--json")
         assert (report.code, report.json["verdict"]) == (1, "NO-GO")
         assert cli("vault", "rotate", "--json").json["rewrapped"] == 1
+        counted = httpx.get(metrics, trust_env=False).text
+        assert 'venue="simulator"' in counted
         assert served.stop() == 0
     finally:
         served.close()
     logged = "".join(served.log)
     assert logged
     for part in (KEY, SECRET, "not its secret"):
-        assert part not in logged
+        assert part not in logged + counted
 
 
 # -- weak secrets ------------------------------------------------------------------------------------------

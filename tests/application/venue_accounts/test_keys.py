@@ -15,6 +15,7 @@ import pytest
 
 from adapters.persistence.envelopes import MemoryEnvelopes
 from adapters.secrets.vault import EnvelopeVault, MasterKeyFile
+from application.ledger.post_batch import NewEntry, NewLeg, PostBatch
 from application.ports.commands import CommandIdReused, Outcome, Result
 from application.ports.key_inspector import VenueKeyRejected, VenueNotReachable, VenueNotSupported
 from application.ports.vault import PLATFORM, Credentials
@@ -283,6 +284,24 @@ def test_an_owner_has_one_live_book_on_a_pooled_account(house: House) -> None:
     assert (book.purse, book.venue_account, book.balances) == ("LIVE", "pooled.binance.main", {})
     assert house.store.refused(OpenLiveBook("acc-1", ANN))[0] == "unknown_venue_account"
     assert house.store.refused(OpenLiveBook("nobody", "pooled.binance.main"))[0] == "unknown_account"
+
+
+def test_an_operator_credits_a_live_book_through_suspense(house: House) -> None:
+    """Safety #45: never a customer's money from nowhere, and never by one entry."""
+    house.store.do(OpenPooledAccount("binance", "main", by="operator:cli"))
+    book_id = str(house.store.do(OpenLiveBook("acc-1", "pooled.binance.main"))["book_id"])
+    legs = (("custody:pooled.binance.main", "suspense"), ("suspense", "owner:available"))
+    entries = [
+        NewEntry(
+            book_id=book_id,
+            reason="found at the venue",
+            legs=[NewLeg(into, "USDT", Decimal(50)), NewLeg(out_of, "USDT", Decimal(-50))],
+        )
+        for into, out_of in legs
+    ]
+    house.store.do(PostBatch(batch_id="credit-1", entries=entries))
+    assert house.store.owed("owner:available", book_id=book_id) == "50 USDT"
+    assert house.store.owed("suspense", book_id=book_id) == "0 USDT"
 
 
 def test_nothing_of_a_key_is_anywhere_but_in_its_envelope(
