@@ -289,7 +289,7 @@ class BotsController(Controller):
         if_match: IfMatch = None,
     ) -> Response[BotAnswer]:
         caller = desk.caller(request, data, idempotency_key)
-        amount = await desk.read(_money_of, desk, bot_id, data)
+        amount = await desk.read(_money_of, desk, bot_id, caller.actor, data)
         entry_id = derived_id("allocation", caller.scope, caller.command_id)
         command = AllocateToBot(bot_id, caller.actor, amount, entry_id)
         return await _led(desk, command, caller, bot_id, if_match)
@@ -305,7 +305,7 @@ class BotsController(Controller):
         if_match: IfMatch = None,
     ) -> Response[BotAnswer]:
         caller = desk.caller(request, data, idempotency_key)
-        amount = await desk.read(_money_of, desk, bot_id, data)
+        amount = await desk.read(_money_of, desk, bot_id, caller.actor, data)
         entry_id = derived_id("deallocation", caller.scope, caller.command_id)
         command = DeallocateFromBot(bot_id, caller.actor, amount, entry_id)
         return await _led(desk, command, caller, bot_id, if_match)
@@ -332,10 +332,14 @@ def _on_venue_account(request: AnyRequest, caller: Caller, bot_id: str, data: Ne
     )
 
 
-def _money_of(desk: Desk, bot_id: str, data: PaperMoney) -> Money:
-    """In the codes of the bot's purse: paper money's own are refused where money is real."""
+def _money_of(desk: Desk, bot_id: str, owner_id: str, data: PaperMoney) -> Money:
+    """In the codes of the bot's purse: paper money's own are refused where money is real.
+
+    Somebody else's bot is as good as missing.
+    """
     bot: Bot = desk.services.log.load(bot_stream(bot_id)).state
-    asset = parse_asset_of(purse_of(bot.mode), data.asset)
+    purse = purse_of(bot.mode) if bot.owner_id == owner_id else PAPER
+    asset = parse_asset_of(purse, data.asset)
     return Money(parse_positive_amount(data.amount), asset)
 
 

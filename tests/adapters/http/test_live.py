@@ -197,6 +197,9 @@ async def test_somebody_elses_bot_is_as_good_as_missing(
     for named in (bot, "bot-nobody"):
         assert is_problem(await bob.post(f"/v1/bots/{named}/{path}", body), 404, "unknown_bot")
         assert is_problem(await bob.get(f"/v1/bots/{named}/{path}"), 404, "unknown_bot")
+    paper = {"amount": "1", "asset": "USDT.PAPER"}
+    for named in (bot, "bot-nobody"):
+        assert is_problem(await bob.post(f"/v1/bots/{named}/allocations", paper), 404, "unknown_bot")
     account = (await alice.get(f"/v1/bots/{bot}")).json()["venue_account_id"]
     answer = await bob.post("/v1/bots", {**BOT, "venue_account_id": account})
     assert is_problem(answer, 404, "unknown_venue_account")
