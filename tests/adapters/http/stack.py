@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,6 +43,7 @@ from application.accounts.sign_in import Authenticate, Registration, SignIn
 from application.accounts.step_up import PasswordStepUp
 from application.liabilities.publications import Publications
 from application.live.preflight import Preflight, PreflightService, PreflightTerms
+from application.live.validation import Criteria
 from application.paper.accounts import PaperAccountService
 from application.ports.candle_store import CandleStore
 from application.ports.clock import ManualClock
@@ -325,7 +327,11 @@ async def _serving(
         store.log,
         parts.views,
         gate.facts,
-        PreflightTerms(test_venues=frozenset({"simulator"}), live_sources=frozenset({"binance"})),
+        PreflightTerms(
+            criteria=Criteria(least_days=0, least_trades=0, least_profit_factor=Decimal(0)),
+            test_venues=frozenset({"simulator"}),
+            live_sources=frozenset({"binance"}),
+        ),
         lambda: gate.secrets,
         lambda _bot: gate.daily_loss_limit,
     )

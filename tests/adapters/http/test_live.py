@@ -10,7 +10,7 @@ import pytest
 
 from application.accounts.sign_in import token_hash
 from application.ports.step_up import mode_act
-from tests.adapters.http.stack import BOT, PASSWORD, Person, Stack
+from tests.adapters.http.stack import BOT, PASSWORD, Person, Stack, new_key
 from tests.adapters.http.test_problems import is_problem
 from tests.adapters.http.test_venue_accounts import SENT, connected
 
@@ -117,6 +117,23 @@ async def test_the_whole_way_to_live(alice: Person, stack: Stack) -> None:
     assert is_problem(blocked, 409, "preflight_failed")
     assert blocked.json()["data"]["failed"] == "paper_validation"
     assert (await alice.get(f"/v1/bots/{bot}/preflights")).json()["items"] == [report]
+
+    await alice.bot(paper_account_id=await alice.paper_account("1000 USDT"))  # its twin on paper
+    again = (await alice.post(f"/v1/bots/{bot}/preflights")).json()
+    assert again["verdict"] == "GO", again
+    act = {"to": "LIVE", "reason": WHY, "preflight_id": again["preflight_id"]}
+    path, key = f"/v1/bots/{bot}/modes", new_key()
+    assert is_problem(await alice.post(path, act), 403, "step_up_needed")
+    assert (await stepped_up(alice, bot, {**act, "reason": "another"})).status_code == 201
+    assert is_problem(await alice.post(path, act), 403, "step_up_needed")
+    assert (await stepped_up(alice, bot, act)).status_code == 201
+    elsewhere = await stack.signed_in(alice.email, alice.account_id)
+    assert is_problem(await elsewhere.post(path, act), 403, "step_up_needed")
+    live = await alice.post(path, act, key=key)
+    assert (live.status_code, live.json()["mode"]) == (200, "LIVE")
+    stack.clock.move_to(stack.clock.now() + timedelta(minutes=6))
+    replay = await alice.post(path, act, key=key)  # the step-up is too old by now: it is the first answer
+    assert (replay.json(), replay.headers["Idempotent-Replayed"]) == (live.json(), "true")
 
 
 async def test_a_test_venue_needs_a_preflight_and_nobodys_approval(alice: Person, stack: Stack) -> None:
