@@ -18,7 +18,7 @@ from application.risk.watch import WatchRisk
 from entrypoints.composition import Container, cells
 from entrypoints.settings import Settings
 
-KILL_SWITCH_LEASE, LEASE = "kill-switch", timedelta(seconds=30)
+KILL_SWITCH_LEASE, LEASE = "kill-switch", timedelta(seconds=5)
 LOOK_S, WATCH_S = 1.0, 60.0
 
 log = logging.getLogger("evenkeel.risk")
