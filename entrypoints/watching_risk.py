@@ -15,6 +15,7 @@ from application.ports.commands import QueueFull
 from application.ports.event_log import StoreUnavailable
 from application.ports.exchange import Exchange
 from application.risk.watch import WatchRisk
+from application.sharding import shard_of
 from entrypoints.composition import Container, cells
 from entrypoints.settings import Settings
 
@@ -26,20 +27,17 @@ log = logging.getLogger("evenkeel.risk")
 
 @contextmanager
 def risk_watched(container: Container, settings: Settings, *, holder: str) -> Iterator[None]:
-    """One thread a shard. The look at hand is finished at the stop, within the time for that."""
+    """One thread for all shards: a kill switch's scope may reach over several. The look at hand is finished
+    at the stop, within the time for that.
+    """
     stopping = threading.Event()
-    threads = [
-        threading.Thread(target=_watch, args=(cell, holder, stopping), name="risk", daemon=True)
-        for cell in cells(container)
-    ]
-    for thread in threads:
-        thread.start()
+    thread = threading.Thread(target=_watch, args=(container, holder, stopping), name="risk", daemon=True)
+    thread.start()
     try:
         yield
     finally:
         stopping.set()
-        for thread in threads:
-            thread.join(timeout=settings.shutdown_s)
+        thread.join(timeout=settings.shutdown_s)
 
 
 def _watch(container: Container, holder: str, stopping: threading.Event) -> None:
@@ -71,7 +69,14 @@ def _watch(container: Container, holder: str, stopping: threading.Event) -> None
             log.exception("kill switches and limits could not be looked at")
 
 
-def exchanges_of(container: Container) -> Callable[[str], Exchange]:
-    """By venue: paper is ours, all others are connected when they are first needed."""
-    paper, venues = container.exchange(), container.venues()
-    return lambda venue: paper if venue == paper.name else venues.exchange(venue)
+def exchanges_of(container: Container) -> Callable[[str, str], Exchange]:
+    """By venue and owner: paper is the owner's shard's, all others are connected when they are needed."""
+    each = cells(container)
+    papers, venues = [cell.exchange() for cell in each], each[0].venues()
+
+    def exchange_of(venue: str, owner_id: str) -> Exchange:
+        if venue != papers[0].name:
+            return venues.exchange(venue)
+        return papers[shard_of(owner_id, len(papers))]
+
+    return exchange_of

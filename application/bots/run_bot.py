@@ -96,6 +96,7 @@ class BotRunner:
         self.bot_id = bot_id
         self._working = threading.Lock()  # one step at a time: a candle, or what a stop asks for
         self._waiting_for_end = 0
+        self._close_before: Decimal | None = None  # of the candle before the one at hand
         self._owed: Signal | None = (
             None  # what the strategy wants once the venue proves the other order's end
         )
@@ -166,6 +167,7 @@ class BotRunner:
                 break
             on_candle(candle, in_position=False)
             self._follow_price(candle)
+            self._close_before = candle.close
 
     def on_candle(self, candle: Candle) -> None:
         """A candle closed (and the venue has seen it): take what the venue did, then ask the strategy.
@@ -183,6 +185,7 @@ class BotRunner:
                 signal = self._owed
             if signal is not None and not self._winds_down:
                 self._trade(signal, candle.open_time_ms, candle.close, self._feed_now_ms(candle))
+            self._close_before = candle.close
         self._observer.candle_seen(self.bot_id)
 
     def close_position(self, last: Candle) -> None:
@@ -248,6 +251,7 @@ class BotRunner:
             feed_now_ms=feed_now_ms,
             market=self._market,
             venue=self._exchange.name,
+            reference=self._close_before,
         )
         outcome = self._execute(command, f"signal:{signal_id}", signal_id, signal_id)
         result = outcome.unwrap()

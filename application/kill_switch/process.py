@@ -66,7 +66,8 @@ class KillSwitchProcess:
     log: EventLog
     bus: CommandBus
     views: ReadModels
-    exchange_of: Callable[[str], Exchange]  # by venue; may raise whatever keeps it from connecting
+    exchange_of: Callable[[str, str], Exchange]
+    """By venue and owner; may raise whatever keeps it from connecting."""
     clock: Clock
     engaged: EngagedSwitches
     problems: dict[str, str] = field(default_factory=dict)  # by bot: what its last step failed with
@@ -83,7 +84,9 @@ class KillSwitchProcess:
 
     def _work_on(self, engaged: Engaged) -> None:
         switch = engaged.switch
-        is_caught_up = self.views.wait_for(self.log.head().number, timeout_s=CAUGHT_UP_S)
+        is_caught_up = all(
+            self.views.wait_for(part.head().number, timeout_s=CAUGHT_UP_S) for part in self.log.parts()
+        )
         bots = {bot.bot_id: bot for bot in covered(self.views, switch)}
         orders = unfinished(self.log, self.views, bots.values())
         for order in orders:
@@ -120,7 +123,7 @@ class KillSwitchProcess:
         if not order.is_to_cancel:
             reason = f"the kill switch of the {switch.scope}: {switch.reason}"
             self._execute(IntendCancel(order_id, reason), f"kill-switch-cancel:{order_id}", order_id).unwrap()
-        exchange = self.exchange_of(bot.venue)
+        exchange = self.exchange_of(bot.venue, bot.owner_id)
         asked_at = self.clock.now()
         try:
             report = exchange.cancel(order.venue_account, bot.symbol, order_id)
@@ -133,7 +136,7 @@ class KillSwitchProcess:
             self._execute(RecordReport(report), report_id(report), order_id)
 
     def _ask(self, order: Order, bot: BotRow) -> None:
-        exchange, asked_at = self.exchange_of(bot.venue), self.clock.now()
+        exchange, asked_at = self.exchange_of(bot.venue, bot.owner_id), self.clock.now()
         try:
             report = exchange.report(order.venue_account, bot.symbol, order.client_order_id)
         except VenueOrderNotFound:
@@ -164,7 +167,7 @@ class KillSwitchProcess:
         """Whether an order could sell it. Where the venue cannot be asked for its market: yes."""
         bot = position.bot
         try:
-            market = self.exchange_of(bot.venue).market(bot.venue_account, bot.symbol)
+            market = self.exchange_of(bot.venue, bot.owner_id).market(bot.venue_account, bot.symbol)
         except Exception as problem:  # noqa: BLE001 - as in _guarded
             self.problems[bot.bot_id] = str(problem) or type(problem).__name__
             return True
@@ -176,7 +179,7 @@ class KillSwitchProcess:
         now, bot_id = self.clock.now(), bot.bot_id
         if now < self._not_before.get(bot_id, now):
             return
-        exchange = self.exchange_of(bot.venue)
+        exchange = self.exchange_of(bot.venue, bot.owner_id)
         attempt = self._next_attempt(switch, bot_id)
         pause = min(timedelta(seconds=2 ** min(attempt, 9)), LONGEST_PAUSE)
         self._not_before[bot_id] = now + pause
@@ -238,11 +241,12 @@ class KillSwitchProcess:
         """Our books against the venues, asset by asset of what was to be sold; no proof where they differ."""
         switch, held = engaged.switch, []
         mine = {bot.bot_id for bot in bots}
+        owners = {(bot.venue, bot.venue_account): bot.owner_id for bot in bots}
         places = sorted(
             {(bot.venue, bot.venue_account, bot.symbol.partition("/")[0]) for bot in bots if bot.run}
         )
         for venue, venue_account in sorted({place[:2] for place in places}):
-            exchange = self.exchange_of(venue)
+            exchange = self.exchange_of(venue, owners[venue, venue_account])
             for open_order in exchange.open_orders(venue_account):
                 order: Order = self.log.load(order_stream(open_order.report.client_order_id)).state
                 if order.bot_id in mine:

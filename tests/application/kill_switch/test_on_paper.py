@@ -51,7 +51,7 @@ def look(world: World, exchange: Exchange | None = None, bus: CommandBus | None 
     store, venue = world.store, exchange or world.venue()
     views = MemoryReadModels(store.log)
     process = KillSwitchProcess(
-        store.log, bus or store.bus, views, lambda _: venue, store.clock, EngagedSwitches(store.log)
+        store.log, bus or store.bus, views, lambda _, __: venue, store.clock, EngagedSwitches(store.log)
     )
     process()
 

@@ -52,7 +52,7 @@ class Desk:
             log,
             self.store.bus,
             _Views(self.store),
-            lambda _: self.venue,
+            lambda _, __: self.venue,
             self.store.clock,
             EngagedSwitches(log),
         )
