@@ -18,6 +18,7 @@ from application.orders.record_report import (
     RecordVenueRefusal,
     report_id,
 )
+from application.orders.whose_trade import OVERLAP, may_be_of
 from application.ports.clock import Clock
 from application.ports.commands import Caller, Command, CommandBus, Outcome
 from application.ports.event_log import EventLog
@@ -49,6 +50,9 @@ CAUGHT_UP_S = 1.0
 LONGEST_PAUSE = timedelta(minutes=5)
 """Between two attempts to sell what a venue would not take; they begin a second apart."""
 
+ONCE_FLAT = timedelta(seconds=30)
+"""Between two looks at what was proven flat: a fill that a venue told late is sold, too."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -72,13 +76,19 @@ class KillSwitchProcess:
     engaged: EngagedSwitches
     problems: dict[str, str] = field(default_factory=dict)  # by bot: what its last step failed with
     _not_before: dict[str, datetime] = field(default_factory=dict)  # by bot: the next attempt to sell
+    _again_at: dict[tuple[str, str], datetime] = field(default_factory=dict)  # of what was proven flat
 
     def __call__(self) -> None:
         """Raises what the store raises when it cannot be read."""
         self.problems.clear()
+        now = self.clock.now()
         for each in self.engaged():
-            if each.switch.flat_at_utc is None:
-                self._work_on(each)
+            key = (each.switch.scope, each.switch.target)
+            if each.switch.flat_at_utc is not None:
+                if now < self._again_at.get(key, now):
+                    continue
+                self._again_at[key] = now + ONCE_FLAT
+            self._work_on(each)
 
     # -- one switch ----------------------------------------------------------------------------------------
 
@@ -98,7 +108,8 @@ class KillSwitchProcess:
         to_sell = [each for each in left if self._is_more_than_dust(each)]
         for each in to_sell:
             self._guarded(each.bot.bot_id, lambda each=each: self._close(each.bot, switch))  # type: ignore[misc]
-        if is_caught_up and not busy and not to_sell and not self.problems.keys() & bots.keys():
+        is_done = not busy and not to_sell and not self.problems.keys() & bots.keys()
+        if is_caught_up and is_done and switch.flat_at_utc is None:
             self._guarded(switch.target, lambda: self._prove(engaged, list(bots.values())))
 
     def _guarded(self, name: str, step: Callable[[], None]) -> None:
@@ -149,9 +160,9 @@ class KillSwitchProcess:
         if exchange.guarantees.is_candle_driven or order.intended_at_utc is None:
             return
         order_id = order.client_order_id
-        since = order.intended_at_utc - timedelta(minutes=5)
+        since = order.intended_at_utc - OVERLAP
         trades = exchange.trades_since(order.venue_account, bot.symbol, since)
-        has_trades = any(trade.client_order_id in ("", order_id) for trade in trades)
+        has_trades = any(may_be_of(self.views, trade, order) for trade in trades)
         command = RecordNotFound(order_id, asked_at, has_trades, exchange.guarantees)
         self._execute(command, f"not-found:{order_id}:{asked_at.isoformat()}", order_id).unwrap()
 

@@ -59,6 +59,8 @@ def positions(log: EventLog, bots: Iterable[BotRow]) -> Sequence[Position]:
     for bot in bots:
         if bot.book_id not in books:
             books[bot.book_id] = log.load(book_stream(bot.book_id)).state
+        if not books[bot.book_id].is_open:
+            continue  # a paper account that was reset: nothing of it trades any more
         base = bot.symbol.partition("/")[0]
         held = books[bot.book_id].owed(bot_account(bot.bot_id), base).amount
         if held > ZERO:

@@ -138,7 +138,7 @@ def _is_theirs(switch: Switch, owner_id: str, bots: Iterable[str]) -> bool:
 
 
 def _progress(switch: Switch, *, has_orders: bool) -> str:
-    if switch.flat_at_utc is not None:
+    if switch.flat_at_utc is not None and not has_orders:
         return FLAT
     if switch.mode == CLOSE_ALL:
         return CLOSING

@@ -16,8 +16,11 @@ _PRICE_SCALE = 18
 
 def count_fill(work: Work, order: Order, booked: Settlement) -> None:
     """Count one fill that was just booked. A fee in a third asset is left out, as in performance."""
-    book, bot = work.book(order.book_id), work.bot(order.bot_id)
-    if order.terms is None or bot.terms is None or not work.risk(order.owner_id).follows(book.purse):
+    book = work.book(order.book_id)
+    if not work.risk(order.owner_id).follows(book.purse):
+        return
+    bot = work.bot(order.bot_id)
+    if order.terms is None or bot.terms is None:
         return
     base, _, quote = order.terms.symbol.partition("/")
     change = {base: ZERO, quote: ZERO}

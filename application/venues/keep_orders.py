@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from application.orders.not_found import RecordNotFound
 from application.orders.record_report import RecordReport, report_id
 from application.orders.review_order import FlagOrder
+from application.orders.whose_trade import OVERLAP, may_be_of, order_id_of
 from application.ports.bot_observer import BotObserver
 from application.ports.clock import Clock
 from application.ports.commands import Caller, Command, CommandBus, Fence, Outcome
@@ -35,8 +36,6 @@ OPEN_LOOK = timedelta(seconds=10)
 """How often an open order is asked for, whatever the stream says."""
 TRADES_LOOK = timedelta(seconds=30)
 """How often the account's trades are gone through for fills that nobody told."""
-OVERLAP = timedelta(minutes=5)
-"""From how long before the newest known trade: late ones are listed by their own time."""
 FIRST_TRADES = timedelta(days=1)
 """How far back the trades are gone through when the keeping begins."""
 CATCH_UP_S = 10.0
@@ -214,7 +213,7 @@ class OrderKeeper:
         command = RecordNotFound(
             order.client_order_id,
             asked_at,
-            has_trades=any(self._may_be_of(trade, order) for trade in trades),
+            has_trades=any(may_be_of(self._views, trade, order) for trade in trades),
             guarantees=self._exchange.guarantees,
         )
         command_id = f"not-found:{order.client_order_id}:{asked_at.isoformat()}"
@@ -240,27 +239,10 @@ class OrderKeeper:
         """Our orders that a trade is of which they do not have."""
         found = set()
         for trade in trades:
-            order = self._order(self._order_id_of(trade))
+            order = self._order(order_id_of(self._views, self.venue_account, trade))
             if order.exists and trade.fill.venue_trade_id not in order.trade_ids:
                 found.add(order.client_order_id)
         return sorted(found)
-
-    def _may_be_of(self, trade: AccountTrade, order: Order) -> bool:
-        """Whether a trade cannot be excluded to be a fill of that order, which the venue never showed."""
-        if order_id := self._order_id_of(trade):
-            return order_id == order.client_order_id
-        is_after = (
-            order.intended_at_utc is None or trade.fill.traded_at_utc >= order.intended_at_utc - OVERLAP
-        )
-        return order.terms is not None and trade.side == order.terms.side and is_after
-
-    def _order_id_of(self, trade: AccountTrade) -> str:
-        if trade.client_order_id or not trade.venue_order_id:
-            return trade.client_order_id
-        known = self._views.where(
-            OrderRow, venue_account=self.venue_account, venue_order_id=trade.venue_order_id
-        )
-        return known[0].client_order_id if known else ""
 
     def _could_not_book(self, report: OrderReport, outcome: Outcome) -> None:
         """Another order has booked one of its trades, or it is no order of ours."""

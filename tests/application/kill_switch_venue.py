@@ -38,6 +38,7 @@ class DialVenue(Exchange):
     loses_answers: bool = False  # what is asked for is done, and nobody is told
     loses_requests: bool = False  # nothing is done, and nobody is told
     refuses: str = ""
+    tells_client_ids: bool = True  # with trades
     holdings: dict[str, Decimal] = field(default_factory=dict)
     orders: dict[str, OrderReport] = field(default_factory=dict)
     submitted: list[OrderRequest] = field(default_factory=list)  # what reached it
@@ -122,7 +123,7 @@ class DialVenue(Exchange):
                 symbol=symbol,
                 side=SELL,
                 venue_order_id=report.venue_order_id,
-                client_order_id=report.client_order_id,
+                client_order_id=report.client_order_id if self.tells_client_ids else "",
             )
             for report in self.orders.values()
             for fill in report.fills

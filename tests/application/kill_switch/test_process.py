@@ -308,3 +308,33 @@ def test_owners_stop_their_own_only() -> None:
     assert store.refused(replace(ACCOUNT, bot_id="bot-9"))[0] == "unknown_bot"
     assert store.refused(replace(ACCOUNT, mode="explode"))[0] == "invalid_value"
     assert store.refused(replace(ACCOUNT, reason=" "))[0] == "invalid_value"
+
+
+def test_a_fill_that_is_told_late_is_sold_although_it_was_flat() -> None:
+    """Safety §3 #11: a purchase that was cancelled had been filled after all."""
+    desk = Desk()
+    desk.store.do(ACCOUNT)
+    desk.look(3)
+    assert len(desk.sold()) == len(desk.proofs()) == 1
+
+    late = {"client_order_id": desk.open_order}
+    filled(desk.store, late, "5", "100")
+    desk.venue.holdings["BTC"] = Decimal(5)
+    desk.look(10)
+
+    assert desk.store.owed("owner:bot:bot-2", "BTC", "live-1") == "0 BTC"
+    assert [request.terms.base_quantity for request in desk.sold()] == [10, 5]
+    assert len(desk.proofs()) == 1
+
+
+def test_a_trade_of_somebody_elses_order_keeps_no_sale_in_doubt() -> None:
+    """A venue that tells no client order ids with trades (safety §3 #7)."""
+    desk = Desk()
+    desk.venue.tells_client_ids = False
+    desk.store.do(ACCOUNT)
+    desk.venue.loses_requests = True
+    desk.look(1, seconds=1)
+    desk.venue.loses_requests = False
+    desk.look(5)
+    assert len(desk.closing_orders()) == 2
+    assert len(desk.sold()) == len(desk.proofs()) == 1
