@@ -28,12 +28,24 @@ BTC = Market(symbol="BTC/USDT", quote_scale=2, min_notional=Decimal(10))
 START_MS = int((START - EPOCH) / timedelta(milliseconds=1))
 
 
-def make_bot(bot_id: str, terms: BotTerms, *, owner_id: str = "acc-1", book_id: str = "live-1") -> Command:
+def make_bot(
+    bot_id: str,
+    terms: BotTerms,
+    *,
+    owner_id: str = "acc-1",
+    book_id: str = "live-1",
+    venue_account: str = "paper",
+) -> Command:
     """A bot on any book, with all of its allocation."""
 
     def decide(work: Work) -> Result:
         created = work.bot(bot_id).create(
-            bot_id=bot_id, owner_id=owner_id, book_id=book_id, venue_account="paper", terms=terms, at=work.now
+            bot_id=bot_id,
+            owner_id=owner_id,
+            book_id=book_id,
+            venue_account=venue_account,
+            terms=terms,
+            at=work.now,
         )
         work.record(bot_stream(bot_id), created)
         return {}
