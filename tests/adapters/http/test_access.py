@@ -68,7 +68,13 @@ async def test_what_is_somebody_elses_is_as_good_as_missing(stack: Stack, alice:
     bodies["allocations"] = bodies["deallocations"] = bodies["deposits"]
     bodies["limits"] = {"reason": "x"}
     queries = {"statement": "?from=2026-03-01T12:00:00Z&to=2026-03-01T13:00:00Z"}
-    operators_own = {"reversals", "holds", "settlements", "releases", "reviews"}  # the role comes first, whatever the id
+    operators_own = {
+        "reversals",
+        "holds",
+        "settlements",
+        "releases",
+        "reviews",
+    }  # the role comes first, whatever the id
     tried = 0
     for method, path, _ in served(stack):
         name = path[path.find("{") + 1 : path.find("}")]
