@@ -51,6 +51,11 @@ class Heard:
         self._last_candle_at, self._next_candle_by = at, next_by
         self.well()
 
+    @property
+    def last_candle_at(self) -> datetime | None:
+        """The close of a real venue's newest candle; of others when it came."""
+        return self._last_candle_at
+
     def failed(self, problem: Exception) -> None:
         """It is so until the next time that all is well."""
         self._problem = self._last_problem = str(problem) or type(problem).__name__

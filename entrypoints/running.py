@@ -215,6 +215,7 @@ def _bot_worker(container: Container, settings: Settings, worker_id: str) -> Bot
         paper_accounts=services.paper_accounts,
         open_feed=container.open_feed(),
         wall_clock_sources=settings.venues_followed_live,
+        stale_after=timedelta(seconds=settings.feed_stale_s),
         clock=services.clock,
         observer=container.bot_observer(),
         desk=VenueDesk(

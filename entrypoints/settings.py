@@ -137,6 +137,12 @@ class Settings(BaseSettings):
         "",
         description="comma-separated ccxt names, such as kraken: candles of these sources are followed live",
     )
+    feed_stale_s: float = Field(
+        10.0,
+        gt=0,
+        le=86_400,
+        description="how late a followed venue's next candle may be before its bots pause until it comes",
+    )
     simulators: str = Field(
         "",
         description="comma-separated name=url of simulated exchanges, such as "

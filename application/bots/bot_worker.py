@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from application.bots.run_bot import BotRunner
 from application.bots.run_market import MarketRunner
+from application.bots.stale_feeds import StaleFeeds
 from application.connectors import (
     CANDLES,
     VENUE,
@@ -37,6 +38,7 @@ from domain.market import Candle, interval_ms
 from domain.orders.order import INTENDED, OPEN, PARTIALLY_FILLED, UNKNOWN
 
 LEASE = timedelta(seconds=15)
+STALE_AFTER = timedelta(seconds=10)
 TICK_S = 0.5
 SERIES_LEASE = "series:"
 ORDER_LOOK = timedelta(seconds=30)
@@ -95,10 +97,12 @@ class BotWorker:
         clock: Clock,
         observer: BotObserver,
         desk: VenueDesk | None = None,
+        stale_after: timedelta = STALE_AFTER,
     ) -> None:
         """`wall_clock_sources`: candle sources whose age is measured on the wall clock (real venues).
 
-        `desk`: the accounts at real venues; None where no bot trades at any.
+        `desk`: the accounts at real venues; None where no bot trades at any. `stale_after`: how late a real
+        venue's next candle may be before the bots on it are paused until it comes.
         """
         self.worker_id = worker_id
         self._log, self._bus, self._views, self._leases = log, bus, views, leases
@@ -107,6 +111,7 @@ class BotWorker:
         self._exchange, self._paper_accounts = exchange, paper_accounts
         self._open_feed, self._wall_clock_sources = open_feed, wall_clock_sources
         self._clock, self._observer, self._desk = clock, observer, desk
+        self._stale_feeds = StaleFeeds(bus, views, stale_after, f"system:worker:{worker_id}")
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._hosted: dict[str, _Hosted] = {}
@@ -169,6 +174,7 @@ class BotWorker:
                 self._drop(row.bot_id)  # stopped and started between two looks: the run before is over
                 self._not_before.pop(row.bot_id, None)  # now, not when its pause ends
         self._leave_what_nobody_needs({self._market_of(row) for row in running.values()})
+        self._look_for_stale_feeds(running, now)
         left = self._left_with_an_order(running, now)
         self._keep_accounts([*running.values(), *left], now)
         try:
@@ -238,6 +244,24 @@ class BotWorker:
         for bot_id, account in at_real:
             if not self._desk.has(account):
                 self._drop(bot_id)
+
+    def _look_for_stale_feeds(self, running: Mapping[str, BotRow], now: datetime) -> None:
+        """Pause and resume bots whose candles come live; those that wait have their candles followed on."""
+        if not self._wall_clock_sources:
+            return
+        for row in self._stale_feeds.waiting():
+            key = self._market_of(row)
+            if row.source in self._wall_clock_sources and key not in self._followed:
+                try:
+                    self._follow(key, now)
+                except Exception as problem:  # noqa: BLE001 - tried again at the next look
+                    self._tell_outage(problem)
+        self._stale_feeds.look(now, self._live_candles_of, running)
+
+    def _live_candles_of(self, row: BotRow) -> Heard | None:
+        followed = self._followed.get(self._market_of(row))
+        is_live = row.source in self._wall_clock_sources
+        return followed.feed.heard if is_live and followed is not None else None
 
     def _market_of(self, row: BotRow) -> _Market:
         return Series(row.source, row.symbol, row.interval), row.venue != self._exchange.name

@@ -75,6 +75,7 @@ class Bot:
     order_before_signal: str = ""  # what last_order_id goes back to when a guardrail trips
     entry_order_id: str = ""  # of the last buy that was traded: what the position came from
     entry_before_signal: str = ""
+    pause_reason: str = ""  # of its newest pause
     mode: str = PAPER
     preflight: PreflightRecorded | None = None  # the last one
     observed_base: Decimal = ZERO  # what it would hold, had its observed orders been sent and filled
@@ -383,7 +384,7 @@ class Bot:
                     last_signal_candle_ms=None,
                 )
             case BotPaused():
-                return replace(self, status=PAUSED)
+                return replace(self, status=PAUSED, pause_reason=event.reason)
             case BotResumed():
                 return replace(self, status=RUNNING, after_candle_ms=event.after_candle_ms)
             case BotStopped():

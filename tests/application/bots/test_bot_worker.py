@@ -15,7 +15,7 @@ from adapters.persistence.leases import MemoryLeases
 from adapters.persistence.read_models import MemoryReadModels
 from application.bots.bot_worker import LEASE, BotWorker
 from application.bots.manage_bots import CreateBot, PauseBot, ResumeBot, StartBot, StopBot
-from application.connectors import Connector
+from application.connectors import Connector, WatchedFeed
 from application.paper.accounts import PaperAccountService
 from application.ports.bot_observer import SilentObserver
 from application.ports.candle_source import UnknownExchange
@@ -30,7 +30,7 @@ from domain.market import Candle
 from domain.orders.order import Order
 from tests.application.bots.market import walk
 from tests.application.harness import Store, with_running_bot
-from tests.builders import HOUR_MS, bot_terms, usdt
+from tests.builders import EPOCH, HOUR_MS, bot_terms, usdt
 
 CANDLES = walk(3)
 R = TypeVar("R")
@@ -115,6 +115,7 @@ class Desk:
         self.venue = PaperExchange(MemoryPaperStore())
         self.notes = Notes()
         self.feeds: list[HandFedFeed] = []
+        self.live_sources: frozenset[str] = frozenset()
         self.cannot_open = ""  # a feed of candles of this interval
         self.worker = self.new_worker("w-1")
 
@@ -129,7 +130,7 @@ class Desk:
             venue=self.venue,
             paper_accounts=PaperAccountService(self.store.bus, self.store.log, self.venue),
             open_feed=self.open_feed,
-            wall_clock_sources=frozenset(),
+            wall_clock_sources=self.live_sources,
             clock=self.clock,
             observer=self.notes,
         )
@@ -155,6 +156,19 @@ class Desk:
         """The one series, among what operators are shown."""
         (series,) = [one for one in self.worker.connectors() if one.kind == "candles"]
         return series
+
+    def wait_for_candle_of(self, number: int) -> None:
+        """Until the feed's newest candle is that one, though no bot sees it."""
+        closes = EPOCH + timedelta(milliseconds=CANDLES[number - 1].open_time_ms + HOUR_MS)
+        with self.feeds[0].changed:
+            for _ in range(1_000):
+                if any(one.heard.last_candle_at == closes for one in self.followed_feeds()):
+                    return
+                self.feeds[0].changed.wait(timeout=0.01)
+        raise AssertionError("the candle did not come")
+
+    def followed_feeds(self) -> list[WatchedFeed]:
+        return [one.feed for one in self.worker._followed.values()]
 
     def give_until_an_order_is_open(self) -> int:
         """One candle after the other; how many signals it took."""
@@ -582,3 +596,38 @@ def _join_markets() -> None:
     for thread in threading.enumerate():
         if thread.name.startswith("market "):
             thread.join(timeout=30)
+
+
+def test_bots_on_a_live_feed_that_falls_silent_are_paused_and_go_on_with_it(desk: Desk) -> None:
+    """Issue 4: staleness is counted on the feed's clock, one interval and the grace after the last close."""
+    desk.live_sources = frozenset({"file"})
+    desk.worker = desk.new_worker("w-live")
+    at_close = EPOCH + timedelta(milliseconds=CANDLES[3].open_time_ms + HOUR_MS)
+    desk.clock.move_to(at_close)
+    desk.tick()
+    desk.feeds[0].give(4)
+    desk.notes.wait_for(4)
+    assert desk.tick(seconds=3_600 + 12) == ["bot-1"]  # the next one may still come
+
+    desk.tick(seconds=2)
+    assert desk.tick() == []
+    assert desk.store.bot().status == "paused"
+    assert desk.store.bot().pause_reason.startswith("stale_feed: no candle of file BTC/USDT 1h")
+    desk.tick()  # nothing new: still paused
+
+    desk.feeds[0].give(1)
+    desk.wait_for_candle_of(5)
+    desk.tick()
+    assert desk.tick() == ["bot-1"]
+    assert desk.store.bot().status == "running"
+    assert desk.store.bot().after_candle_ms == CANDLES[4].open_time_ms
+
+
+def test_a_bot_that_was_paused_for_another_reason_is_let_alone(desk: Desk) -> None:
+    desk.live_sources = frozenset({"file"})
+    desk.worker = desk.new_worker("w-live")
+    desk.clock.move_to(EPOCH + timedelta(milliseconds=CANDLES[3].open_time_ms + HOUR_MS))
+    desk.store.do(PauseBot("bot-1", "acc-1", "lunch"))
+    for _ in range(3):
+        assert desk.tick(seconds=4_000) == []
+    assert desk.store.bot().pause_reason == "lunch"

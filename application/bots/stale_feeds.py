@@ -1,0 +1,107 @@
+"""Bots whose candles stay away are paused, and go on when there are candles again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from application.connectors import Heard
+from application.ports.commands import Caller, Command, CommandBus, Result
+from application.ports.read_models import ReadModels
+from application.streams import bot_stream
+from application.views.rows import BotRow
+from application.work import Work
+from domain.bots.bot import PAUSED, RUNNING, Bot
+from domain.market import interval_ms
+
+STALE_FEED = "stale_feed"
+"""What the reason of such a pause begins with: a bot that is paused for another one is let alone."""
+
+SETTLING = timedelta(seconds=3)
+"""A candle is known a little after its close, even where all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseForStaleFeed:
+    """No signals until the candles come again. A bot that does not run is answered as it stands."""
+
+    bot_id: str
+    detail: str
+
+    def decide(self, work: Work) -> Result:
+        bot = work.bot(self.bot_id)
+        if bot.status == RUNNING:
+            paused = bot.pause(reason=f"{STALE_FEED}: {self.detail}", at=work.now)
+            work.record(bot_stream(self.bot_id), paused)
+        return _status(work, self.bot_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeFromStaleFeed:
+    """On candles that open after the newest one known. A bot paused for another reason, or while trading is
+    stopped, is answered as it stands.
+    """
+
+    bot_id: str
+    after_candle_ms: int
+
+    def decide(self, work: Work) -> Result:
+        bot = work.bot(self.bot_id)
+        if is_paused_for_it(bot.status, bot.pause_reason):
+            resumed = bot.resume(after_candle_ms=self.after_candle_ms, at=work.now)
+            work.record(bot_stream(self.bot_id), resumed)
+        return _status(work, self.bot_id)
+
+
+def is_paused_for_it(status: str, reason: str) -> bool:
+    return status == PAUSED and reason.startswith(f"{STALE_FEED}:")
+
+
+def _status(work: Work, bot_id: str) -> Result:
+    bot: Bot = work.bot(bot_id)
+    return {"bot_id": bot_id, "status": bot.status}
+
+
+@dataclass(frozen=True, slots=True)
+class StaleFeeds:
+    """Looked at by whoever follows the feeds; any number of times."""
+
+    bus: CommandBus
+    views: ReadModels
+    stale_after: timedelta
+    actor: str
+
+    def waiting(self) -> list[BotRow]:
+        """Bots that are paused until their candles come again."""
+        rows = self.views.where(BotRow, status=PAUSED)
+        return [row for row in rows if is_paused_for_it(row.status, row.status_reason)]
+
+    def look(
+        self, now: datetime, heard_of: Callable[[BotRow], Heard | None], running: Mapping[str, BotRow]
+    ) -> None:
+        """`heard_of`: what is heard of a bot's candles, None where they are not followed here or not live."""
+        for row in running.values():
+            heard = heard_of(row)
+            if heard is not None and (late := self._late_by(heard, row, now)) is not None:
+                series = f"{row.source} {row.symbol} {row.interval}"
+                detail = f"no candle of {series} for {late.total_seconds():.0f} s longer than usual"
+                self._run(PauseForStaleFeed(row.bot_id, detail), f"stale:{row.bot_id}:{row.version}")
+        for row in self.waiting():
+            heard = heard_of(row)
+            if heard is None or heard.last_candle_at is None or self._late_by(heard, row, now) is not None:
+                continue
+            length = timedelta(milliseconds=interval_ms(row.interval))
+            newest_ms = int((heard.last_candle_at - length).timestamp() * 1_000)
+            self._run(ResumeFromStaleFeed(row.bot_id, newest_ms), f"fresh:{row.bot_id}:{row.version}")
+
+    def _late_by(self, heard: Heard, row: BotRow, now: datetime) -> timedelta | None:
+        """None while the next candle is not missed."""
+        if heard.last_candle_at is None:
+            return None
+        due = heard.last_candle_at + timedelta(milliseconds=interval_ms(row.interval)) + SETTLING
+        return now - due if now - due > self.stale_after else None
+
+    def _run(self, command: Command, command_id: str) -> None:
+        caller = Caller(actor=self.actor, command_id=command_id, correlation_id=command_id)
+        self.bus.execute(command, caller)
