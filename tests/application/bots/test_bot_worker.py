@@ -607,10 +607,10 @@ def test_bots_on_a_live_feed_that_falls_silent_are_paused_and_go_on_with_it(desk
     desk.tick()
     desk.feeds[0].give(4)
     desk.notes.wait_for(4)
-    assert desk.tick(seconds=3_600 + 12) == ["bot-1"]  # the next one may still come
+    desk.tick(seconds=3_600 + 12)
+    assert desk.store.bot().status == "running"  # the next one may still come
 
     desk.tick(seconds=2)
-    assert desk.tick() == []
     assert desk.store.bot().status == "paused"
     assert desk.store.bot().pause_reason.startswith("stale_feed: no candle of file BTC/USDT 1h")
     desk.tick()  # nothing new: still paused
