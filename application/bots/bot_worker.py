@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -370,9 +370,16 @@ class BotWorker:
         return [row for row in rows if row is not None]
 
     def _run_market(self, market: MarketRunner, feed: WatchedFeed) -> None:
+        with closing(self._market_steps(market, feed)) as steps:
+            for pause_s in steps:
+                if pause_s and self._stopping.wait(pause_s):
+                    return
+
+    def _market_steps(self, market: MarketRunner, feed: WatchedFeed) -> Generator[float]:
+        """As MarketRunner.steps; what its end or its failure means for the bots is seen to."""
         try:
-            with closing(feed):
-                market.run()
+            with closing(feed), closing(market.steps()) as steps:
+                yield from steps
             if not self._stopping.is_set():
                 feed.heard.note("its candles end here; bots go on when more are imported")
                 self._pause_until_more_candles(market)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing
 from functools import partial
 
 from application.bots.run_bot import BotRunner
@@ -69,8 +70,15 @@ class MarketRunner:
 
     def run(self) -> None:
         """Follow the feed until it is closed or exhausted, and again after an outage."""
+        with closing(self.steps()) as steps:
+            for pause_s in steps:
+                if pause_s and self._wait(pause_s):
+                    return
+
+    def steps(self) -> Generator[float]:
+        """What `run` does, bit by bit, with the seconds to wait after each; it may be left at any of them."""
         try:
-            self._follow()
+            yield from self._follow()
         finally:
             self.has_ended = True
 
@@ -91,7 +99,7 @@ class MarketRunner:
 
     # -- inside --------------------------------------------------------------------------------------------
 
-    def _follow(self) -> None:
+    def _follow(self) -> Generator[float]:
         after_ms = self._begin()
         while True:
             try:
@@ -99,11 +107,11 @@ class MarketRunner:
                     self.problem = ""
                     self.show(candle)
                     after_ms = candle.open_time_ms
+                    yield 0.0
                 return
             except FeedUnavailable as outage:
                 self.problem = str(outage)
-                if self._wait(self._retry_s):
-                    return
+            yield self._retry_s
 
     def _begin(self) -> int | None:
         """Let in whoever waits, and begin where the first of them resumes; None: at the first candle."""

@@ -15,7 +15,7 @@ from application.ports.bot_observer import BotObserver
 from application.ports.clock import Clock
 from application.ports.commands import CommandBus, Fence, LeaseLost
 from application.ports.event_log import EventLog, StoreUnavailable
-from application.ports.exchange import Exchange, OrderStream
+from application.ports.exchange import Exchange, OrderReport, OrderStream, StreamGap
 from application.ports.leases import Leases
 from application.ports.read_models import ReadModels
 from application.streams import venue_account_stream
@@ -183,13 +183,16 @@ class VenueDesk:
 
     def _look_after(self, kept: _Kept) -> None:
         while not (self._stopping.is_set() or kept.is_over.is_set()):
-            try:
-                self._look(kept)
-            except LeaseLost:
-                kept.is_over.set()
-            except Exception as problem:  # noqa: BLE001 - the keeping outlives an outage of whatever it needs
-                _failed(kept, problem)
+            self._look_once(kept)
             kept.is_over.wait(LOOK_S)
+
+    def _look_once(self, kept: _Kept) -> None:
+        try:
+            self._look(kept)
+        except LeaseLost:
+            kept.is_over.set()
+        except Exception as problem:  # noqa: BLE001 - the keeping outlives an outage of whatever it needs
+            _failed(kept, problem)
 
     def _look(self, kept: _Kept) -> None:
         venue, account_id = kept.account
@@ -225,12 +228,15 @@ class VenueDesk:
         for news in stream.follow(kept.account[1]):
             if self._stopping.is_set() or kept.is_over.is_set():
                 return
-            try:
-                kept.keeper.take(news)
-            except LeaseLost:
-                kept.is_over.set()
-            except Exception as problem:  # noqa: BLE001 - what is not taken now is asked for
-                _failed(kept, problem)
+            self._hear(kept, news)
+
+    def _hear(self, kept: _Kept, news: OrderReport | StreamGap) -> None:
+        try:
+            kept.keeper.take(news)
+        except LeaseLost:
+            kept.is_over.set()
+        except Exception as problem:  # noqa: BLE001 - what is not taken now is asked for
+            _failed(kept, problem)
 
     def _renew(self, kept: _Kept, now: datetime) -> None:
         if now - kept.renewed_at < LEASE / 3:
