@@ -419,7 +419,7 @@ class BotRunner:
             self._record(order, report)
 
     def _record(self, order: _OpenOrder, report: OrderReport) -> None:
-        command_id = report_id(report)
+        command_id = report_id(report, self._log.load(order_stream(report.client_order_id)).state)
         if command_id == order.told:
             return
         correlation = report.client_order_id

@@ -24,6 +24,7 @@ from application.ports.commands import Caller, Command, CommandBus, Outcome
 from application.ports.event_log import EventLog
 from application.ports.exchange import (
     Exchange,
+    OrderReport,
     OrderRequest,
     VenueOrderNotFound,
     VenueOutcomeUnknown,
@@ -144,7 +145,7 @@ class KillSwitchProcess:
             self._lose_track(order, str(unknown) or "no answer")
             raise
         else:
-            self._execute(RecordReport(report), report_id(report), order_id)
+            self._record(report)
 
     def _ask(self, order: Order, bot: BotRow) -> None:
         exchange, asked_at = self.exchange_of(bot.venue, bot.owner_id), self.clock.now()
@@ -153,7 +154,7 @@ class KillSwitchProcess:
         except VenueOrderNotFound:
             self._not_found(exchange, order, bot, asked_at)
         else:
-            self._execute(RecordReport(report), report_id(report), order.client_order_id)
+            self._record(report)
 
     def _not_found(self, exchange: Exchange, order: Order, bot: BotRow, asked_at: datetime) -> None:
         """What that proves; on paper whoever hosts the bot ends the order, or sends it."""
@@ -165,6 +166,10 @@ class KillSwitchProcess:
         has_trades = any(may_be_of(self.views, trade, order) for trade in trades)
         command = RecordNotFound(order_id, asked_at, has_trades, exchange.guarantees)
         self._execute(command, f"not-found:{order_id}:{asked_at.isoformat()}", order_id).unwrap()
+
+    def _record(self, report: OrderReport) -> None:
+        known: Order = self.log.load(order_stream(report.client_order_id)).state
+        self._execute(RecordReport(report), report_id(report, known), report.client_order_id)
 
     def _lose_track(self, order: Order, problem: str) -> None:
         known: Order = self.log.load(order_stream(order.client_order_id)).state
@@ -244,7 +249,7 @@ class KillSwitchProcess:
             self._lose_track(order, str(unknown) or "no answer")
             raise
         else:
-            self._execute(RecordReport(report), report_id(report), order.client_order_id)
+            self._record(report)
 
     # -- proof ---------------------------------------------------------------------------------------------
 

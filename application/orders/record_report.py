@@ -135,10 +135,21 @@ def settlement(order: Order, terms: OrderTerms, fill: Fill) -> Settlement:
     )
 
 
-def report_id(report: OrderReport) -> str:
-    """The command id of a venue's report. What it says is in it, so that other news is no replay."""
-    said = (report.venue_order_id, report.status, report.reason, *(f.venue_trade_id for f in report.fills))
-    return f"report:{report.client_order_id}:{report.status}:{fingerprint(*said)[:24]}"
+def report_id(report: OrderReport, known: Order) -> str:
+    """The command id of a venue's report of an order that we know as that.
+
+    All that it says is in it, so that other news is no replay: a true fill is none of an impossible one of
+    the same trade id. So is how often the order's outcome was lost track of: what was said before a doubt
+    ends it when it is said again.
+    """
+    said = (report.venue_order_id, report.status, report.reason, str(report.filled_base), str(known.doubts))
+    fills = (_said(fill) for fill in report.fills)
+    return f"report:{report.client_order_id}:{report.status}:{fingerprint(*said, *fills)[:24]}"
+
+
+def _said(fill: Fill) -> str:
+    figures = (fill.base_quantity, fill.price_quote_per_base, fill.quote_amount, fill.fee.amount)
+    return " ".join((fill.venue_trade_id, *map(str, figures), fill.fee.asset))
 
 
 @dataclass(frozen=True, slots=True)

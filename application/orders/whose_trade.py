@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from application.orders.not_found import CLOCKS_DIFFER
 from application.ports.exchange import AccountTrade
 from application.ports.read_models import ReadModels
 from application.views.rows import OrderRow
@@ -25,5 +26,7 @@ def may_be_of(views: ReadModels, trade: AccountTrade, order: Order) -> bool:
     """Whether a trade cannot be excluded to be a fill of that order, which the venue never showed."""
     if order_id := order_id_of(views, order.venue_account, trade):
         return order_id == order.client_order_id
-    is_after = order.intended_at_utc is None or trade.fill.traded_at_utc >= order.intended_at_utc - OVERLAP
-    return order.terms is not None and trade.side == order.terms.side and is_after
+    if order.terms is None or order.intended_at_utc is None:
+        return False
+    is_after = trade.fill.traded_at_utc >= order.intended_at_utc - CLOCKS_DIFFER
+    return trade.side == order.terms.side and is_after

@@ -28,7 +28,15 @@ from application.ports.exchange import (
 from application.ports.read_models import ReadModels
 from application.streams import order_stream
 from application.views.rows import OrderRow
-from domain.orders.order import FILL_OF_ANOTHER_ORDER, INTENDED, OPEN, PARTIALLY_FILLED, UNKNOWN, Order
+from domain.orders.order import (
+    FILL_OF_ANOTHER_ORDER,
+    INTENDED,
+    NO_PROOF,
+    OPEN,
+    PARTIALLY_FILLED,
+    UNKNOWN,
+    Order,
+)
 
 DOUBT_LOOK = timedelta(seconds=2)
 """How often an order is asked for of which the venue has not said that it has it."""
@@ -103,8 +111,10 @@ class OrderKeeper:
             return sorted(self._watched)
 
     def in_doubt(self) -> list[str]:
-        """Those of which the venue has not said whether it has them."""
-        return [id for id in self.unfinished() if self._order(id).status in (INTENDED, UNKNOWN)]
+        """Those of which the venue has not said whether it has them. What a person has looked at because
+        nothing proves it is not counted: its funds stay held, and it keeps nobody else waiting.
+        """
+        return [id for id in self.unfinished() if _is_in_doubt(self._order(id))]
 
     # -- looking -------------------------------------------------------------------------------------------
 
@@ -148,9 +158,9 @@ class OrderKeeper:
     def record(self, report: OrderReport) -> str:
         """Book what the venue says of one of our orders; the order's status after it."""
         before = self._order(report.client_order_id)
-        outcome = self._execute(RecordReport(report), report_id(report), report.client_order_id)
+        outcome = self._execute(RecordReport(report), report_id(report, before), report.client_order_id)
         if outcome.refusal is not None:
-            self._could_not_book(report, outcome)
+            self._could_not_book(report, before, outcome)
         elif outcome.unwrap()["fills_missing"]:
             self._is_urgent(report.client_order_id)
         order = self._order(report.client_order_id)
@@ -244,13 +254,13 @@ class OrderKeeper:
                 found.add(order.client_order_id)
         return sorted(found)
 
-    def _could_not_book(self, report: OrderReport, outcome: Outcome) -> None:
+    def _could_not_book(self, report: OrderReport, order: Order, outcome: Outcome) -> None:
         """Another order has booked one of its trades, or it is no order of ours."""
         refusal = outcome.refusal
         if refusal is None or refusal.code != "fact_already_recorded":
             return
         command = FlagOrder(report.client_order_id, FILL_OF_ANOTHER_ORDER, str(refusal))
-        self._execute(command, f"flag:{report_id(report)}", report.client_order_id)
+        self._execute(command, f"flag:{report_id(report, order)}", report.client_order_id)
 
     def _is_urgent(self, order_id: str) -> None:
         with self._lock:
@@ -270,3 +280,8 @@ class OrderKeeper:
             fence=self._fence,
         )
         return self._bus.execute(command, caller)
+
+
+def _is_in_doubt(order: Order) -> bool:
+    was_reviewed = not order.needs_review and any(kind == NO_PROOF for kind, _ in order.flags)
+    return order.status in (INTENDED, UNKNOWN) and not was_reviewed

@@ -124,6 +124,11 @@ class Order:
         return self.status in ENDED
 
     @property
+    def doubts(self) -> int:
+        """How often its outcome was lost track of, by now."""
+        return self.doubts_resolved + (self.status == UNKNOWN)
+
+    @property
     def run(self) -> int:
         """The bot's run that its signal was raised in."""
         return int(self.signal_id.rsplit(":", 2)[1])

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from adapters.persistence.read_models import MemoryReadModels
 from application.orders.not_found import REQUEST_LASTS
 from application.orders.record_report import RecordUnknownOutcome, RecordVenueRefusal
+from application.orders.review_order import ReviewOrder
 from application.ports.bot_observer import SilentObserver
 from application.ports.exchange import OrderReport, OrderRequest, StreamGap, VenueOutcomeUnknown, VenueRefused
-from application.venues.keep_orders import DOUBT_LOOK, TRADES_LOOK, OrderKeeper
+from application.venues.keep_orders import DOUBT_LOOK, OPEN_LOOK, TRADES_LOOK, OrderKeeper
 from application.venues.kept_exchange import KeptExchange
 from tests.application.harness import Store, held_order, with_second_order
 from tests.application.venues.real_venue import ACCOUNT, GUARANTEES, SYMBOL, RealVenue
@@ -321,3 +322,67 @@ def test_fills_in_any_order_twice_or_missing_come_to_the_same(order: Sequence[in
     order_now = desk.store.order("o-1")
     assert (order_now.status, order_now.filled_base) == ("filled", Decimal("0.01"))
     assert (desk.bought, desk.held, desk.flags) == ("0.01 BTC", "0 USDT", [])
+
+
+def test_what_was_said_before_a_doubt_ends_it_when_it_is_said_again(desk: Desk) -> None:  # safety §3 #6
+    desk.venue.lost_answers = 1
+    desk.send()
+    desk.look_for(DOUBT_LOOK)
+    assert desk.status == "open"
+    desk.store.do(RecordUnknownOutcome("o-1", "a cancel was not answered"))
+    assert desk.status == "unknown"
+
+    desk.look_for(DOUBT_LOOK)
+
+    assert desk.status == "open"  # nothing is new of the order, and yet it is known again where it stands
+
+
+def test_a_true_fill_is_booked_after_an_impossible_one_of_the_same_trade(desk: Desk) -> None:  # safety API10
+    desk.send()
+    true = desk.venue.fill("o-1", "t-1", "0.01", ends=True)
+    impossible = replace(true.fills[0], price_quote_per_base=Decimal(-50000))
+    desk.keeper.take(replace(true, fills=(impossible,)))
+    assert (desk.bought, desk.flags) == ("0 BTC", ["impossible_fill"])
+
+    desk.keeper.take(true)
+
+    assert (desk.status, desk.bought) == ("filled", "0.01 BTC")
+
+
+def test_a_match_without_its_fill_is_missed_though_nothing_else_is_new(desk: Desk) -> None:  # safety §3 #11
+    desk.send()
+    desk.venue.fill("o-1", "t-1", "0.004")
+    desk.venue.without_fills = {"t-1"}
+    desk.look_for(OPEN_LOOK)
+    desk.venue.without_fills = set()
+
+    desk.look_for(timedelta(seconds=1), every=timedelta(seconds=1))  # it is asked for at once, not when due
+
+    assert desk.bought == "0.004 BTC"
+
+
+def test_trades_of_others_from_before_the_intent_leave_no_doubt(desk: Desk) -> None:
+    desk.clock.move_to(START - timedelta(minutes=1))
+    theirs = OrderRequest(
+        client_order_id="theirs", venue_account=ACCOUNT, terms=limit_buy(), sent_at_utc=START
+    )
+    desk.venue.submit(theirs)
+    desk.venue.fill("theirs", "t-9", "0.01", ends=True)
+    desk.clock.move_to(START + LONG_AFTER)
+    desk.restart()
+
+    assert desk.keeper.recover() is True
+    assert (desk.status, desk.flags) == ("refused", [])
+
+
+def test_an_order_that_nothing_proves_keeps_its_account_closed_until_a_person_looked(desk: Desk) -> None:
+    desk.venue.guarantees = replace(GUARANTEES, requests_expire=False)
+    desk.restart()
+    desk.wait(LONG_AFTER)
+    assert desk.keeper.recover() is False
+    assert desk.flags == ["no_proof"]
+
+    desk.store.do(ReviewOrder("o-1", "asked the venue: it never had it", "operator"))
+
+    assert desk.keeper.recover() is True
+    assert (desk.status, desk.held) == ("unknown", "501 USDT")
