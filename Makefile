@@ -1,6 +1,8 @@
 # Everything a developer does here. `make` alone lists it.
 PYTHON ?= python3
 WORKERS ?= 2
+SEEDS ?= 500
+FIRST_SEED ?= 1
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,11 +13,12 @@ UV := $(shell command -v uv 2>/dev/null)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help venv run test check check-lock bench venues mutate format lock clean
+.PHONY: help venv run test check check-lock simulate simulate-check bench mutate format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  PYTHON=python3.12 chooses the interpreter, ARGS='…' is passed on by run, test, bench and mutate."
+	@echo "  PYTHON=python3.12 chooses the interpreter, ARGS='…' is passed on by run, test, simulate, bench and mutate."
 
 venv: $(READY) ## create .venv from requirements.lock, unless it is up to date
 
@@ -46,10 +49,17 @@ check: venv check-lock ## formatting, lint, types, architecture, lock, then ever
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(PACKAGES) tests
 	$(BIN)/lint-imports --no-cache
+	$(MAKE) --no-print-directory simulate-check
 	$(MAKE) --no-print-directory test
 
 check-lock: venv
 	$(BIN)/python -m tests.architecture.lock
+
+simulate: venv ## run the whole application in simulated worlds where anything fails: SEEDS=10000 for a night
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first-seed $(FIRST_SEED) --workers $(WORKERS) $(ARGS)
+
+simulate-check: venv
+	$(BIN)/python -m tests.simulation --seeds 100000 --seconds 90 --at-least 500
 
 bench: venv ## run the benchmarks; ratios against a baseline of the same run
 	$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -1,0 +1,1 @@
+"""Deterministic simulation: the real application where anything may fail; see docs/simulation.md."""
