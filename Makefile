@@ -12,8 +12,7 @@ UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv run test check check-lock bench venues mutate format lock clean
-.PHONY: help venv run test check check-lock simulate simulate-check bench mutate format lock clean
+.PHONY: help venv run test check check-lock simulate simulate-check bench venues mutate format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
