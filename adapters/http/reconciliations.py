@@ -39,7 +39,8 @@ Status = Annotated[str | None, QueryParameter(description="open or closed", requ
 Kind = Annotated[
     str | None,
     QueryParameter(
-        description="missing_here, external, missing_there, differing, balance or not_cleared",
+        description="missing_here, external, missing_there, differing, balance, not_cleared, local_only, "
+        "venue_only or quantity_differs",
         required=False,
     ),
 ]
