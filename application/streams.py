@@ -16,6 +16,7 @@ from domain.reconciliation.run import Reconciliation
 from domain.risk.risk import Risk
 from domain.transfers.transfer import Transfer
 from domain.venue_accounts.venue_account import VenueAccount
+from domain.venues.venue import Venue
 
 PLATFORM = "platform:main"
 
@@ -56,6 +57,10 @@ def transfer_stream(transfer_id: str) -> str:
     return f"transfer:{transfer_id}"
 
 
+def venue_stream(name: str) -> str:
+    return f"venue:{name}"
+
+
 def venue_account_stream(venue_account_id: str) -> str:
     return f"venue_account:{venue_account_id}"
 
@@ -71,6 +76,7 @@ _EMPTY: dict[str, Callable[[str], Any]] = {
     "reconciliation": lambda id: Reconciliation(run_id=id),
     "risk": lambda id: Risk(owner_id=id),
     "transfer": lambda id: Transfer(transfer_id=id),
+    "venue": lambda id: Venue(name=id),
     "venue_account": lambda id: VenueAccount(venue_account_id=id),
 }
 

@@ -19,6 +19,7 @@ from domain.reconciliation.run import Reconciliation
 from domain.risk.risk import Risk
 from domain.transfers.transfer import Transfer
 from domain.venue_accounts.venue_account import VenueAccount
+from domain.venues.venue import Venue
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,9 @@ class Work:
 
     def venue_account(self, venue_account_id: str) -> VenueAccount:
         return cast(VenueAccount, self.state(streams.venue_account_stream(venue_account_id)))
+
+    def venue(self, name: str) -> Venue:
+        return cast(Venue, self.state(streams.venue_stream(name)))
 
     def state(self, stream: str) -> Any:
         """The stream's state, this work's own events folded in."""

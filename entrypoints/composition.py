@@ -82,6 +82,7 @@ from entrypoints.observers import BotObservers, HttpObservers
 from entrypoints.settings import PREFIX, InvalidSettings, Settings
 from entrypoints.shards import opened_shards
 from entrypoints.synthetic_feed import SyntheticFeed
+from entrypoints.venue_log import VenueLog
 from entrypoints.venues import Venues, address_of
 
 
@@ -332,7 +333,9 @@ class Container(containers.DeclarativeContainer):
     )
     venue_keys = providers.Singleton(StoredVenueKeys, log, vault)
     credentials_of = providers.Singleton(credentials_of, venue_keys)  # what adapters of venues sign with
-    venue_observer = providers.Singleton(VenueMetrics, metrics.provided.registry)
+    venue_observer = providers.Singleton(
+        VenueLog, providers.Singleton(VenueMetrics, metrics.provided.registry)
+    )
     venues = providers.Resource(_venues, settings, credentials_of, venue_observer)
 
     paper_accounts = providers.Singleton(PaperAccountService, bus, log, exchange)

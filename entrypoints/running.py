@@ -168,6 +168,7 @@ def worker_running(
         workers = [
             stack.enter_context(_worker_running(cell, settings, worker_id)) for cell in cells(container)
         ]
+        stack.enter_context(container.venue_observer().recording(container.bus(), worker_id))
         container.metrics().watch_connectors(
             lambda: [connector for worker in workers for connector in worker.connectors()]
         )

@@ -73,6 +73,7 @@ from domain.venue_accounts.events import (
     VenueKeyRevoked,
     VenueKeyRotated,
 )
+from domain.venues.events import VenueLeftAlone, VenueReached
 
 _AMOUNTS = Context(prec=60)
 
@@ -198,6 +199,8 @@ REGISTRY = (
     EventType("venue_accounts.venue_key_rotated", VenueKeyRotated),
     EventType("venue_accounts.venue_key_revoked", VenueKeyRevoked),
     EventType("venue_accounts.venue_account_closed", VenueAccountClosed),
+    EventType("venues.venue_left_alone", VenueLeftAlone),
+    EventType("venues.venue_reached", VenueReached),
 )
 """One line an event."""
 

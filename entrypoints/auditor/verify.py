@@ -557,6 +557,7 @@ WITHOUT_MONEY = re.compile(
     r"|reconciliation\.(recorded|case_(opened|changed|closed))"
     r"|transfers\.transfer_(sent|completed|returned)"
     r"|venue_accounts\.(venue_account_(connected|closed)|pooled_account_opened|venue_key_(imported|rotated|revoked))"
+    r"|venues\.venue_(left_alone|reached)"
 )
 
 STREAMS = {"ledger": "book", "holds": "hold", "orders": "order", "platform": "platform"}

@@ -161,7 +161,7 @@ class Process:
             log=self.log,
             bus=self.bus,
             views=self.views,
-            exchange_of=lambda venue: self.exchange if venue == VENUE else paper,
+            exchange_of=lambda venue, _owner: self.exchange if venue == VENUE else paper,
             clock=self.clock,
             engaged=EngagedSwitches(self.log),
         )

@@ -19,11 +19,13 @@ from application.risk.set_limits import SetPlatformLimits
 from application.sharding import shard_of
 from application.streams import PLATFORM, book_stream, bot_stream, cases_stream, hold_stream, order_stream
 from application.venue_accounts.commands import OpenPooledAccount
+from application.venues.record_breaker import RecordBreaker
 
 _ABOUT_THE_PLATFORM = (
     AcceptLoss,
     EngageKillSwitch,
     OpenPooledAccount,
+    RecordBreaker,
     RecordLiabilities,
     RecordReconciliation,
     ReleaseKillSwitch,

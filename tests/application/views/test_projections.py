@@ -50,7 +50,7 @@ def test_each_row_class_belongs_to_one_projection() -> None:
 def test_only_events_that_exist_are_folded_and_all_but_the_platforms_risks_and_transfers_are() -> None:
     known = {kind.name for kind in REGISTRY}
     asked = {name for projection in PROJECTIONS for name in projection.names}
-    assert {name.partition(".")[0] for name in known - asked} <= {"platform", "risk", "transfers"}
+    assert {name.partition(".")[0] for name in known - asked} <= {"platform", "risk", "transfers", "venues"}
     assert asked <= known
 
 

@@ -1,0 +1,1 @@
+"""A real venue, as our processes find it: reached, or left alone for a while."""
