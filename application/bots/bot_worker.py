@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from application.bots.fair_share import FairShare
 from application.bots.run_bot import BotRunner
 from application.bots.run_market import MarketRunner
 from application.bots.stale_feeds import StaleFeeds
@@ -31,7 +32,7 @@ from application.ports.event_log import EventLog, StoreUnavailable
 from application.ports.exchange import CandleDriven, Exchange
 from application.ports.leases import Leases
 from application.ports.read_models import ReadModels
-from application.venues.desk import Account, VenueDesk
+from application.venues.desk import ACCOUNT_LEASE, Account, VenueDesk
 from application.views.rows import BotRow, OrderRow
 from domain.errors import DomainError
 from domain.market import Candle, interval_ms
@@ -39,6 +40,8 @@ from domain.orders.order import INTENDED, OPEN, PARTIALLY_FILLED, UNKNOWN
 
 LEASE = timedelta(seconds=15)
 STALE_AFTER = timedelta(seconds=10)
+HAND_OVER = timedelta(seconds=20)
+"""How long what was given up is not taken again: time for a worker that has less."""
 TICK_S = 0.5
 SERIES_LEASE = "series:"
 ORDER_LOOK = timedelta(seconds=30)
@@ -112,6 +115,8 @@ class BotWorker:
         self._open_feed, self._wall_clock_sources = open_feed, wall_clock_sources
         self._clock, self._observer, self._desk = clock, observer, desk
         self._stale_feeds = StaleFeeds(bus, views, stale_after, f"system:worker:{worker_id}")
+        self._fair_share = FairShare(leases, worker_id, SERIES_LEASE, ACCOUNT_LEASE)
+        self._handed_over: dict[str, datetime] = {}  # leases that are another worker's to take, until then
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._hosted: dict[str, _Hosted] = {}
@@ -141,6 +146,8 @@ class BotWorker:
             self._give_back(hosted.fence)
         if self._desk is not None:
             self._desk.stop()
+        with suppress(StoreUnavailable):
+            self._fair_share.leave()
 
     def stop(self) -> None:
         """Ask run() to end; the candle being worked on is finished."""
@@ -173,6 +180,8 @@ class BotWorker:
                 self._runs[row.bot_id] = row.run
                 self._drop(row.bot_id)  # stopped and started between two looks: the run before is over
                 self._not_before.pop(row.bot_id, None)  # now, not when its pause ends
+        if (name := self._fair_share.too_many(now)) is not None:
+            self._hand_over(name, now)
         self._leave_what_nobody_needs({self._market_of(row) for row in running.values()})
         self._look_for_stale_feeds(running, now)
         left = self._left_with_an_order(running, now)
@@ -186,6 +195,21 @@ class BotWorker:
         self.last_tick_at = now
 
     # -- inside --------------------------------------------------------------------------------------------
+
+    def _hand_over(self, name: str, now: datetime) -> None:
+        """Let go of a series, or of a venue account, with its bots: a worker that has less takes it."""
+        self._handed_over[name] = now + HAND_OVER
+        for followed in list(self._followed.values()):
+            if followed.fence is not None and followed.fence.name == name:
+                for bot_id in self._bots_of(followed.market):
+                    self._drop(bot_id)
+                self._leave_market(followed)
+        if self._desk is not None and (account := self._desk.kept_by(name)) is not None:
+            with self._lock:
+                theirs = [bot_id for bot_id, one in self._hosted.items() if one.account == account]
+            for bot_id in theirs:
+                self._drop(bot_id)
+            self._desk.hand_over(account, until=now + HAND_OVER)
 
     def _take_up(self, row: BotRow, now: datetime) -> None:
         """Host the bot if its lease is to be had; one bot's failure must not keep the others from running."""
@@ -272,7 +296,8 @@ class BotWorker:
         fence = None
         if not is_real:
             name = f"{SERIES_LEASE}{series.source}:{series.symbol}:{series.interval}"
-            fence = self._leases.acquire(name, holder=self.worker_id, lasts=LEASE)
+            if now >= self._handed_over.get(name, now):
+                fence = self._leases.acquire(name, holder=self.worker_id, lasts=LEASE)
             if fence is None:
                 with self._lock:
                     self._heard.pop(key, None)

@@ -99,6 +99,7 @@ class VenueDesk:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._kept: dict[Account, _Kept] = {}
+        self._not_before: dict[Account, datetime] = {}
 
     def exchange_for(self, account: Account, symbol: str) -> Exchange | None:
         """The account's exchange; None while another worker keeps it, or it is not open yet.
@@ -133,6 +134,17 @@ class VenueDesk:
         for kept in list(self._kept.values()):
             self._let_go(kept)
 
+    def kept_by(self, lease: str) -> Account | None:
+        """The account that is kept by the lease of that name."""
+        return next((kept.account for kept in self._kept.values() if kept.fence.name == lease), None)
+
+    def hand_over(self, account: Account, *, until: datetime) -> None:
+        """Let go of an account, and leave it to another worker until then: what is open goes on there."""
+        kept = self._kept.get(account)
+        if kept is not None:
+            self._not_before[account] = until
+            self._let_go(kept)
+
     def connectors(self) -> Sequence[Connector]:
         with self._lock:
             return [kept.heard.now() for kept in self._kept.values()]
@@ -141,8 +153,10 @@ class VenueDesk:
 
     def _keep(self, account: Account) -> _Kept | None:
         venue_name, account_id = account
-        venue = self._open_venue(venue_name)
         asked_at = self._clock.now()
+        if asked_at < self._not_before.get(account, asked_at):
+            return None
+        venue = self._open_venue(venue_name)
         fence = self._leases.acquire(f"{ACCOUNT_LEASE}{account_id}", holder=self._worker_id, lasts=LEASE)
         if fence is None:
             return None

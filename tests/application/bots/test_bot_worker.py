@@ -636,3 +636,26 @@ def test_a_bot_that_was_paused_for_another_reason_is_let_alone(desk: Desk) -> No
     for _ in range(3):
         assert desk.tick(seconds=4_000) == []
     assert desk.store.bot().pause_reason == "lunch"
+
+
+def test_a_worker_that_joins_gets_its_share_and_nothing_swings_back(desk: Desk) -> None:
+    for number, interval in enumerate(("2h", "4h", "6h"), start=2):
+        terms = bot_terms(name=interval, interval=interval)
+        desk.store.do(CreateBot(f"bot-{number}", "acc-1", "book-1", book_is_new=False, terms=terms))
+        desk.store.do(StartBot(f"bot-{number}", "acc-1", after_candle_ms=None))
+    assert len(desk.tick()) == 4
+    second = desk.new_worker("w-2")
+    try:
+        shares = []
+        for _ in range(12):
+            desk.tick(seconds=3)
+            second.tick()
+            shares.append((len(desk.worker.hosted()), len(second.hosted())))
+        assert shares[-1] == (2, 2)
+        assert shares[6:] == [(2, 2)] * 6
+        assert sorted(desk.worker.hosted() + second.hosted()) == ["bot-1", "bot-2", "bot-3", "bot-4"]
+    finally:
+        second.stop()
+        second.run()
+
+    assert len(desk.tick(seconds=21)) == 4  # it left: everything is the first one's again
