@@ -125,8 +125,9 @@ class Venue:
             symbol=code(symbol), side=side.upper(), type="MARKET", quantity=quantity, client_order_id=id
         )
         try:
+            self._require_no_self_trade(account, new)
             self.do(c.PlaceOrder(account=account, order=new))
-        except Rejected as refusal:
+        except (Rejected, VenueRefused) as refusal:
             self.scheduler.note(f"venue: an order of others is refused: {refusal}")
 
     def do(self, command: c.Command) -> Any:
@@ -171,8 +172,9 @@ class Venue:
             raise VenueRefused("-1021 the request came too late")
         new = self._as_new(request)
         try:
-            self.before_place(request)
             self.core.check_new(request.venue_account, new)
+            self._require_no_self_trade(request.venue_account, new)
+            self.before_place(request)
             order = self.do(c.PlaceOrder(account=request.venue_account, order=new))
         except Rejected as refusal:
             raise VenueRefused(str(refusal)) from None
@@ -251,6 +253,17 @@ class Venue:
 
     def _is_told(self, trade_id: str) -> bool:
         return self.faults.are_healed or self.scheduler.now_ms >= self.told_from_ms.get(trade_id, 0)
+
+    def _require_no_self_trade(self, account: str, new: matched.NewOrder) -> None:
+        """As venues do it that prevent them: what would meet an order of its own account is not taken."""
+        for own in self.core.accounts[account].open_orders.values():
+            if own.symbol != new.symbol or own.side == new.side:
+                continue
+            meets = new.price is None or (
+                new.price >= own.price if new.side == matched.BUY else new.price <= own.price
+            )
+            if meets:
+                raise VenueRefused("-2010 the order would trade with another one of this account")
 
     def _as_new(self, request: OrderRequest) -> matched.NewOrder:
         """At the market; or, as venues do that protect from slippage, with a limit that may have to wait."""
