@@ -124,7 +124,7 @@ class Process:
         self.connection = Connection(sim.store, life, sim.scheduler, sim.faults)
         self.log = SharedLog(self.connection)
         self.bus = sim.broken.bus(GroupCommitWriter(self.connection, ENVELOPES, self.clock))
-        self.views = LaggingViews(self.log, sim.scheduler)
+        self.views = LaggingViews(sim.views, self.connection, sim.scheduler)
         self.leases = SharedLeases(sim.leases, self.connection, sim.faults)
         self.client = VenueClient(sim.venue, life, sim.scheduler, sim.faults)
         self.exchange: Exchange = sim.broken.exchange(self.client)
@@ -168,7 +168,7 @@ class Process:
         self._followed: list[_Followed] = []
         self._listening: dict[str, _Kept] = {}
         sim.scheduler.note(f"{self.name} starts")
-        self.every(1.5, "tick", self.worker.look)
+        self.every(2.0, "tick", self.worker.look)
         self.every(4.0, "kill switch", self._work_on_kill_switches)
 
     def kill(self, why: str) -> None:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from adapters.exchanges.paper.memory_store import MemoryPaperStore
+from adapters.persistence.event_log import StoredEventLog
 from adapters.persistence.leases import MemoryLeases
 from adapters.simulator.core import commands as c
 from application import failpoints
@@ -24,7 +25,7 @@ from tests.simulation.people import People
 from tests.simulation.process import CANDLE_MS, Process
 from tests.simulation.sabotage import WHOLE, Broken
 from tests.simulation.scheduler import BEGIN, Scheduler, Violation
-from tests.simulation.store import SharedStore
+from tests.simulation.store import ENVELOPES, SharedStore, SharedViews
 from tests.simulation.venue import OTHERS, SYMBOLS, Venue, code
 from tests.simulation.world import World
 
@@ -69,6 +70,7 @@ class Sim:
         self.scheduler.trace = trace
         self.faults = Faults.drawn(rng)
         self.store = SharedStore()
+        self.views = SharedViews(StoredEventLog(self.store, ENVELOPES))
         self.venue = Venue(self.scheduler, self.faults, requests_expire=rng.random() > 0.1)
         self.paper_store = MemoryPaperStore(exclusive=False)
         self.leases = MemoryLeases(self.scheduler, self.store.leases)
@@ -236,7 +238,7 @@ class Sim:
                 process.connection.away_until_ms = now_ms + rng.randint(500, 20_000)
                 self.scheduler.note(f"{process.name}: the store is away")
             elif strikes("views_behind"):
-                process.views.behind_until_ms = now_ms + rng.randint(500, 20_000)
+                process.views.fall_behind(now_ms + rng.randint(500, 20_000))
             elif strikes("pause"):
                 process.life.paused_until_ms = now_ms + rng.randint(1_000, 40_000)
                 self.scheduler.note(f"{process.name} stands still")
@@ -256,7 +258,7 @@ class Sim:
 
     def _seal(self) -> None:
         self.oracles.seal()
-        self.scheduler.after(20_000, None, "", self._seal)
+        self.scheduler.after(60_000, None, "", self._seal)
 
     @contextmanager
     def _failpoints_armed(self) -> Iterator[None]:

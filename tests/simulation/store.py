@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from eventsourcing.persistence import StoredEvent
 
@@ -15,11 +15,14 @@ from adapters.persistence.read_models import MemoryReadModels
 from adapters.persistence.recorders.base import Append, Done, Found, Head, Key, Row, SnapshotRow, StoredKey
 from adapters.persistence.recorders.memory import MemoryRecorder
 from application.ports.commands import Fence
-from application.ports.event_log import RecordedEvent, StoreUnavailable
+from application.ports.event_log import Position, RecordedEvent, StoreUnavailable
+from application.ports.read_models import Page, ReadModels
 from application.streams import empty_state
 from application.work import Versioned
 from tests.simulation.faults import Faults
 from tests.simulation.scheduler import Life, Scheduler
+
+R = TypeVar("R")
 
 ENVELOPES = Envelopes()
 Listener = Callable[[Sequence[RecordedEvent], Append], None]
@@ -138,21 +141,65 @@ class SharedLog(StoredEventLog):
         return self._connection.reach().recorded[row.id]
 
 
-class LaggingViews(MemoryReadModels):
-    """Read models that do not fold for a while, as a projector that is behind."""
+class SharedViews(MemoryReadModels):
+    """The read models as the store keeps them; what was found is found again until something is folded."""
 
-    def __init__(self, log: SharedLog, scheduler: Scheduler) -> None:
+    def __init__(self, log: StoredEventLog) -> None:
         super().__init__(log)
-        self._scheduler = scheduler
+        self._found: dict[Any, Sequence[Any]] = {}
+        self._found_at = self._folded
+
+    def where(self, kind: type[R], /, **equal: Any) -> Sequence[R]:
+        self.catch_up()
+        if self._found_at != self._folded:
+            self._found.clear()
+            self._found_at = self._folded
+        asked = (kind, *equal.items())
+        if asked not in self._found:
+            self._found[asked] = super().where(kind, **equal)
+        return self._found[asked]
+
+    def copied(self) -> MemoryReadModels:
+        """As they are now, and as they stay."""
+        copy = MemoryReadModels()
+        copy._tables = {kind: dict(rows) for kind, rows in self._tables.items()}  # noqa: SLF001
+        copy._folded = self._folded  # noqa: SLF001
+        return copy
+
+
+class LaggingViews(ReadModels):
+    """One process's sight of the read models: for a while, what they were when the projector fell behind."""
+
+    def __init__(self, shared: SharedViews, connection: Connection, scheduler: Scheduler) -> None:
+        self._shared, self._connection, self._scheduler = shared, connection, scheduler
+        self._old: MemoryReadModels | None = None
         self.behind_until_ms = 0
 
-    def catch_up(self) -> None:
-        if self._scheduler.now_ms >= self.behind_until_ms:
-            super().catch_up()
+    def fall_behind(self, until_ms: int) -> None:
+        self.behind_until_ms, self._old = until_ms, self._shared.copied()
 
-    def wait_for(self, position: int, *, timeout_s: float) -> bool:
-        self.catch_up()
-        return self._folded.number >= position
+    def _now(self) -> MemoryReadModels:
+        self._connection.reach()
+        if self._old is not None and self._scheduler.now_ms >= self.behind_until_ms:
+            self._old = None
+        return self._old or self._shared
+
+    def get(self, kind: type[R], *key: Any) -> R | None:
+        return self._now().get(kind, *key)
+
+    def where(self, kind: type[R], /, **equal: Any) -> Sequence[R]:
+        return self._now().where(kind, **equal)
+
+    def page(self, kind: type[R], **asked: Any) -> Page[R]:
+        return self._now().page(kind, **asked)
+
+    def position(self, projection: str) -> Position:
+        return self._now().position(projection)
+
+    def wait_for(self, position: int, *, timeout_s: float) -> bool:  # noqa: ARG002 - what is late stays late
+        views = self._now()
+        views.catch_up()
+        return views._folded.number >= position  # noqa: SLF001 - waiting would be on the wall clock
 
 
 class SharedLeases:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any, TypeVar
 
 from adapters.simulator.core import commands as c
@@ -15,6 +16,7 @@ from adapters.simulator.core.errors import Rejected
 from adapters.simulator.core.exchange import Exchange as Core
 from adapters.simulator.core.outcomes import OrderReport as CoreReport
 from adapters.simulator.core.symbols import USUAL
+from adapters.simulator.core.tape import Tape, Trade
 from application.ports.exchange import (
     WHILE_OPEN,
     AccountTrade,
@@ -87,6 +89,9 @@ class Venue:
             self.do(c.ListSymbol(symbol=symbol, price=price))
         bnb, price = USUAL["BNBUSDT"]
         self.do(c.ListSymbol(symbol=bnb, price=price))
+        for listed, tape in self.core.tapes.items():
+            self.core.tapes[listed] = _TapeOfPrices(tape.symbol, last_price=tape.last_price)
+        self.core._settlement.tapes = self.core.tapes  # noqa: SLF001 - what BNB is worth
 
     # -- what the world does to it -------------------------------------------------------------------------
 
@@ -297,6 +302,13 @@ class Venue:
         )
 
 
+class _TapeOfPrices(Tape):
+    """Keeps no candles: nobody asks for them here, and they are half of what a trade costs."""
+
+    def record(self, trade: Trade) -> None:
+        self.last_price = trade.price
+
+
 # -- how one process reaches it ----------------------------------------------------------------------------
 
 
@@ -438,6 +450,7 @@ class VenueClient(Exchange):
 # -- words -------------------------------------------------------------------------------------------------
 
 
+@cache
 def code(symbol: str) -> str:
     return symbol.replace("/", "")
 
