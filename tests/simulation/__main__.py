@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import logging
-import multiprocessing
 import subprocess
 import sys
 import time
-import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
 from tests.simulation.corpus import corpus
+from tests.simulation.runner import outcomes
 from tests.simulation.sim import Outcome, Sim
 
 DEFAULT_SEEDS = 500
@@ -32,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     least = len(known) + min(asked.at_least or asked.seeds, asked.seeds)
     ran, failed, struck = 0, 0, Counter[str]()
     orders = fills = steps = 0
-    for outcome in _outcomes(seeds, asked.workers):
+    for outcome in outcomes(seeds, asked.workers):
         ran += 1
         orders, fills, steps = orders + outcome.orders, fills + outcome.fills, steps + outcome.steps
         struck.update(outcome.struck)
@@ -77,26 +76,6 @@ def _traced(seeds: Iterable[int]) -> int:
         print(told(outcome) if not outcome.is_well else f"SIM_SEED={seed} is well, digest {outcome.digest}")
         failed = failed or not outcome.is_well
     return 1 if failed else 0
-
-
-def _outcomes(seeds: list[int], workers: int) -> Iterator[Outcome]:
-    if workers < 2:
-        yield from map(_ran, seeds)
-        return
-    with multiprocessing.get_context("spawn").Pool(workers, initializer=_quiet) as pool:
-        yield from pool.imap_unordered(_ran, seeds, chunksize=4)
-
-
-def _quiet() -> None:
-    logging.disable(logging.CRITICAL)
-
-
-def _ran(seed: int) -> Outcome:
-    outcome = Sim(seed).run()
-    if outcome.problem is not None:
-        outcome.trace_back = "".join(traceback.format_exception(outcome.problem))
-        outcome.problem = RuntimeError(repr(outcome.problem))  # as another process may tell it
-    return outcome
 
 
 def _version() -> str:

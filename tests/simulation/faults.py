@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 DIALS: dict[str, float] = {
     # requests to a venue
     "request_lost": 0.10,
-    "answer_lost": 0.15,
+    "answer_lost": 0.12,
     "slow": 0.10,  # the request arrives seconds later, whoever sent it
     "too_often": 0.06,  # 429: proof of nothing done
     "server_error": 0.08,  # 5xx: done or not
     "refused": 0.05,
     "maintenance": 0.05,  # per look of the venue's own
     # what a venue shows and tells
-    "invisible": 0.25,  # an order is not shown for a while
-    "trades_late": 0.25,
+    "invisible": 0.6,  # an order is not shown for a while
+    "trades_late": 0.5,
     "resting": 0.8,  # an order is not matched at once
     "news_lost": 0.15,
     "news_twice": 0.15,
@@ -26,11 +26,11 @@ DIALS: dict[str, float] = {
     "foreign": 0.04,  # orders on our account that are not ours, per look of the venue's own
     "fee_in_third_asset": 0.5,  # per venue account
     # processes
-    "crash": 0.01,  # at a step between store and venue
-    "kill": 0.03,  # at any other time, per look
+    "crash": 0.02,  # at a step between store and venue
+    "kill": 0.02,  # at any other time, per look
     "pause": 0.03,  # within a step, past the lease or not
     "clock_skew": 1.0,
-    "lease_lost": 0.02,  # per renewal
+    "lease_lost": 0.003,  # per renewal
     # the store
     "commit_unanswered": 0.03,
     "commit_lost": 0.02,

@@ -129,7 +129,7 @@ class Process:
         self.client = VenueClient(sim.venue, life, sim.scheduler, sim.faults)
         self.exchange: Exchange = sim.broken.exchange(self.client)
         paper = PaperExchange(sim.paper_store)
-        self.desk = sim.broken.desk(
+        self.desk = SteppedDesk(
             worker_id=self.name,
             open_venue=lambda name: RealVenue(self.exchange),
             is_clean=self._check(),

@@ -26,8 +26,11 @@ class Violation(BaseException):
     """A promise was broken. Not an Exception, so that nothing under test can swallow it."""
 
     def __init__(self, oracle: str, words: str) -> None:
-        super().__init__(f"{oracle}: {words}")
+        super().__init__(oracle, words)
         self.oracle, self.words = oracle, words
+
+    def __str__(self) -> str:
+        return f"{self.oracle}: {self.words}"
 
 
 @dataclass(slots=True, eq=False)

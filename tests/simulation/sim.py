@@ -89,7 +89,7 @@ class Sim:
         """The safety phase, then the liveness phase; what was violated is in the outcome."""
         violation: Violation | None = None
         problem: BaseException | None = None
-        with self._failpoints_armed():
+        with self.broken.patched(), self._failpoints_armed():
             try:
                 self._run()
             except Violation as e:

@@ -162,8 +162,8 @@ class SharedViews(MemoryReadModels):
     def copied(self) -> MemoryReadModels:
         """As they are now, and as they stay."""
         copy = MemoryReadModels()
-        copy._tables = {kind: dict(rows) for kind, rows in self._tables.items()}  # noqa: SLF001
-        copy._folded = self._folded  # noqa: SLF001
+        copy._tables = {kind: dict(rows) for kind, rows in self._tables.items()}
+        copy._folded = self._folded
         return copy
 
 
@@ -196,10 +196,10 @@ class LaggingViews(ReadModels):
     def position(self, projection: str) -> Position:
         return self._now().position(projection)
 
-    def wait_for(self, position: int, *, timeout_s: float) -> bool:  # noqa: ARG002 - what is late stays late
+    def wait_for(self, position: int, *, timeout_s: float) -> bool:
         views = self._now()
         views.catch_up()
-        return views._folded.number >= position  # noqa: SLF001 - waiting would be on the wall clock
+        return views._folded.number >= position
 
 
 class SharedLeases:
