@@ -8,21 +8,19 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from adapters.persistence.recorders.base import Append
-from adapters.persistence.recorders.memory import MemoryRecorder
-from application.orders import not_found, record_report
+from application.orders import not_found
 from application.orders.not_found import RecordNotFound
 from application.orders.record_report import RecordReport, RecordVenueRefusal
 from application.ports.commands import Caller, Command, Outcome, Result
 from application.ports.exchange import (
     Exchange,
+    Guarantees,
     OrderReport,
     OrderRequest,
     VenueOutcomeUnknown,
     VenueRefused,
 )
 from application.work import Work
-from domain.ledger.book import Book
 from domain.orders.order import Order
 
 
@@ -87,6 +85,17 @@ class _WithoutExpiry(_Wrapped):
 
     def submit(self, request: OrderRequest) -> OrderReport:
         return self.exchange.submit(replace(request, expires_at_utc=None))
+
+
+class _ShowsAtOnce(_Wrapped):
+    """Promises what it does not keep: requests are over at once, and orders are seen at once."""
+
+    def submit(self, request: OrderRequest) -> OrderReport:
+        return self.exchange.submit(replace(request, expires_at_utc=None))
+
+    @property
+    def guarantees(self) -> Guarantees:
+        return replace(self.exchange.guarantees, requests_expire=True, not_found_after=timedelta(seconds=-7))
 
 
 # -- the bus -----------------------------------------------------------------------------------------------
@@ -169,15 +178,6 @@ def _fills_forgotten(self: Order, event: Any, status: str) -> Order:
 def _claims_nothing(self: Work, natural_key: str) -> None: ...
 
 
-def _releases_nothing(self: Book, *_: Any, **__: Any) -> list[Any]:
-    return []
-
-
-def _fences_ignored(recorder: MemoryRecorder, append: Append) -> Any:
-    append.fences.clear()
-    return recorder.insert_events(append.events, append=append) or ()
-
-
 def _is_proof_at_once(*_: Any) -> bool:
     return True
 
@@ -208,9 +208,7 @@ PLANTED: dict[str, Broken] = {
     "a refused order keeps its hold": Broken(
         patched=lambda: _replaced(RecordVenueRefusal, "decide", _decides_a_refusal)
     ),
-    "clocks never differ": Broken(
-        patched=lambda: _replaced(not_found, "CLOCKS_DIFFER", timedelta(seconds=-4))
-    ),
+    "a venue shows every order at once": Broken(exchange=_ShowsAtOnce),
 }
 """By what is wrong: each must be found."""
 
@@ -222,6 +220,3 @@ def _fills_forgotten_and_unclaimed() -> Iterator[None]:
         _replaced(Work, "claim", _claims_nothing),
     ):
         yield
-
-
-__all__ = ["PLANTED", "WHOLE", "Broken", "record_report"]
