@@ -91,7 +91,6 @@ class Venue:
         self.do(c.ListSymbol(symbol=bnb, price=price))
         for listed, tape in self.core.tapes.items():
             self.core.tapes[listed] = _TapeOfPrices(tape.symbol, last_price=tape.last_price)
-        self.core._settlement.tapes = self.core.tapes
 
     # -- what the world does to it -------------------------------------------------------------------------
 
