@@ -50,6 +50,8 @@ from domain.money import DEFAULT_SCALE, ZERO, add, divide_down, fits
 from domain.orders.order import BUY, SELL, client_order_id
 
 NONE, CREATED, RUNNING, PAUSED, STOPPED = "none", "created", "running", "paused", "stopped"
+NEWEST_GRACE_MS = 3_000
+"""How long after its close a real venue's candle may become known, where all is well."""
 STALE_GRACE_MS = 10_000
 """How long after its close a candle may still be traded on, beyond one interval."""
 
@@ -352,13 +354,18 @@ class Bot:
             raise ModeNotPossible(bot_id=self.bot_id, mode=self.mode, wanted=wanted, problem=problem)
 
     def require_fresh(self, *, candle_open_time_ms: int, feed_now_ms: int) -> None:
-        """Raises StaleData when the candle closed more than one interval and the grace ago."""
+        """Raises StaleData when the candle closed more than one interval and the grace ago.
+
+        At a real venue the grace is short: a candle that another one has followed by now is not traded on,
+        so that a run which works through what it missed trades on the newest alone.
+        """
         if self.terms is None:
             raise UnknownBot(bot_id=self.bot_id)
         length = interval_ms(self.terms.interval)
         age = feed_now_ms - (candle_open_time_ms + length)
-        if age > length + STALE_GRACE_MS:
-            raise StaleData(age_ms=age, limit_ms=length + STALE_GRACE_MS)
+        limit = length + (STALE_GRACE_MS if self.mode == PAPER else NEWEST_GRACE_MS)
+        if age > limit:
+            raise StaleData(age_ms=age, limit_ms=limit)
 
     # -- folding -------------------------------------------------------------------------------------------
 

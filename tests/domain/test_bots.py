@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.bots.bot import STALE_GRACE_MS, Bot
+from domain.bots.bot import NEWEST_GRACE_MS, STALE_GRACE_MS, Bot
 from domain.bots.errors import NothingAllocated
 from domain.bots.events import BotEvent, BotTerms, SignalRaised
 from domain.errors import DomainError
@@ -254,6 +254,19 @@ def test_a_candle_is_traded_on_until_one_interval_and_the_grace_after_its_close(
         RUNNING.require_fresh(candle_open_time_ms=10 * HOUR_MS, feed_now_ms=now)
     assert refusal.value.code == "stale_data"
     assert refusal.value.data == {"age_ms": str(age_ms), "limit_ms": str(HOUR_MS + STALE_GRACE_MS)}
+
+
+@pytest.mark.parametrize(("late_ms", "is_stale"), [(0, False), (1, True)])
+def test_at_a_real_venue_only_the_newest_candle_is_traded_on(late_ms: int, is_stale: bool) -> None:
+    """A run that works through what it missed must not trade it all at once, at prices of before."""
+    live = replace(RUNNING, mode="LIVE")
+    now = 11 * HOUR_MS + HOUR_MS + NEWEST_GRACE_MS + late_ms
+    if not is_stale:
+        live.require_fresh(candle_open_time_ms=10 * HOUR_MS, feed_now_ms=now)
+        return
+    with pytest.raises(DomainError) as refusal:
+        live.require_fresh(candle_open_time_ms=10 * HOUR_MS, feed_now_ms=now)
+    assert refusal.value.data["limit_ms"] == str(HOUR_MS + NEWEST_GRACE_MS)
 
 
 def test_history_that_todays_rules_would_refuse_still_loads() -> None:
