@@ -17,6 +17,7 @@ from domain.platform.platform import Platform
 from domain.risk.risk import Risk
 from entrypoints.checkpoints import key_file, vault_key_file
 from entrypoints.settings import Settings
+from entrypoints.venues import NoRealMoney
 
 DEMO_EMAIL = "demo@example.org"
 LEAST_PASSWORD = 12
@@ -34,7 +35,7 @@ def preflight_terms(settings: Settings) -> PreflightTerms:
             most_drawdown_bps=settings.live_paper_most_drawdown_bps,
             least_profit_factor=settings.live_paper_least_profit_factor,
         ),
-        test_venues=frozenset(settings.simulator_urls),
+        test_venues=NoRealMoney(settings.simulator_urls),
         live_sources=settings.venues_followed_live,
     )
 

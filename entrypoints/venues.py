@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Container
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -125,8 +126,23 @@ def address_of(settings: Settings, name: str) -> clients.VenueAddress:
     from adapters.exchanges.ccxt import clients
 
     url = settings.simulator_urls.get(name, "")
-    return clients.VenueAddress(name=name, exchange=SIMULATED if url else name, url=url)
+    exchange = SIMULATED if url else name.removesuffix(TESTNET)
+    is_testnet = not url and name.endswith(TESTNET)
+    return clients.VenueAddress(name=name, exchange=exchange, url=url, is_testnet=is_testnet)
+
+
+class NoRealMoney(Container[str]):
+    """The venues by name at which no money is real: simulators and test networks."""
+
+    def __init__(self, simulators: Container[str]) -> None:
+        self._simulators = simulators
+
+    def __contains__(self, venue: object) -> bool:
+        return venue in self._simulators or (isinstance(venue, str) and venue.endswith(TESTNET))
 
 
 SIMULATED = "binance"
 """What a simulator speaks."""
+
+TESTNET = "-testnet"
+"""Behind a ccxt name: the venue's own test network, as `binance-testnet`."""

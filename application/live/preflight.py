@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -46,7 +46,7 @@ class PreflightTerms:
 
     least_balance_usd: Decimal = Decimal(100)
     criteria: Criteria = field(default_factory=Criteria)
-    test_venues: AbstractSet[str] = frozenset()  # simulators and test networks: no money there is real
+    test_venues: Container[str] = frozenset()  # simulators and test networks: no money there is real
     live_sources: AbstractSet[str] = frozenset()  # candles that come as they happen
 
 

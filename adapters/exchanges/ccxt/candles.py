@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import ccxt  # type: ignore[import-untyped]  # ships no py.typed
 import stamina
 
-from adapters.exchanges.ccxt.clients import VenueAddress, open_client, turn_to
+from adapters.exchanges.ccxt.clients import VenueAddress, open_client, point
 from application.ports.candle_source import CandleSourceUnavailable, UnknownSymbol
 from application.ports.clock import Clock
 from domain.errors import InvalidValue
@@ -35,8 +35,7 @@ _NO_CANDLES = (TypeError, ValueError, KeyError, IndexError, AttributeError, Inva
 def open_candle_client(address: VenueAddress, *, timeout_ms: int = 10_000) -> Any:
     """A client that passes over no row; raises UnknownExchange."""
     client = open_client(address.exchange, timeout_ms=timeout_ms)
-    if address.url:
-        turn_to(client, address.url)
+    point(client, address)
     client.enableLastJsonResponse = True
     client.parse_ohlcvs = partial(_parse_rows, client)
     return client

@@ -37,11 +37,24 @@ class Expired(ccxt.BadRequest):  # type: ignore[misc]  # ccxt is untyped
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueAddress:
-    """Where a venue is. `url`: a simulator that speaks this exchange's language; "" the exchange itself."""
+    """Where a venue is. `url`: a simulator that speaks this exchange's language; "" the exchange itself, or
+    its test network.
+    """
 
     name: str
     exchange: str  # the ccxt name
     url: str = ""
+    is_testnet: bool = False
+
+
+def point(client: Any, address: VenueAddress) -> None:
+    """Turn a client to where its venue is. Raises UnknownExchange where a venue has no test network."""
+    if address.url:
+        turn_to(client, address.url)
+    elif address.is_testnet:
+        if not client.urls.get("test"):
+            raise UnknownExchange(exchange=address.name, did_you_mean=[address.exchange])
+        client.set_sandbox_mode(True)
 
 
 def require_exchange(exchange: str) -> None:
@@ -91,8 +104,7 @@ def open_async_client(
     _keep_to_spot(client)
     client.logger = _QUIET
     client.take, client.venue_clock, client.nonces, client.profile = take, clock, Nonces(clock), profile
-    if address.url:
-        turn_to(client, address.url)
+    point(client, address)
     client.session = client.guarded = GuardedSession(
         aiohttp.ClientSession(connector=OwnHosts(hosts_of(client))), hosts_of(client)
     )

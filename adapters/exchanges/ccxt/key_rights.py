@@ -47,7 +47,12 @@ class CcxtKeyInspector:
 
 
 async def _of_binance(venue: VenueConnection, client: Any) -> KeyRights:
-    """The key's own restrictions, and what the account as a whole may do: both must let it."""
+    """The key's own restrictions, and what the account as a whole may do: both must let it. The test network
+    does not tell restrictions, and nothing can be taken out of it.
+    """
+    if venue.address.is_testnet:
+        told = _mapping(await venue.read(client.privateGetAccount))
+        return KeyRights(may_read=True, may_trade=_flag(told, "canTrade"), may_take_out=False)
     key = _mapping(await venue.read(client.sapiGetAccountApiRestrictions))
     account = _mapping(await venue.read(client.privateGetAccount))
     takes_out = [_flag(key, name) for name in _TAKES_OUT]

@@ -89,6 +89,8 @@ def test_the_connection_tells_its_clock_its_budget_and_prices(connection: VenueC
 class _Told:
     """A connection that reads whatever it is handed."""
 
+    address = VenueAddress(name="told", exchange="binance")
+
     async def read(self, request: Any) -> Any:
         return await request()
 
