@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,7 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
     asked = _parsed(arguments)
     logging.disable(logging.CRITICAL)
     if asked.trace:
-        return _traced(range(asked.first_seed, asked.first_seed + asked.seeds))
+        only = asked.only.split(",") if asked.only else None
+        return _traced(range(asked.first_seed, asked.first_seed + asked.seeds), only)
     began = time.perf_counter()
     known = corpus() if asked.corpus else []
     seeds = [*known, *range(asked.first_seed, asked.first_seed + asked.seeds)]
@@ -62,6 +63,7 @@ def told(outcome: Outcome) -> str:
         f"  struck:  {', '.join(f'{name} {count}' for name, count in outcome.struck.items())}",
         f"  after {outcome.steps} steps, {outcome.events} events; the last of what happened:",
         *(f"    {line[:240]}" for line in outcome.last[-25:]),
+        f"  it fails as well with no faults but: {', '.join(outcome.enough)}" if outcome.enough else "",
         f"  alone, and all of it: make simulate FIRST_SEED={outcome.seed} SEEDS=1 ARGS=--trace",
     ]
     if outcome.trace_back:
@@ -69,10 +71,10 @@ def told(outcome: Outcome) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _traced(seeds: Iterable[int]) -> int:
+def _traced(seeds: Iterable[int], only: Sequence[str] | None) -> int:
     failed = False
     for seed in seeds:
-        outcome = Sim(seed, trace=print).run()
+        outcome = Sim(seed, only=only, trace=print).run()
         print(told(outcome) if not outcome.is_well else f"SIM_SEED={seed} is well, digest {outcome.digest}")
         failed = failed or not outcome.is_well
     return 1 if failed else 0
@@ -100,6 +102,7 @@ def _parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=1, help="processes (default %(default)s)")
     parser.add_argument("--no-corpus", dest="corpus", action="store_false", help="leave out what once failed")
     parser.add_argument("--trace", action="store_true", help="print all that happens")
+    parser.add_argument("--only", default="", help="with --trace: of its faults none but these")
     parser.add_argument("--faults", action="store_true", help="print how often each fault struck")
     return parser.parse_args(arguments)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 DIALS: dict[str, float] = {
@@ -54,13 +55,16 @@ class Faults:
     are_healed: bool = False
 
     @classmethod
-    def drawn(cls, rng: random.Random) -> Faults:
-        """At least two are on; each of the others is off in about every third run."""
+    def drawn(cls, rng: random.Random, only: Collection[str] | None = None) -> Faults:
+        """At least two are on; each of the others is off in about every third run. `only`: of those that are
+        on, no other strikes.
+        """
         names = list(DIALS)
         on = [name for name in names if rng.random() > (0.15 if name in RARELY_OFF else 0.4)]
         if len(on) < 2:
             on = rng.sample(names, 2)
-        return cls(rng, {name: DIALS[name] * rng.uniform(0.2, 1.0) for name in on})
+        dials = {name: DIALS[name] * rng.uniform(0.2, 1.0) for name in on}
+        return cls(rng, {name: chance for name, chance in dials.items() if only is None or name in only})
 
     def strikes(self, name: str, times: int = 1) -> bool:
         """Whether it goes wrong this time; `times` as likely as the dial says, where it matters most."""

@@ -15,6 +15,8 @@ DEEPEST = 24
 """Steps inside steps. Beyond, whoever waits is answered at once: a stack has an end, the world has none."""
 
 STEPS_REMEMBERED = 60
+MOST_STEPS = 100_000
+"""Thirty times what a run takes: something goes round in circles."""
 sys.setrecursionlimit(20_000)
 
 
@@ -140,6 +142,8 @@ class Scheduler:
             if due.thread:
                 life.busy[due.thread] = None
         self.steps += 1
+        if self.steps > MOST_STEPS:
+            raise Violation("O9", f"after {MOST_STEPS} steps the world has not come to its end")
         before, self.current = self.current, life
         try:
             due.act()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 from adapters.exchanges.paper.memory_store import MemoryPaperStore
 from adapters.persistence.event_log import StoredEventLog
@@ -51,7 +50,9 @@ class Outcome:
     violation: Violation | None = None
     problem: BaseException | None = None
     last: list[str] = field(default_factory=list)
+    dials: tuple[str, ...] = ()
     trace_back: str = ""
+    enough: tuple[str, ...] = ()  # faults with which it fails as well, where that was tried
 
     @property
     def is_well(self) -> bool:
@@ -62,13 +63,19 @@ class Sim:
     """The whole world of one seed."""
 
     def __init__(
-        self, seed: int, *, broken: Broken = WHOLE, trace: Callable[[str], None] | None = None
+        self,
+        seed: int,
+        *,
+        broken: Broken = WHOLE,
+        only: Collection[str] | None = None,
+        trace: Callable[[str], None] | None = None,
     ) -> None:
+        """`only`: of the faults that the seed turns on, no others strike."""
         self.seed, self.broken = seed, broken
         self.rng = rng = random.Random(seed)
         self.scheduler = Scheduler(rng)
         self.scheduler.trace = trace
-        self.faults = Faults.drawn(rng)
+        self.faults = Faults.drawn(rng, only)
         self.store = SharedStore()
         self.views = SharedViews(StoredEventLog(self.store, ENVELOPES))
         self.venue = Venue(self.scheduler, self.faults, requests_expire=rng.random() > 0.1)
@@ -109,6 +116,7 @@ class Sim:
             violation=violation,
             problem=problem,
             last=list(self.scheduler.last),
+            dials=tuple(sorted(self.faults.dials)),
         )
 
     def _run(self) -> None:
@@ -273,7 +281,3 @@ class Sim:
             yield
         finally:
             failpoints._armed = None
-
-
-def run(seed: int, **options: Any) -> Outcome:
-    return Sim(seed, **options).run()
