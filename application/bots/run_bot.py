@@ -383,6 +383,7 @@ class BotRunner:
         """Take over what the account's keeper has booked of the order since."""
         known: Order = self._log.load(order_stream(order.client_order_id)).state
         order.status = known.status
+        order.is_to_cancel = order.is_to_cancel or known.is_to_cancel
         if known.has_ended:
             self._open = None
         if self._open is None or order.terms.side == BUY:
@@ -419,7 +420,11 @@ class BotRunner:
             self._record(order, report)
 
     def _record(self, order: _OpenOrder, report: OrderReport) -> None:
-        command_id = report_id(report, self._log.load(order_stream(report.client_order_id)).state)
+        known: Order = self._log.load(order_stream(report.client_order_id)).state
+        order.is_to_cancel = (
+            order.is_to_cancel or known.is_to_cancel
+        )  # somebody else's wish is ours to fulfil
+        command_id = report_id(report, known)
         if command_id == order.told:
             return
         correlation = report.client_order_id

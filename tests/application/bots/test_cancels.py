@@ -10,16 +10,18 @@ import pytest
 from adapters.exchanges.paper.venue import PaperExchange
 from application.bots.manage_bots import DeallocateFromBot, PauseBot, StartBot, StopBot
 from application.bots.run_bot import BotRunner
+from application.orders.cancel_order import IntendCancel
 from application.platform.kill_switch import EngageKillSwitch
 from application.ports.exchange import OrderReport, VenueOutcomeUnknown
 from application.ports.paper_accounts import CLOSE, PaperTerms
 from domain.bots.events import GuardrailTripped, SignalRaised
 from domain.market import Candle
+from domain.money import text
 from domain.orders.events import CancelIntended, OutcomeUnknown
 from domain.orders.order import CANCELED, FILLED, PARTIALLY_FILLED, SELL
 from tests.application.bots.market import SERIES, Crash, CrashingBus, CrashingVenue, CrashPoint, World, walk
 from tests.application.harness import with_running_bot
-from tests.builders import HOUR_MS
+from tests.builders import HOUR_MS, candle
 
 CANDLES = walk(3)
 
@@ -310,3 +312,37 @@ def _half_filled(world: World, venue: PaperExchange) -> tuple[BotRunner, Candle]
 
 def _orders(world: World) -> list[str]:
     return [each.event.client_order_id for each in world.store.log.read(names=("orders.order_intended",))]
+
+
+def test_a_cancel_that_another_process_intended_is_asked_for_until_it_is_done() -> None:
+    """A kill switch wrote it down, its request was lost, and it was released before it could ask again."""
+    until = until_an_order_is_filled_in_part(world_of("0.01"))
+    world = world_of("0.01")
+    last = text(CANDLES[until - 1].close)
+    still = [candle(number, last, last, volume="0.1") for number in (until, until + 1)]  # nothing to trade on
+    feed = world.feed([*CANDLES[:until], *still])
+    move, intended = feed.before, list[str]()
+
+    def intend(at_hand: Candle) -> None:
+        move(at_hand)
+        if at_hand is still[0]:
+            intended.append(last_order_of(world))
+            world.store.do(IntendCancel(intended[0], "a kill switch wanted it"))
+
+    feed.before = intend
+    venue = world.venue()
+    market = world.market(feed, venue)
+    market.join(world.runner(exchange=venue))
+
+    market.run()
+
+    assert world.store.order(intended[0]).status == CANCELED
+
+
+def until_an_order_is_filled_in_part(world: World) -> int:
+    """How many candles that takes."""
+    for count in range(1, len(CANDLES)):
+        replay(world, CANDLES[:count])
+        if last_order_of(world) and world.store.order(last_order_of(world)).status == PARTIALLY_FILLED:
+            return count
+    raise AssertionError("no order was filled in part")
