@@ -191,6 +191,15 @@ def _decides_a_refusal(self: RecordVenueRefusal, work: Work) -> Result:
     return {"client_order_id": self.client_order_id, "status": work.order(self.client_order_id).status}
 
 
+@contextmanager
+def _fills_forgotten_and_unclaimed() -> Iterator[None]:
+    with (
+        _replaced(Order, "_after_fill", _fills_forgotten),
+        _replaced(Work, "claim", _claims_nothing),
+    ):
+        yield
+
+
 PLANTED: dict[str, Broken] = {
     "a timeout is a refusal": Broken(exchange=_TimeoutIsRefusal),
     "an unanswered create is sent again": Broken(exchange=_SendsAgain),
@@ -204,19 +213,10 @@ PLANTED: dict[str, Broken] = {
     "an end is believed while fills are missing": Broken(
         patched=lambda: _replaced(RecordReport, "_without_early_end", _without_early_end)
     ),
-    "every fill is a new one": Broken(patched=lambda: _fills_forgotten_and_unclaimed()),
+    "every fill is a new one": Broken(patched=_fills_forgotten_and_unclaimed),
     "a refused order keeps its hold": Broken(
         patched=lambda: _replaced(RecordVenueRefusal, "decide", _decides_a_refusal)
     ),
     "a venue shows every order at once": Broken(exchange=_ShowsAtOnce),
 }
 """By what is wrong: each must be found."""
-
-
-@contextmanager
-def _fills_forgotten_and_unclaimed() -> Iterator[None]:
-    with (
-        _replaced(Order, "_after_fill", _fills_forgotten),
-        _replaced(Work, "claim", _claims_nothing),
-    ):
-        yield
