@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from application.connectors import Heard
+from application.orders.trade_signal import require_trading
 from application.ports.commands import Caller, Command, CommandBus, Result
 from application.ports.read_models import ReadModels
 from application.streams import bot_stream
 from application.views.rows import BotRow
 from application.work import Work
-from domain.bots.bot import PAUSED, RUNNING, Bot
+from domain.bots.bot import PAUSED, RUNNING, STALE_FEED, Bot, is_for_stale_feed
+from domain.errors import DomainError
 from domain.market import interval_ms
-
-STALE_FEED = "stale_feed"
-"""What the reason of such a pause begins with: a bot that is paused for another one is let alone."""
 
 SETTLING = timedelta(seconds=3)
 """A candle is known a little after its close, even where all is well."""
@@ -39,8 +38,8 @@ class PauseForStaleFeed:
 
 @dataclass(frozen=True, slots=True)
 class ResumeFromStaleFeed:
-    """On candles that open after the newest one known. A bot paused for another reason, or while trading is
-    stopped, is answered as it stands.
+    """On candles that open after the newest one known. A bot paused for another reason, or that may not trade
+    (a kill switch, a frozen account), is answered as it stands.
     """
 
     bot_id: str
@@ -48,14 +47,20 @@ class ResumeFromStaleFeed:
 
     def decide(self, work: Work) -> Result:
         bot = work.bot(self.bot_id)
-        if is_paused_for_it(bot.status, bot.pause_reason):
+        if bot.waits_for_candles and _may_trade(work, bot):
             resumed = bot.resume(after_candle_ms=self.after_candle_ms, at=work.now)
             work.record(bot_stream(self.bot_id), resumed)
         return _status(work, self.bot_id)
 
 
-def is_paused_for_it(status: str, reason: str) -> bool:
-    return status == PAUSED and reason.startswith(f"{STALE_FEED}:")
+def _may_trade(work: Work, bot: Bot) -> bool:
+    """As for a resumption that its owner asks for."""
+    try:
+        work.account(bot.owner_id).require_active()
+        require_trading(work, bot)
+    except DomainError:
+        return False
+    return True
 
 
 def _status(work: Work, bot_id: str) -> Result:
@@ -75,7 +80,7 @@ class StaleFeeds:
     def waiting(self) -> list[BotRow]:
         """Bots that are paused until their candles come again."""
         rows = self.views.where(BotRow, status=PAUSED)
-        return [row for row in rows if is_paused_for_it(row.status, row.status_reason)]
+        return [row for row in rows if is_for_stale_feed(row.status_reason)]
 
     def look(
         self, now: datetime, heard_of: Callable[[BotRow], Heard | None], running: Mapping[str, BotRow]

@@ -54,7 +54,7 @@ class ClosePosition:
         raised = bot.signal_close(client_order_id=order_id, price=price, why=why, at=work.now)
         work.record(bot_stream(self.bot_id), raised)
         signalled = work.bot(self.bot_id)
-        if bot.status == RUNNING:
+        if bot.status == RUNNING or bot.waits_for_candles:
             work.record(bot_stream(self.bot_id), signalled.pause(reason=why, at=work.now))
         terms = OrderTerms(
             symbol=self.market.symbol, side=SELL, order_type=MARKET, base_quantity=quantity.amount

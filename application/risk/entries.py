@@ -132,7 +132,7 @@ def pause_after_losses(work: Work, bot_id: str) -> None:
         return
     losses = risk.losses_in_a_row.get(bot_id, 0)
     work.record(risk_stream(bot.owner_id), tripped)
-    if bot.status == RUNNING:
+    if bot.status == RUNNING or bot.waits_for_candles:
         paused = bot.pause(reason=f"{losses} losses in a row", at=work.now)
         work.record(bot_stream(bot_id), paused)
 

@@ -55,6 +55,13 @@ NEWEST_GRACE_MS = 3_000
 STALE_GRACE_MS = 10_000
 """How long after its close a candle may still be traded on, beyond one interval."""
 
+STALE_FEED = "stale_feed"
+"""What the reason of a pause begins with that ends by itself, when candles come again."""
+
+
+def is_for_stale_feed(reason: str) -> bool:
+    return reason.startswith(f"{STALE_FEED}:")
+
 
 @dataclass(frozen=True, slots=True)
 class Bot:
@@ -133,10 +140,18 @@ class Bot:
         self._require_status("start", CREATED, STOPPED)
         return [BotStarted(run=self.run + 1, after_candle_ms=after_candle_ms, started_at_utc=at)]
 
+    @property
+    def waits_for_candles(self) -> bool:
+        """Whether it is paused until candles come again, and for nothing else."""
+        return self.status == PAUSED and is_for_stale_feed(self.pause_reason)
+
     def pause(self, *, reason: str, at: datetime) -> Sequence[BotEvent]:
+        """A paused bot is answered with no events; one whose pause would end by itself is paused anew."""
         self._require_exists()
-        if self.status == PAUSED:
+        if self.status == PAUSED and (not self.waits_for_candles or is_for_stale_feed(reason)):
             return []
+        if self.status == PAUSED:
+            return [BotPaused(reason=reason, paused_at_utc=at)]
         self._require_status("pause", RUNNING)
         return [BotPaused(reason=reason, paused_at_utc=at)]
 
