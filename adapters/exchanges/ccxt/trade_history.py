@@ -23,14 +23,17 @@ Page = Sequence[AccountTrade]
 async def trades_from(
     venue: VenueConnection, client: Any, symbol: str, since_ms: int, priority: Priority = Priority.QUERY
 ) -> list[AccountTrade]:
-    """Oldest first, each once. Raises RequestFailed: UNKNOWN where the venue shows only a part of them."""
+    """Oldest first, each once. Raises RequestFailed: UNKNOWN where the venue shows only a part of them.
+
+    A match of two orders of the same account is told once for each of them, under one trade id.
+    """
     pages = {FORWARD: _forward, BY_UNTIL: _by_until, BY_OFFSET: _by_offset}.get(
         venue.profile.trades_paging, _one_page
     )
-    found: dict[str, AccountTrade] = {}
+    found: dict[tuple[str, str], AccountTrade] = {}
     number = 0
     async for page in pages(venue, client, symbol, since_ms, priority):
-        found |= {trade.fill.venue_trade_id: trade for trade in page}
+        found |= {(trade.fill.venue_trade_id, trade.venue_order_id): trade for trade in page}
         number += 1
         if number > MOST_PAGES:
             raise RequestFailed(Verdict.UNKNOWN, f"more trades than fit in {MOST_PAGES} pages")

@@ -209,6 +209,21 @@ def test_fills_that_the_venue_does_not_list_yet_are_seen_to_be_missing(
     assert (report.status, report.filled_base, report.fills) == ("open", Decimal("0.4"), ())
 
 
+def test_a_match_with_the_accounts_own_other_order_is_a_fill_all_the_same(
+    binance: ScriptedVenue, exchange: CcxtExchange
+) -> None:
+    """One trade id, told once for each of the two orders: ours, and one that its owner placed by hand."""
+    binance.says(ORDER, Said(binance_order(status="FILLED", executedQty="1.00000000", fills=[])))
+    by_hand = binance_trade(1, order_id=99, isBuyer=False)
+    binance.says(TRADES, Said([binance_trade(1), by_hand]))
+
+    assert [fill.venue_trade_id for fill in exchange.submit(request(limit_buy())).fills] == ["1"]
+
+    since = datetime.fromtimestamp(1732500000, UTC)
+    told = exchange.trades_since(ACCOUNT, "BTC/USDT", since)
+    assert sorted((trade.venue_order_id, trade.side) for trade in told) == [("7", "buy"), ("99", "sell")]
+
+
 @pytest.mark.parametrize(
     "answer",
     [
