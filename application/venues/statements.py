@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from application.ports.clock import Clock
@@ -66,7 +67,7 @@ class AccountStatements:
         return AccountStatement(
             venue_account=venue_account,
             balances={asset: balance.total for asset, balance in balances.items() if balance.total},
-            lines=[self._line(venue_account, trade) for trade in trades],
+            lines=self._told_apart(venue_account, trades),
             since_utc=since,
             kinds=frozenset({TRADE}),
             working=[_working(order) for order in working],
@@ -81,6 +82,22 @@ class AccountStatements:
 
     def _orders(self, venue_account: str) -> Iterable[OrderRow]:
         return self.views.where(OrderRow, venue_account=venue_account)
+
+    def _told_apart(self, venue_account: str, trades: Sequence[AccountTrade]) -> Sequence[AccountLine]:
+        """A match of two orders of the account has one trade id: the side that is no order of ours gets one
+        of its own, or it might stand for the fill that we booked.
+        """
+        lines = [self._line(venue_account, trade) for trade in trades]
+        times = Counter(line.key for line in lines)
+        return [
+            line
+            if times[line.key] == 1 or self._is_ours(line)
+            else replace(line, line_id=f"{line.line_id}:{trade.venue_order_id}")
+            for line, trade in zip(lines, trades, strict=True)
+        ]
+
+    def _is_ours(self, line: AccountLine) -> bool:
+        return bool(line.client_order_id) and self.views.get(OrderRow, line.client_order_id) is not None
 
     def _line(self, venue_account: str, trade: AccountTrade) -> AccountLine:
         order_id = trade.client_order_id
