@@ -44,6 +44,8 @@ def report_of(order: Parsed, trades: Sequence[AccountTrade], client_order_id: st
     status = _STATUS.get(raw)
     if status is None:
         raise NonsenseAnswer(f"status is {raw[:40]!r}")
+    if status != OPEN and order.get("filled") is None:  # what was matched before it ended is not told
+        raise NonsenseAnswer("an order that has ended, and nothing of how much of it was matched")
     filled, amount = filled_of(order), order.get("amount")
     # a market order's amount may be told in quote
     whole = figure(amount, "amount") if order.get("type") == "limit" and amount is not None else ZERO

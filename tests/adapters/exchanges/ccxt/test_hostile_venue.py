@@ -12,7 +12,9 @@ from itertools import count
 import pytest
 
 from adapters.exchanges.ccxt.breaker import CircuitBreaker
+from adapters.exchanges.ccxt.exact import NonsenseAnswer
 from adapters.exchanges.ccxt.exchange import CcxtExchange
+from adapters.exchanges.ccxt.orders import report_of
 from adapters.exchanges.ccxt.profiles import BINANCE
 from application.ports.exchange import VenueOrderNotFound, VenueOutcomeUnknown, VenueRefused
 from tests.adapters.exchanges.ccxt.scripted import (
@@ -125,6 +127,16 @@ def test_a_trade_with_an_impossible_figure_is_no_fill(
             assert fill.base_quantity == Decimal("0.4")
             assert fill.quote_amount == 20
             assert abs(fill.fee.amount) <= 1, evil
+
+
+@pytest.mark.parametrize("status", ["canceled", "expired", "rejected", "closed"])
+def test_an_end_is_none_where_the_venue_does_not_say_what_was_matched_before_it(status: str) -> None:
+    """Safety §3 #11: the hold of an order that was filled in part would be given back whole."""
+    order = {"id": "7", "clientOrderId": "o-1", "status": status, "type": "market", "amount": "1"}
+    with pytest.raises(NonsenseAnswer):
+        report_of({**order, "filled": None}, (), "o-1")
+
+    assert report_of({**order, "status": "canceled", "filled": "0"}, (), "o-1").filled_base == 0
 
 
 def test_a_fill_of_another_order_is_left_out(binance: ScriptedVenue, exchange: CcxtExchange) -> None:
