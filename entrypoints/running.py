@@ -203,6 +203,10 @@ def _worker_running(container: Container, settings: Settings, worker_id: str) ->
             )
 
 
+BOTS_AT_ONCE = 16
+"""Of one series at real venues: while one waits for its commit or its venue's answer, others go on."""
+
+
 def _bot_worker(container: Container, settings: Settings, worker_id: str) -> BotWorker:
     services, exchange = container.services(), container.exchange()
     return BotWorker(
@@ -217,6 +221,7 @@ def _bot_worker(container: Container, settings: Settings, worker_id: str) -> Bot
         open_feed=container.open_feed(),
         wall_clock_sources=settings.venues_followed_live,
         stale_after=timedelta(seconds=settings.feed_stale_s),
+        at_once=BOTS_AT_ONCE,
         clock=services.clock,
         observer=container.bot_observer(),
         desk=VenueDesk(

@@ -101,11 +101,13 @@ class BotWorker:
         observer: BotObserver,
         desk: VenueDesk | None = None,
         stale_after: timedelta = STALE_AFTER,
+        at_once: int = 1,
     ) -> None:
         """`wall_clock_sources`: candle sources whose age is measured on the wall clock (real venues).
 
         `desk`: the accounts at real venues; None where no bot trades at any. `stale_after`: how late a real
-        venue's next candle may be before the bots on it are paused until it comes.
+        venue's next candle may be before the bots on it are paused until it comes. `at_once`: how many bots
+        of a series at real venues work on a candle side by side; those of the candle-driven venue take turns.
         """
         self.worker_id = worker_id
         self._log, self._bus, self._views, self._leases = log, bus, views, leases
@@ -113,7 +115,7 @@ class BotWorker:
         self._venue = WatchedVenue(venue, self._venue_heard)
         self._exchange, self._paper_accounts = exchange, paper_accounts
         self._open_feed, self._wall_clock_sources = open_feed, wall_clock_sources
-        self._clock, self._observer, self._desk = clock, observer, desk
+        self._clock, self._observer, self._desk, self._at_once = clock, observer, desk, at_once
         self._stale_feeds = StaleFeeds(bus, views, stale_after, f"system:worker:{worker_id}")
         self._fair_share = FairShare(leases, worker_id, SERIES_LEASE, ACCOUNT_LEASE)
         self._handed_over: dict[str, datetime] = {}  # leases that are another worker's to take, until then
@@ -304,7 +306,14 @@ class BotWorker:
                 return None
         feed = self._opened(key, fence)
         venue: CandleDriven = Unshown() if is_real else self._venue
-        market = MarketRunner(series, feed=feed, venue=venue, failed=self._failed, wait=self._stopping.wait)
+        market = MarketRunner(
+            series,
+            feed=feed,
+            venue=venue,
+            failed=self._failed,
+            wait=self._stopping.wait,
+            at_once=self._at_once if is_real else 1,
+        )
         thread = threading.Thread(
             target=self._run_market, args=(market, feed), name=f"market {series.symbol}", daemon=True
         )

@@ -8,6 +8,7 @@ from contextlib import closing
 from functools import partial
 
 from application.bots.run_bot import BotRunner
+from application.bots.side_by_side import side_by_side
 from application.ports.candle_feed import CandleFeed, FeedUnavailable
 from application.ports.candle_store import Series
 from application.ports.exchange import CandleDriven, VenueOutcomeUnknown
@@ -21,7 +22,7 @@ class MarketRunner:
 
     A bot that joins while the market moves warms up on what was shown and trades from the next candle on; one
     that comes back (its run broke off) first works through what it missed. One bot's failure is its own: it
-    is dropped, `failed` is told, and the others go on.
+    is dropped, `failed` is told, and the others go on. A candle is finished by all before the next is taken.
     """
 
     def __init__(
@@ -33,11 +34,16 @@ class MarketRunner:
         failed: RunnerFailed,
         wait: Callable[[float], bool],
         retry_s: float = 5.0,
+        at_once: int = 1,
     ) -> None:
-        """`wait(seconds)` waits and says whether the market is to stop; see threading.Event.wait."""
+        """`wait(seconds)` waits and says whether the market is to stop; see threading.Event.wait.
+
+        `at_once`: how many bots work on a candle side by side. 1: one after the other, in the order in which
+        they joined, as a candle-driven venue and a replay need it to come out the same again.
+        """
         self.series = series
         self._feed, self._venue, self._failed = feed, venue, failed
-        self._wait, self._retry_s = wait, retry_s
+        self._wait, self._retry_s, self._at_once = wait, retry_s, at_once
         self._lock = threading.Lock()
         self._joining: list[BotRunner] = []
         self._leaving: set[str] = set()
@@ -94,8 +100,9 @@ class MarketRunner:
                     return
         if self._joining or self._leaving:
             self._let_in_and_out(candle)
-        for runner in list(self._runners.values()):
-            self._guarded(runner, partial(runner.on_candle, candle))
+        runners = list(self._runners.values())
+        steps = [partial(self._guarded, runner, partial(runner.on_candle, candle)) for runner in runners]
+        side_by_side(steps, self._at_once)
 
     # -- inside --------------------------------------------------------------------------------------------
 
