@@ -17,6 +17,7 @@ from adapters.http.edge import Edge, IdempotencyKey, MinPosition, PageOf, Reason
 from adapters.http.preconditions import etag
 from application.ports.commands import Caller, Outcome, fingerprint
 from application.ports.vault import Credentials
+from application.queries.reconciliations import DifferenceView, differences
 from application.venue_accounts.commands import CloseVenueAccount, ConnectVenueAccount, RevokeVenueKey
 from application.venue_accounts.shown import (
     VenueAccountAnswer,
@@ -105,6 +106,23 @@ class VenueAccountsController(Controller):
         owner_id = principal_of(request).account_id
         view = await desk.read(venue_account, desk.services.log, venue_account_id, owner_id)
         return Response(view, headers={"ETag": etag(view.version)})
+
+    @get(
+        "/{venue_account_id:str}/differences",
+        guards=[signed_in],
+        summary="What differs between my book there and the venue: balances, trades, open orders",
+    )
+    async def differing(
+        self,
+        request: AnyRequest,
+        venue_account_id: FromPath[str],
+        desk: NamedDependency[Desk],
+        min_position: MinPosition = None,
+    ) -> PageOf[DifferenceView]:
+        await desk.fresh(min_position)
+        owner_id = principal_of(request).account_id
+        view = await desk.read(venue_account, desk.services.log, venue_account_id, owner_id)
+        return PageOf(await desk.read(differences, desk.services.views, view.book_id))
 
     @post(
         "/{venue_account_id:str}/keys", guards=[signed_in], summary="Import its first key", refuses=[*_TAKING]

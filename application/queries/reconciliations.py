@@ -84,6 +84,19 @@ class CaseView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceView:
+    """What differs between an owner's book and its venue, as they are shown it."""
+
+    case_id: str
+    kind: str
+    subject: str
+    here: Sequence[AmountView]
+    there: Sequence[AmountView]
+    client_order_id: str
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunLine:
     """One reconciliation in a list."""
 
@@ -241,6 +254,23 @@ def cases_page(
     asked = {"status": status, "kind": kind}
     equal = {name: value for name, value in asked.items() if value is not None}
     return views.page(CaseRow, equal=equal, before=before, limit=limit)
+
+
+def differences(views: ReadModels, book_id: str) -> list[DifferenceView]:
+    """The open cases that concern one book, oldest first."""
+    rows = [row for row in views.where(CaseRow, book_id=book_id) if row.status == OPEN]
+    return [
+        DifferenceView(
+            case_id=row.case_id,
+            kind=row.kind,
+            subject=row.subject,
+            here=_shown(_monies(row.here), row.purse),
+            there=_shown(_monies(row.there), row.purse),
+            client_order_id=row.client_order_id,
+            opened_at=row.opened_at_utc,
+        )
+        for row in sorted(rows, key=lambda row: row.position)
+    ]
 
 
 def case_row(views: ReadModels, case_id: str) -> CaseRow:

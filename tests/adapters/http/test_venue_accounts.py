@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
+from application.reconciliation.cases import RecordBreaks
 from application.venue_accounts.commands import OpenLiveBook, OpenPooledAccount
+from domain.money import Money
+from domain.reconciliation.breaks import VENUE_ONLY, Break
+from domain.reconciliation.statement import AccountStatement, account_name
 from tests.adapters.http.stack import Person, Stack, new_key, open_stack
 from tests.adapters.http.test_problems import is_problem
 from tests.venue_fakes import GOOD_RIGHTS, KEY
@@ -161,3 +165,33 @@ async def test_no_part_of_a_key_is_answered_logged_or_stored(caplog: pytest.LogC
     seen += str([record.__dict__ for record in caplog.records])
     for part in (KEY.api_key, KEY.secret, KEY.password):
         assert part not in seen
+
+
+async def test_an_owner_sees_what_differs_between_their_book_and_the_venue(
+    alice: Person, bob: Person, stack: Stack
+) -> None:
+    """Issue 4: local only, venue only and quantity differs are shown to operator and owner."""
+    account = await connected(alice)
+    stack.inspector.balances = {"USDT": Decimal(100)}
+    body = (await alice.post(f"/v1/venue-accounts/{account}/keys", SENT)).json()
+    path = f"/v1/venue-accounts/{account}/differences"
+    assert (await alice.get(path)).json()["items"] == []
+    found = Break(
+        key="order:x-1",
+        kind=VENUE_ONLY,
+        here=(),
+        there=(Money(Decimal("0.5"), "BTC"),),
+        purse="CONNECTED",
+        book_id=body["book_id"],
+        owner_id=alice.account_id,
+        client_order_id="x-1",
+    )
+    name = account_name(account, body["book_id"], "CONNECTED")
+    told = AccountStatement(venue_account=name, balances=None, lines=None, working=())
+    position = stack.command(RecordBreaks(name, (found,), told, "run-1", "system")).position
+
+    (shown,) = (await alice.get(f"{path}?min_position=0-{position}")).json()["items"]
+
+    assert (shown["kind"], shown["subject"], shown["here"]) == ("venue_only", "order:x-1", [])
+    assert shown["there"] == [{"amount": "0.5", "asset": "BTC"}]
+    assert is_problem(await bob.get(path), 404, "unknown_venue_account")
