@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from application.bots.watch_exits import ExitWatch
 from application.orders.cancel_order import IntendCancel, MakeWay
 from application.orders.confirm_late_order import ConfirmLateOrder
 from application.orders.record_report import (
@@ -33,7 +34,6 @@ from application.ports.paper_accounts import CLOSE
 from application.streams import book_stream, bot_stream, order_stream
 from domain.bots.bot import RUNNING, STOPPED, Bot
 from domain.bots.errors import BotNotRunning, UnknownBot
-from domain.bots.exits import Exits
 from domain.kill_switch.closing import is_closing
 from domain.ledger.book import Book
 from domain.market import Candle, interval_ms
@@ -114,7 +114,7 @@ class BotRunner:
         self._fills_at_close = book.venue_terms.get("fill_convention") == CLOSE
         order: Order | None = log.load(order_stream(bot.last_order_id)).state if bot.last_order_id else None
         self._open = self._unfinished(order)
-        self._exits, self._entry_order_id, self._highest = Exits.of(bot.terms), bot.entry_order_id, ZERO
+        self._exits = ExitWatch(log, bot, bot.terms)
         self._winds_down = bot.status != RUNNING
         if self.is_done:
             raise BotNotRunning(bot_id=bot_id, status=bot.status)
@@ -166,7 +166,7 @@ class BotRunner:
             if candle.open_time_ms >= resumes_at:
                 break
             on_candle(candle, in_position=False)
-            self._follow_price(candle)
+            self._exits.follow(candle)
             self._close_before = candle.close
 
     def on_candle(self, candle: Candle) -> None:
@@ -180,7 +180,7 @@ class BotRunner:
             if self._open is not None:
                 self._look_after(self._open, candle.open_time_ms, self._feed_now_ms(candle))
             signal = self._strategy.on_candle(candle, in_position=self._in_position)
-            signal = self._exit(candle) or signal
+            signal = self._exits.signal(candle, in_position=self._in_position) or signal
             if signal is None and self._open is None:
                 signal = self._owed
             if signal is not None and not self._winds_down:
@@ -201,35 +201,6 @@ class BotRunner:
             self._make_way(self._open, SELL, opens_at, opens_at)
         if self._in_position and self._open is None:
             self._trade(Signal(SELL, "the candles end here"), opens_at, last.close, opens_at)
-
-    def _exit(self, candle: Candle) -> Signal | None:
-        """The sale that a stop, a target or a trailing stop asks for."""
-        if not self._exits.are_set:
-            return None
-        why, entry = "", self._entry()
-        price = entry.average_price if entry is not None and self._is_since(entry, candle) else None
-        if self._in_position and price is not None:
-            highest = max(self._highest, price)
-            why = self._exits.reached(candle, entry_price=price, highest=highest)
-        self._follow_price(candle)
-        return Signal(SELL, why) if why else None
-
-    def _is_since(self, entry: Order, candle: Candle) -> bool:
-        """Whether a candle comes after the one that the entry was decided on."""
-        return candle.open_time_ms > entry.decided_on_candle_ms
-
-    def _entry(self) -> Order | None:
-        """The order that the position came from."""
-        if not self._entry_order_id:
-            return None
-        order: Order = self._log.load(order_stream(self._entry_order_id)).state
-        return order if order.exists else None
-
-    def _follow_price(self, candle: Candle) -> None:
-        """The highest price since the entry was decided on, for a trailing stop."""
-        entry = self._entry() if self._exits.trailing_stop_bps is not None else None
-        if entry is not None and self._is_since(entry, candle):
-            self._highest = max(self._highest, candle.high)
 
     # -- steps ---------------------------------------------------------------------------------------------
 
@@ -275,7 +246,7 @@ class BotRunner:
         )
         self._observer.order_placed(self.bot_id, client_order_id)
         if signal.side == BUY:
-            self._entry_order_id, self._highest = client_order_id, ZERO
+            self._exits.entered_by(client_order_id)
         self._open = _OpenOrder(
             client_order_id,
             terms,
@@ -292,7 +263,7 @@ class BotRunner:
         self._open = self._unfinished(self._log.load(order_stream(client_order_id)).state)
         if self._open is not None:
             if self._open.terms.side == BUY:
-                self._entry_order_id = client_order_id
+                self._exits.entered_by(client_order_id)
             self._look_after(self._open, candle_open_time_ms, feed_now_ms)
 
     def _look_after(self, order: _OpenOrder, candle_open_time_ms: int, feed_now_ms: int) -> None:
