@@ -11,13 +11,12 @@ from adapters.persistence.event_log import StoredEventLog
 from adapters.persistence.memory_seals import MemorySeals
 from adapters.persistence.read_models import MemoryReadModels
 from adapters.persistence.recorders.base import Append
-from adapters.simulator.core import orders as core
 from application.ports.event_log import RecordedEvent
 from application.ports.exchange import OrderRequest
 from application.streams import book_stream, empty_state, order_stream
 from domain.ledger.book import PAPER, Book
 from domain.ledger.events import EntryPosted
-from domain.ledger.postings import AVAILABLE, DUE, HELD_PREFIX, OWNER_PREFIX
+from domain.ledger.postings import DUE, HELD_PREFIX, OWNER_PREFIX, custody_account
 from domain.money import EXACT, ZERO
 from domain.orders.events import OrderFilled, OrderPartiallyFilled
 from domain.orders.order import INTENDED, NO_PROOF, Order
@@ -55,6 +54,7 @@ class Oracles:
             event = recorded.event
             if isinstance(event, EntryPosted):
                 _balances(event, recorded.stream)
+                self._moves_what_the_venue_moved(event, id)
             if isinstance(event, OrderFilled | OrderPartiallyFilled):
                 self._is_a_fill_of_the_venue(event)
             if kind == "book":
@@ -96,6 +96,27 @@ class Oracles:
         placed = self.sim.venue.ours(order.client_order_id)
         if placed is None or order.filled_base > placed.quantity:
             raise Violation("O6", f"{order.client_order_id} has fills of {order.filled_base}")
+
+    def _moves_what_the_venue_moved(self, entry: EntryPosted, book_id: str) -> None:
+        """An entry of a fill moves in custody what the match moved at the venue, fee and all."""
+        if entry.kind != "fill":
+            return
+        order: Order = self.sim.store.state(order_stream(entry.reference))
+        if order.venue != VENUE or order.terms is None:
+            return
+        trade_id, custody = entry.entry_id.removeprefix("fill:"), custody_account(order.venue_account)
+        key = (order.venue_account, code(order.terms.symbol), trade_id, order.terms.side)
+        if key not in self.sim.venue.fills:
+            raise Violation("O2", f"entry {entry.entry_id} of {book_id}: the venue has no trade {key}")
+        true = effect(*self.sim.venue.fills[key], self.sim.venue.core)
+        moved: dict[str, Decimal] = {}
+        for leg in entry.postings:
+            if leg.account == custody:
+                moved[leg.asset] = EXACT.add(moved.get(leg.asset, ZERO), leg.amount)
+        if moved != {asset: amount for asset, amount in true.items() if amount}:
+            raise Violation(
+                "O4", f"entry {entry.entry_id} of {book_id} moves {moved}; the venue moved {true}"
+            )
 
     def _order_stands_as_at_the_venue(self, order: Order) -> None:
         if order.venue != VENUE or not order.has_ended:
@@ -287,6 +308,3 @@ def _balances(entry: EntryPosted, stream: str) -> None:
 def _rows(views: MemoryReadModels) -> dict[type, object]:
     """Row by row, of every kind that there is one of."""
     return {kind: rows for kind, rows in views._tables.items() if rows}
-
-
-__all__ = ["AVAILABLE", "Oracles", "core"]

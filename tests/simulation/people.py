@@ -20,7 +20,6 @@ from application.platform.kill_switch import EngageKillSwitch, ReleaseKillSwitch
 from application.ports.commands import Caller, Command, LeaseLost, fingerprint
 from application.ports.event_log import StoreUnavailable
 from application.reconciliation.cases import AcceptCase
-from domain.bots.bot import Bot
 from domain.kill_switch.switches import CLOSE_ALL, STOP
 from domain.money import Money
 from domain.orders.order import Order
@@ -158,6 +157,3 @@ class People:
             return  # no answer: it is asked again
         answer = repr(outcome.refusal.code if outcome.refusal is not None else dict(outcome.unwrap()))
         self.sim.oracles.acknowledged("client", command_id, answer)
-
-
-__all__ = ["Bot", "People"]

@@ -59,6 +59,7 @@ class Venue:
     scheduler: Scheduler
     faults: Faults
     requests_expire: bool = True
+    prevents_self_trades: bool = True  # where a venue does not, see docs/adr/0034
     core: Core = field(default_factory=Core)
     placed: dict[str, list[matched.Order]] = field(default_factory=dict)  # by our client order id
     fills: dict[TradeKey, tuple[matched.Order, matched.Fill]] = field(default_factory=dict)
@@ -260,6 +261,8 @@ class Venue:
 
     def _require_no_self_trade(self, account: str, new: matched.NewOrder) -> None:
         """As venues do it that prevent them: what would meet an order of its own account is not taken."""
+        if not self.prevents_self_trades:
+            return
         for own in self.core.accounts[account].open_orders.values():
             if own.symbol != new.symbol or own.side == new.side:
                 continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -232,6 +231,3 @@ def sim_begin_ms() -> int:
     from tests.simulation.sim import EPOCH_MS
 
     return EPOCH_MS
-
-
-__all__ = ["Callable", "World"]
