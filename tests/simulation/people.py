@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.simulation.sim import Sim
 
 OPERATOR = "operator"
-WANTED = ("stop", "start", "pause", "resume", "allocate", "deallocate", "rare")
+WANTED = ("stop", "start", "pause", "resume", "allocate", "deallocate", "rare", "rare", "rare")
 
 
 @dataclass(eq=False)

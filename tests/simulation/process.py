@@ -61,7 +61,7 @@ class SteppedDesk(VenueDesk):
 
     def _start(self, kept: _Kept) -> None:
         self.process.listens(kept)
-        self.process.every(LOOK_S, f"look {kept.account[1]}", self._looking(kept))
+        self.process.every(LOOK_S * 1.5, f"look {kept.account[1]}", self._looking(kept))
 
     def _looking(self, kept: _Kept) -> Callable[[], bool]:
         def look() -> bool:
@@ -168,8 +168,8 @@ class Process:
         self._followed: list[_Followed] = []
         self._listening: dict[str, _Kept] = {}
         sim.scheduler.note(f"{self.name} starts")
-        self.every(2.0, "tick", self.worker.look)
-        self.every(4.0, "kill switch", self._work_on_kill_switches)
+        self.every(3.0, "tick", self.worker.look)
+        self.every(5.0, "kill switch", self._work_on_kill_switches)
 
     def kill(self, why: str) -> None:
         """It is gone at once, with all it had in memory; another one starts later under its name."""

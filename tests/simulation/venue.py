@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar
@@ -43,6 +43,7 @@ TradeKey = tuple[str, str, str, str]
 """Account, symbol, trade id, side: two orders of one account may trade with each other."""
 
 VENUE = "simvenue"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SYMBOLS = ("BTC/USDT", "ETH/USDT")
 VISIBLE_WITHIN = timedelta(seconds=3)
 CREATE_TIMEOUT_MS, READ_TIMEOUT_MS = 10_000, 5_000
@@ -215,20 +216,15 @@ class Venue:
         ]
 
     def trades_since(self, account: str, symbol: str, since: datetime) -> Sequence[AccountTrade]:
-        found = []
-        for (of_account, of_symbol, trade_id, _), (order, each) in self.fills.items():
-            if of_account != account or of_symbol != code(symbol):
+        since_ms, found = (since - EPOCH) / timedelta(milliseconds=1), []
+        for (of_account, of_symbol, trade_id, side), (order, fill) in self.fills.items():
+            if of_account != account or of_symbol != code(symbol) or fill.at_ms < since_ms:
                 continue
-            fill = as_fill(each)
-            if fill.traded_at_utc >= since and self._is_told(trade_id):
-                found.append(
-                    AccountTrade(
-                        fill=fill,
-                        symbol=symbol,
-                        side=order.side.lower(),
-                        venue_order_id=str(order.order_id),
-                    )
+            if self._is_told(trade_id):
+                trade = AccountTrade(
+                    fill=as_fill(fill), symbol=symbol, side=side, venue_order_id=str(order.order_id)
                 )
+                found.append(trade)
         return found
 
     def balances(self, account: str) -> Mapping[str, VenueBalance]:
@@ -468,7 +464,7 @@ def as_fill(fill: matched.Fill) -> Fill:
         price_quote_per_base=fill.price,
         quote_amount=EXACT.multiply(fill.price, fill.quantity),
         fee=Money(fill.fee, fill.fee_asset),
-        traded_at_utc=datetime.fromtimestamp(0, BEGIN.tzinfo) + timedelta(milliseconds=fill.at_ms),
+        traded_at_utc=EPOCH + timedelta(milliseconds=fill.at_ms),
     )
 
 
