@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.e2e.live_house import LiveHouse
 from tests.e2e.processes import Evenkeel, opened
 
 ENGINES = ("sqlite", "postgresql")
@@ -26,3 +29,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/books.db"
     found: str = request.getfixturevalue("postgres_url")
     return found
+
+
+@pytest.fixture
+def live_house(evenkeel: Evenkeel, tmp_path: Path) -> Iterator[Callable[..., LiveHouse]]:
+    """Makes platforms that trade at simulated exchanges; see LiveHouse for what may be chosen."""
+    with ExitStack() as houses:
+
+        def made(name: str = "first", **chosen: Any) -> LiveHouse:
+            return houses.enter_context(closing(LiveHouse(evenkeel, tmp_path / name, **chosen)))
+
+        yield made
