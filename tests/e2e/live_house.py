@@ -246,9 +246,22 @@ class LiveHouse:
         every = self.orders()
         return {one["symbol"]: one["status"] for one in every if account in ("", one["venue_account"])}
 
-    def facts_of_orders(self) -> list[str]:
-        """The names of all events of orders, as stored: read models may be behind."""
-        query = "SELECT state FROM stored_events WHERE originator_id LIKE 'order:%' ORDER BY notification_id"
+    def see_a_candle(self) -> None:
+        """Wait until every bot that runs has seen one: then it can tell a rise from a fall."""
+        wanted = time.time() * 1000
+        query = "SELECT max(open_time_ms) FROM candles GROUP BY source"
+
+        def have_seen() -> bool:
+            newest = books.rows(self.database_url, query)
+            return len(newest) >= len(self.venues) and all(at > wanted for (at,) in newest)
+
+        self.until(have_seen, "every bot to see a candle")
+
+    def stored(self, streams: str = "%") -> list[str]:
+        """The names of the events in those streams, past the read models, which may be behind."""
+        query = (
+            f"SELECT state FROM stored_events WHERE originator_id LIKE '{streams}' ORDER BY notification_id"
+        )
         return [json.loads(bytes(state))["name"] for (state,) in books.rows(self.database_url, query)]
 
     def is_open(self) -> bool:

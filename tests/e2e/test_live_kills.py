@@ -47,7 +47,7 @@ def test_killed_around_a_submit_nothing_is_doubled_or_lost(live_house: Callable[
     for point, house in houses.items():
         last, sent = POINTS[point]
         assert house.server.process.code == -signal.SIGKILL, point
-        facts = house.facts_of_orders()
+        facts = house.stored("order:%")
         assert facts[1:] != [] if last == BOOKED else facts == [last] * bool(last), (point, facts)
         assert len(house.venue.sent()) == sent, point
         assert house.venue.process.kill() == -signal.SIGKILL  # both are dead now
