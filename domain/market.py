@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.errors import InvalidValue
-from domain.money import DEFAULT_SCALE, ZERO, parse_asset
+from domain.money import DEFAULT_SCALE, ZERO, floor_to_step, parse_asset
 
 INTERVALS_MS = {
     "1s": 1_000,
@@ -43,8 +43,8 @@ class Market:
     """One trading pair of a venue with its filters. A filter of zero is off.
 
     tick_size: price step (quote per base). lot_size: quantity step (base). min_notional: least
-    quantity × price (quote). max_quantity: most base in one order. Scales: decimal places that amounts of
-    base and quote are rounded to.
+    quantity × price (quote). max_quantity: most base in one order, max_market_quantity: in one at the market.
+    Scales: decimal places that amounts of base and quote are rounded to.
     """
 
     symbol: str  # "BTC/USDT"
@@ -52,6 +52,7 @@ class Market:
     lot_size: Decimal = ZERO
     min_notional: Decimal = ZERO
     max_quantity: Decimal = ZERO
+    max_market_quantity: Decimal = ZERO
     base_scale: int = DEFAULT_SCALE
     quote_scale: int = DEFAULT_SCALE
 
@@ -62,6 +63,14 @@ class Market:
     @property
     def quote(self) -> str:
         return self.symbol.partition("/")[2]
+
+    @property
+    def most_at_the_market(self) -> Decimal | None:
+        """The most base in one market order, in whole lots; None: there is no such filter."""
+        most = [limit for limit in (self.max_quantity, self.max_market_quantity) if limit]
+        if not most:
+            return None
+        return floor_to_step(min(most), self.lot_size) if self.lot_size else min(most)
 
 
 def parse_symbol(raw: object, field: str = "symbol") -> str:

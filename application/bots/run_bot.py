@@ -247,6 +247,8 @@ class BotRunner:
         self._observer.order_placed(self.bot_id, client_order_id)
         if signal.side == BUY:
             self._exits.entered_by(client_order_id)
+        elif self._has_more_to_sell(client_order_id):
+            self._owed = signal
         self._open = _OpenOrder(
             client_order_id,
             terms,
@@ -255,6 +257,14 @@ class BotRunner:
             decided_at_ms=candle_open_time_ms + self._interval_ms,
         )
         self._send(self._open)
+
+    def _has_more_to_sell(self, client_order_id: str) -> bool:
+        """Whether one order could not sell all: a venue takes only so much at once."""
+        if self._market.most_at_the_market is None:
+            return False
+        order: Order = self._log.load(order_stream(client_order_id)).state
+        book: Book = self._log.load(book_stream(order.book_id)).state
+        return sellable(book, self.bot_id, self._market).amount > ZERO
 
     def _take_back(self, client_order_id: str, candle_open_time_ms: int, feed_now_ms: int) -> None:
         """A signal was traded before, by this run or by a commit whose answer was lost: its order is ours."""

@@ -31,8 +31,8 @@ class TradeSignal:
     open, something to spend, the market's least notional; for a buy then the limits, in the order of
     domain/risk/assess.py. One that trips is recorded with the signal and its figures, and no order follows.
     A buy spends what is allocated, at most `max_order_notional`, and less where a limit leaves less; a sell
-    sells all of the base asset, in whole lots: no limit holds it back. What is counted for the limits is in
-    the same append (safety §3 #4, #5).
+    sells all of the base asset, in whole lots, or as much as one order may: no limit holds it back. What is
+    counted for the limits is in the same append (safety §3 #4, #5).
     Refusals: unknown_bot, bot_not_running.
     """
 
@@ -195,8 +195,10 @@ def require_trading(work: Work, bot: Bot) -> None:
 
 
 def sellable(book: Book, bot_id: str, market: Market) -> Money:
-    """What the bot holds of the base asset, in whole lots: below one lot it is dust, not a position."""
-    return in_lots(book.owed(bot_account(bot_id), market.base), market)
+    """What one order can sell of what the bot holds, in whole lots: below one lot it is dust, no position."""
+    held = in_lots(book.owed(bot_account(bot_id), market.base), market)
+    most = market.most_at_the_market
+    return held if most is None or held.amount <= most else Money(most, held.asset)
 
 
 def in_lots(held: Money, market: Market) -> Money:

@@ -43,9 +43,20 @@ def market_of(client: Any, symbol: str) -> Market:
         lot_size=_step(written.get("stepSize"), precision.get("amount"), mode, "lot size"),
         min_notional=_limit(written.get("minNotional"), limits, "cost", "min"),
         max_quantity=_limit(written.get("maxQty"), limits, "amount", "max"),
+        max_market_quantity=_limit(written.get("maxMarketQty"), limits, "market", "max"),
         base_scale=_scale(client, listed, "base"),
         quote_scale=_scale(client, listed, "quote"),
     )
+
+
+_WRITTEN = {
+    "PRICE_FILTER": {"tickSize": "tickSize"},
+    "LOT_SIZE": {"stepSize": "stepSize", "maxQty": "maxQty"},
+    "MARKET_LOT_SIZE": {"maxQty": "maxMarketQty"},
+    "NOTIONAL": {"minNotional": "minNotional"},
+    "MIN_NOTIONAL": {"minNotional": "minNotional"},
+}
+"""Binance's filters: what they call their figures, and what we do."""
 
 
 def _written_filters(info: object) -> dict[str, object]:
@@ -53,14 +64,8 @@ def _written_filters(info: object) -> dict[str, object]:
     found: dict[str, object] = {}
     for one in filters if isinstance(filters, list) else ():
         kind = one.get("filterType") if isinstance(one, dict) else None
-        names = {
-            "PRICE_FILTER": ("tickSize",),
-            "LOT_SIZE": ("stepSize", "maxQty"),
-            "NOTIONAL": ("minNotional",),
-            "MIN_NOTIONAL": ("minNotional",),
-        }
-        for name in names.get(kind, ()) if isinstance(kind, str) else ():
-            found[name] = one.get(name)
+        for theirs, ours in (_WRITTEN.get(kind, {}) if isinstance(kind, str) else {}).items():
+            found[ours] = one.get(theirs)
     return found
 
 

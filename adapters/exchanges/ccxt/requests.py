@@ -87,6 +87,9 @@ def require_takeable(terms: OrderTerms, guarantees: Guarantees, market: Market) 
     quantity, price = terms.base_quantity, terms.limit_price
     if quantity is not None and market.max_quantity and quantity > market.max_quantity:
         raise VenueRefused(f"base_quantity {text(quantity)} is above the most, {text(market.max_quantity)}")
+    at_once = market.most_at_the_market
+    if quantity is not None and terms.order_type not in AT_A_LIMIT and at_once and quantity > at_once:
+        raise VenueRefused(f"base_quantity {text(quantity)} is above the most at once, {text(at_once)}")
     notional = terms.quote_budget
     if quantity is not None and price is not None:
         notional = multiply_down(quantity, price, 18)

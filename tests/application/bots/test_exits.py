@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 
 from domain.bots.events import BotTerms, SignalRaised
-from domain.market import Candle
-from tests.application.bots.market import Crash, CrashPoint, World
+from domain.market import Candle, Market
+from tests.application.bots.market import Crash, CrashingVenue, CrashPoint, World
 from tests.application.harness import with_running_bot
 from tests.builders import HOUR_MS, bot_terms, usdt
 
@@ -71,6 +71,27 @@ def test_a_position_is_left_whatever_the_strategy_says(
 def test_without_exits_the_strategy_alone_decides() -> None:
     world = traded(bot_terms(), series(*RISE, *RISES))
     assert sales(world) == []
+
+
+class Small(CrashingVenue):
+    """Takes only so much in one order at the market."""
+
+    def market(self, venue_account: str, symbol: str) -> Market:
+        return replace(super().market(venue_account, symbol), max_market_quantity=Decimal(4))
+
+
+def test_a_position_above_what_the_venue_takes_at_once_is_left_candle_by_candle() -> None:
+    """The price is back above the stop by then: what was to be sold is sold all the same."""
+    terms = replace(bot_terms(), stop_loss_bps=500)
+    world = World(with_running_bot(cash=usdt("1000"), terms=terms))
+    venue = Small(world.venue(), CrashPoint())
+    back = [("120", "121"), ("121", "119"), ("119", "94"), ("100", "110"), ("110", "110"), ("110", "110")]
+    market = world.market(world.feed(series(*RISE, *back)), venue)
+    market.join(world.runner(exchange=venue))
+    market.run()
+
+    assert len(sales(world)) == 3
+    assert world.store.owed("owner:bot:bot-1", "BTC") == "0 BTC"
 
 
 @pytest.mark.parametrize("nth", range(1, 60, 3))

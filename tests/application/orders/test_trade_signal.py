@@ -133,6 +133,22 @@ def test_a_sell_sells_whole_lots_of_all_the_bot_has() -> None:
     assert store.owed("owner:bot:bot-1", "BTC") == "0.00045 BTC"
 
 
+@pytest.mark.parametrize(
+    "limits", [{"max_quantity": "0.0105"}, {"max_quantity": "9000", "max_market_quantity": "0.0105"}]
+)
+def test_a_sell_sells_no_more_than_the_venue_takes_at_once(limits: dict[str, str]) -> None:
+    """A stop of a position above that would be refused for ever."""
+    store = with_running_bot()
+    order_id = store.do(signal())["client_order_id"]
+    bought = (fill("t-1", "0.0195", "50000"),)
+    store.tell(OrderReport(client_order_id=order_id, venue_order_id="v", status="filled", fills=bought))
+    most = {name: Decimal(limit) for name, limit in limits.items()}
+    market = replace(Market(symbol="BTC/USDT", lot_size=Decimal("0.001")), **most)  # type: ignore[arg-type]
+
+    assert store.do(signal("sell", HOUR_MS, market=market))["base_quantity"] == "0.01"
+    assert store.owed("owner:bot:bot-1", "BTC") == "0.0095 BTC"
+
+
 def test_less_than_a_lot_is_nothing_to_sell() -> None:
     store = with_running_bot()
     lots = Market(symbol="BTC/USDT", lot_size=Decimal(1))

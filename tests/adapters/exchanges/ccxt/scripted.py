@@ -189,6 +189,7 @@ def binance_symbol(base: str, quote: str, **more: Any) -> dict[str, Any]:
         "filters": [
             {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000000", "tickSize": "0.01"},
             {"filterType": "LOT_SIZE", "minQty": "0.00001", "maxQty": "9000.00", "stepSize": "0.00001"},
+            {"filterType": "MARKET_LOT_SIZE", "minQty": "0.0", "maxQty": "120.50000000", "stepSize": "0.0"},
             {"filterType": "NOTIONAL", "minNotional": "5.00000000"},
         ],
         **more,

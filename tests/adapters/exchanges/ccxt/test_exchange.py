@@ -144,6 +144,10 @@ def test_the_expiry_is_told_on_the_venues_clock(binance: ScriptedVenue) -> None:
         (limit_buy(price="50.001"), "no multiple of the tick, 0.01"),
         (limit_buy("0.01", "50"), "notional of 0.5 is below the least, 5"),
         (limit_buy("9001"), "above the most, 9000"),
+        (
+            OrderTerms(symbol="BTC/USDT", side="sell", order_type="market", base_quantity=Decimal(121)),
+            "above the most at once, 120.5",
+        ),
         (limit_buy(time_in_force="GTD"), "GTD"),
         (replace(limit_buy(), order_type="iceberg"), "iceberg"),
         (limit_buy(symbol="NEW/USDT"), "not listed"),
