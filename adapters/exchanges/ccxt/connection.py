@@ -35,6 +35,8 @@ MARKETS_KEPT_S = 3_600.0
 _BURST_S = 6.0  # of the budget's steady rate, that may be used at once
 _ORDERS_BURST_S = 5.0  # the same of new orders
 _SENT_KEPT = 10_000
+KEY_LOOKED_AT_S = 5.0
+"""How often it is asked which key is an account's: another process may have changed it, or withdrawn it."""
 _TRIED_AGAIN_S = 60.0  # what has grown old, when it could not be asked for
 
 
@@ -52,6 +54,8 @@ class VenueAccount:
 
     client: Any
     sent: dict[str, SentOrder] = field(default_factory=dict)
+    key_id: str = ""
+    key_looked_at_s: float = field(default_factory=monotonic)
     fee_rates: dict[str, tuple[float, Any]] = field(default_factory=dict)  # by symbol: until when, how much
 
     def remember(self, client_order_id: str, terms: OrderTerms) -> SentOrder:
@@ -164,12 +168,15 @@ class VenueConnection:
         """Raises NoSuchAccount where there is no key, RequestFailed without markets."""
         public = await self.public()
         known = self._accounts.get(name)
+        if known is not None and monotonic() - known.key_looked_at_s >= KEY_LOOKED_AT_S:
+            known = await self._still(name, known)
         if known is None:
             credentials = await self._key_of(name)
             known = self._accounts.get(name)  # another coroutine may have been faster
             if known is None:
                 sent, orders = self._sent.setdefault(name, {}), self._orders_budget(name)
-                known = self._accounts[name] = VenueAccount(self._open(credentials, orders), sent)
+                client = self._open(credentials, orders)
+                known = self._accounts[name] = VenueAccount(client, sent, credentials.key_id)
         if known.client.markets is not public.markets:
             take_markets(known.client, public)
         return known
@@ -221,6 +228,28 @@ class VenueConnection:
         if self._opening is None:
             self._opening = asyncio.Lock()
         return self._opening
+
+    async def _still(self, name: str, known: VenueAccount) -> VenueAccount | None:
+        """The account as it is, or None where its key is another one by now. Raises NoSuchAccount.
+
+        Where the keys cannot be asked for, it goes on as it was: a cancel does not wait for them.
+        """
+        known.key_looked_at_s = monotonic()
+        gone: NoSuchAccount | None = None
+        try:
+            if (await self._key_of(name)).key_id == known.key_id:
+                return known
+        except NoSuchAccount as revoked:
+            gone = revoked
+        except Exception as problem:  # noqa: BLE001  # of whatever keeps the keys
+            log.warning("%s: which key is %s's cannot be asked: %s", self.name, name, problem)
+            return known
+        if self._accounts.get(name) is known:
+            del self._accounts[name]
+        await close_client(known.client)
+        if gone is not None:
+            raise gone
+        return None
 
     async def _key_of(self, account: str) -> Credentials:
         if self._credentials is None:

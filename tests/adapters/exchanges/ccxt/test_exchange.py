@@ -12,6 +12,7 @@ from time import time
 
 import pytest
 
+from adapters.exchanges.ccxt import connection as connections
 from adapters.exchanges.ccxt.clients import VenueAddress
 from adapters.exchanges.ccxt.connection import VenueConnection
 from adapters.exchanges.ccxt.exchange import CcxtExchange
@@ -566,6 +567,36 @@ def test_a_changed_key_is_asked_for_again(binance: ScriptedVenue) -> None:
 
     used = [heard.headers["X-MBX-APIKEY"] for heard in binance.asked("GET /api/v3/account")]
     assert used == ["first", "second"]
+
+
+def test_a_key_that_another_process_changed_or_withdrew_is_used_no_more(
+    binance: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a kill switch that runs beside would go on with it, and could sell nothing."""
+    monkeypatch.setattr(connections, "KEY_LOOKED_AT_S", 0.0)
+    binance.says("GET /api/v3/account", Said({"balances": []}))
+    keys: list[str | Exception] = ["first", "first", OSError("the database is away"), "second"]
+
+    def key_of(account: str) -> Credentials:
+        if not keys:
+            raise NoCredentials("it was revoked")
+        key = keys.pop(0)
+        if isinstance(key, Exception):
+            raise key
+        return Credentials(api_key=key, secret="s", key_id=key)
+
+    connection = binance.connection()
+    connection._credentials = key_of
+    exchange = CcxtExchange(connection)
+    for _ in range(3):
+        exchange.balances(ACCOUNT)
+    keys.append("second")
+    exchange.balances(ACCOUNT)
+    with pytest.raises(VenueOutcomeUnknown, match="it was revoked"):
+        exchange.balances(ACCOUNT)
+
+    used = [heard.headers["X-MBX-APIKEY"] for heard in binance.asked("GET /api/v3/account")]
+    assert used == ["first", "first", "first", "second"]
 
 
 def test_callers_that_come_at_once_share_one_loop() -> None:
