@@ -65,6 +65,7 @@ class _Kept:
     renewed_at: datetime
     is_open: bool = False  # recovered, and the books agree: bots may trade on it
     check_at: datetime | None = None  # not before that are the books compared again
+    key_id: str | None = None  # at the last look; "" where the account had none
     problem: str = ""  # as it was logged last
     threads: list[threading.Thread] = field(default_factory=list)
     is_over: threading.Event = field(default_factory=threading.Event)
@@ -72,6 +73,7 @@ class _Kept:
 
 class VenueDesk:
     """Gives bots the exchange of their account, once that is recovered and its books agree with the venue.
+    With another key that begins anew: until then nothing is sent.
 
     An account is kept by one worker at a time: one key, one owner. Its orders are looked after by a keeper
     in a thread of its own, and by what the venue pushes in another, whether bots run or not.
@@ -211,7 +213,11 @@ class VenueDesk:
     def _look(self, kept: _Kept) -> None:
         venue, account_id = kept.account
         account: VenueAccount = self._log.load(venue_account_stream(account_id)).state
-        self._refresh_key(venue, account_id, account.key.key_id if account.key is not None else "")
+        key_id = account.key.key_id if account.key is not None else ""
+        self._refresh_key(venue, account_id, key_id)
+        if kept.key_id not in (None, key_id):  # it may be of another account: the books are held against that
+            kept.is_open, kept.check_at = False, None
+        kept.key_id = key_id
         if not kept.is_open:
             self._open(kept)
             return
@@ -263,7 +269,7 @@ class VenueDesk:
 
     def _lease_until(self, account: Account) -> datetime:
         kept = self._kept.get(account)
-        if kept is None or kept.is_over.is_set():
+        if kept is None or kept.is_over.is_set() or not kept.is_open:
             return datetime.min.replace(tzinfo=self._clock.now().tzinfo)
         return kept.renewed_at + LEASE - MARGIN
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,12 +11,23 @@ import pytest
 from adapters.persistence.leases import MemoryLeases
 from adapters.persistence.read_models import MemoryReadModels
 from application.ports.bot_observer import SilentObserver
-from application.ports.exchange import Exchange, OrderReport, OrderRequest, StreamGap
+from application.ports.commands import Result
+from application.ports.exchange import (
+    Exchange,
+    OrderReport,
+    OrderRequest,
+    StreamGap,
+    VenueOutcomeUnknown,
+)
+from application.streams import venue_account_stream
 from application.venues.desk import CHECK_AGAIN, LEASE, RealVenue, VenueDesk
-from tests.application.harness import Store, held_order
+from application.venues.keep_orders import DOUBT_LOOK
+from application.work import Work
+from domain.venue_accounts.events import VenueAccountConnected, VenueKeyImported
+from tests.application.harness import Store, held_order, with_second_order
 from tests.application.venues import real_venue
 from tests.application.venues.real_venue import ACCOUNT, SYMBOL
-from tests.builders import limit_buy, usdt
+from tests.builders import Decide, limit_buy, usdt
 
 AT = ("elsewhere", ACCOUNT)
 
@@ -90,6 +101,39 @@ class World:
         )
         self.store.tell(self.venue.submit(request))
 
+    def rotate(self, key_id: str) -> None:
+        """The account's key is that one now."""
+        opened = VenueAccountConnected(
+            venue_account_id=ACCOUNT,
+            owner_id="acc-1",
+            venue="elsewhere",
+            name="main",
+            book_id="book-1",
+            connected_at_utc=self.clock.now(),
+        )
+        key = VenueKeyImported(
+            key_id=key_id,
+            fingerprint=key_id,
+            rights=("read", "trade"),
+            is_ip_restricted=True,
+            imported_by="acc-1",
+            imported_at_utc=self.clock.now(),
+        )
+
+        def decide(work: Work) -> Result:
+            is_known = work.venue_account(ACCOUNT).exists
+            work.record(venue_account_stream(ACCOUNT), [key] if is_known else [opened, key])
+            return {}
+
+        self.store.do(Decide(decide))
+
+    def wait_until(self, is_so: Callable[[], bool]) -> None:
+        for _ in range(200):
+            if is_so():
+                return
+            self.looked.acquire(timeout=0.05)
+        raise AssertionError("it does not come to that")
+
     def opened(self, desk: VenueDesk) -> Exchange:
         for _ in range(200):
             exchange = desk.exchange_for(AT, SYMBOL)
@@ -161,6 +205,29 @@ def test_an_account_that_nobody_needs_is_let_go_once_nothing_is_open(world: Worl
 
     assert not desk.has(AT)
     assert world.leases.holders("venue-account:") == {}
+
+
+def test_with_another_key_nothing_is_sent_before_the_books_agree_again(world: World) -> None:
+    """It may be the key of another account at that venue."""
+    world.rotate("k-1")
+    desk = world.desk()
+    exchange = world.opened(desk)
+    world.why_not = "1 balance"
+    world.rotate("k-2")
+    world.wait_until(lambda: desk.exchange_for(AT, SYMBOL) is None)
+    sent = len(world.venue.requests)
+
+    again = OrderRequest(
+        client_order_id="o-2", venue_account=ACCOUNT, terms=limit_buy(), sent_at_utc=world.clock.now()
+    )
+    with_second_order(world.store)
+    with pytest.raises(VenueOutcomeUnknown, match="not sent"):
+        exchange.submit(again)
+    assert len(world.venue.requests) == sent
+
+    world.why_not = ""
+    world.clock.move_to(world.clock.now() + CHECK_AGAIN + DOUBT_LOOK)
+    world.opened(desk)
 
 
 def test_a_silent_venue_keeps_the_account_closed_and_says_why(world: World) -> None:
