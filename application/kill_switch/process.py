@@ -42,7 +42,7 @@ from domain.kill_switch.events import HeldAtVenue
 from domain.kill_switch.switches import CLOSE_ALL, Switch
 from domain.ledger.postings import custody_account
 from domain.market import interval_ms
-from domain.orders.order import Order
+from domain.orders.order import SELL, Order
 from domain.platform.platform import Platform
 
 log_ = logging.getLogger("evenkeel.kill_switch")
@@ -124,8 +124,12 @@ class KillSwitchProcess:
     # -- what is open --------------------------------------------------------------------------------------
 
     def _end(self, order: Order, bot: BotRow, switch: Switch) -> None:
-        """Cancel an order; one that closes the position is seen through instead."""
-        if is_closing(order.client_order_id) and switch.mode == CLOSE_ALL and not order.is_to_cancel:
+        """Cancel an order; one that closes the position, or leaves it where that is let, is seen through."""
+        is_sale = order.terms is not None and order.terms.side == SELL
+        goes_on = (switch.lets_sell and is_sale) or (
+            switch.mode == CLOSE_ALL and is_closing(order.client_order_id)
+        )
+        if goes_on and not order.is_to_cancel:
             self._ask(order, bot)
         else:
             self._cancel(order, bot, switch)

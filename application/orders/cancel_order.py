@@ -45,6 +45,7 @@ class MakeWay:
             require_may_trade(
                 work,
                 work.bot(order.bot_id),
+                self.side,
                 candle_open_time_ms=self.candle_open_time_ms,
                 feed_now_ms=self.feed_now_ms,
             )

@@ -46,7 +46,7 @@ class CheckOrder:
         if self.side not in (BUY, SELL):
             raise InvalidValue("side", f"{self.side!r} is neither buy nor sell")
         rules = [
-            _guardrail("kill_switch", lambda: require_trading(work, bot)),
+            _guardrail("kill_switch", lambda: require_trading(work, bot, self.side)),
             _guardrail("account_active", work.account(bot.owner_id).require_active),
             _guardrail("bot_running", lambda: _require_running(bot)),
             _guardrail("no_order_open", lambda: _require_nothing_open(work, bot)),

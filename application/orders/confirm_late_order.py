@@ -14,7 +14,7 @@ from domain.errors import DomainError
 from domain.kill_switch.closing import is_closing
 from domain.ledger.postings import bot_account
 from domain.orders.errors import UnknownOrder
-from domain.orders.order import INTENDED, UNKNOWN, Order
+from domain.orders.order import BUY, INTENDED, UNKNOWN, Order
 
 NOT_FOUND_IS_PROOF = timedelta(minutes=5)
 """After an outcome was lost track of: longer than a lease and any request to a venue lasts."""
@@ -67,6 +67,7 @@ class ConfirmLateOrder:
             require_may_trade(
                 work,
                 bot,
+                order.terms.side if order.terms is not None else BUY,
                 candle_open_time_ms=self.decided_on_candle_ms,
                 feed_now_ms=self.feed_now_ms,
             )

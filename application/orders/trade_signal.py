@@ -116,7 +116,7 @@ class TradeSignal:
     def _order(self, work: Work, bot: Bot) -> tuple[OrderTerms, Money]:
         """The order's terms and what it must hold; raises the first guardrail that trips."""
         require_may_trade(
-            work, bot, candle_open_time_ms=self.candle_open_time_ms, feed_now_ms=self.feed_now_ms
+            work, bot, self.side, candle_open_time_ms=self.candle_open_time_ms, feed_now_ms=self.feed_now_ms
         )
         if bot.last_order_id and not work.order(bot.last_order_id).has_ended:
             raise OrderStillOpen(client_order_id=bot.last_order_id)
@@ -176,11 +176,11 @@ class TradeSignal:
             )
 
 
-def require_may_trade(work: Work, bot: Bot, *, candle_open_time_ms: int, feed_now_ms: int) -> None:
+def require_may_trade(work: Work, bot: Bot, side: str, *, candle_open_time_ms: int, feed_now_ms: int) -> None:
     """Raises the first guardrail that trips: kill switch (platform, venue, account, bot), account active,
     what the bot's mode wants, bot running, fresh candle.
     """
-    require_trading(work, bot)
+    require_trading(work, bot, side)
     work.account(bot.owner_id).require_active()
     require_may_send(work, bot)
     if bot.status != RUNNING:
@@ -188,10 +188,13 @@ def require_may_trade(work: Work, bot: Bot, *, candle_open_time_ms: int, feed_no
     bot.require_fresh(candle_open_time_ms=candle_open_time_ms, feed_now_ms=feed_now_ms)
 
 
-def require_trading(work: Work, bot: Bot) -> None:
-    """Raises KillSwitchIsEngaged: of the platform, the bot's venue, its owner, or the bot itself."""
+def require_trading(work: Work, bot: Bot, side: str = BUY) -> None:
+    """Raises KillSwitchIsEngaged: of the platform, the bot's venue, its owner, or the bot itself.
+
+    A limit's keeps nobody from selling: what reduces a position is never held back by a limit.
+    """
     work.platform().require_trading(bot.terms.venue if bot.terms is not None else "")
-    work.risk(bot.owner_id).require_trading(bot.bot_id)
+    work.risk(bot.owner_id).require_trading(bot.bot_id, to_sell=side == SELL)
 
 
 def sellable(book: Book, bot_id: str, market: Market) -> Money:

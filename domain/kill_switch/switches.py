@@ -41,6 +41,11 @@ class Switch:
     flat_at_utc: datetime | None = None  # when it was proven that nothing is left
     held: tuple[HeldAtVenue, ...] = ()  # what that proof compared
 
+    @property
+    def lets_sell(self) -> bool:
+        """Whether bots may leave their positions: a limit stops what adds to them, and nobody wanted more."""
+        return self.rank == BY_LIMIT and self.mode == STOP
+
 
 @dataclass(frozen=True, slots=True)
 class Switches:
@@ -55,10 +60,10 @@ class Switches:
     def find(self, scope: str, target: str = "") -> Switch | None:
         return self.engaged.get(_key(scope, target))
 
-    def require_free(self, scope: str, target: str = "") -> None:
+    def require_free(self, scope: str, target: str = "", *, to_sell: bool = False) -> None:
         """Raises KillSwitchIsEngaged."""
         found = self.find(scope, target)
-        if found is not None:
+        if found is not None and not (to_sell and found.lets_sell):
             raise KillSwitchIsEngaged(reason=found.reason, scope=scope, target=target)
 
     def engage(

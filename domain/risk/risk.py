@@ -149,10 +149,10 @@ class Risk:
 
     # -- kill switches -------------------------------------------------------------------------------------
 
-    def require_trading(self, bot_id: str) -> None:
-        """Raises KillSwitchIsEngaged: of the account, then of the bot."""
-        self.switches.require_free(ACCOUNT, self.owner_id)
-        self.switches.require_free(BOT, bot_id)
+    def require_trading(self, bot_id: str, *, to_sell: bool = False) -> None:
+        """Raises KillSwitchIsEngaged: of the account, then of the bot. To sell, one by a limit is none."""
+        self.switches.require_free(ACCOUNT, self.owner_id, to_sell=to_sell)
+        self.switches.require_free(BOT, bot_id, to_sell=to_sell)
 
     def engage_kill_switch(
         self, *, bot_id: str, mode: str, reason: str, rank: str, switch_id: str, by: str, at: datetime

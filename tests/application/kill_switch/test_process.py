@@ -17,15 +17,18 @@ from application.platform.kill_switch import (
     ReleaseKillSwitch,
     ReleaseOwnersKillSwitch,
 )
-from application.ports.commands import Command
+from application.ports.commands import Command, Result
+from application.streams import risk_stream
 from application.views.rows import OrderRow
+from application.work import Work
 from domain.kill_switch.closing import is_closing
 from domain.kill_switch.events import KillSwitchFlat
-from domain.kill_switch.switches import CLOSE_ALL, STOP, Switch
+from domain.kill_switch.switches import BY_LIMIT, CLOSE_ALL, STOP, Switch
 from domain.money import text
 from tests.application.harness import Store
 from tests.application.kill_switch_venue import DialVenue
 from tests.application.risk_world import buy, filled, later, live_store, stopped_at
+from tests.builders import Decide
 
 
 @dataclass
@@ -106,6 +109,26 @@ def test_a_stop_cancels_what_is_open_and_leaves_positions() -> None:
     assert desk.store.owed("owner:bot:bot-1", "BTC", "live-1") == "10 BTC"
     assert (desk.sold(), desk.proofs()) == ([], [])
     assert desk.store.bot("bot-1").status == "running"
+
+
+def test_a_stop_by_a_limit_lets_a_sale_go_on() -> None:
+    desk = Desk()
+    sale = desk.store.do(replace(buy("bot-1", hours=1, side="sell"), venue="fake"))["client_order_id"]
+    desk.venue.rest(sale)
+
+    def trip(work: Work) -> Result:
+        engaged = work.risk("acc-1").engage_kill_switch(
+            bot_id="", mode=STOP, reason="lost", rank=BY_LIMIT, switch_id="s", by="system:risk", at=work.now
+        )
+        work.record(risk_stream("acc-1"), engaged)
+        return {}
+
+    desk.store.do(Decide(trip))
+    desk.look(3)
+
+    assert desk.store.order(desk.open_order).status == "canceled"
+    assert desk.store.order(sale).status == "open"
+    assert not desk.store.order(sale).is_to_cancel
 
 
 @pytest.mark.parametrize("scope", SCOPES)

@@ -8,13 +8,14 @@ from decimal import Decimal
 import pytest
 
 from application.bots.manage_bots import ResumeBot
-from application.platform.kill_switch import ReleaseOwnersKillSwitch
+from application.platform.kill_switch import EngageOwnersKillSwitch, ReleaseOwnersKillSwitch
 from application.ports.commands import Result
 from application.ports.exchange import OrderReport
 from application.risk.set_limits import SetBotLimits, SetPlatformLimits
 from application.streams import book_stream
 from application.work import Work
 from domain.bots.events import GuardrailTripped
+from domain.kill_switch.switches import STOP
 from domain.money import text
 from domain.risk.events import LimitTripped
 from domain.risk.limits import Limits
@@ -201,6 +202,26 @@ def test_a_drawdown_of_the_hard_bound_stops_the_account_until_somebody_frees_it(
     assert store.do(buy(hours=48))["guardrail"] == "kill_switch_engaged"
     store.do(ReleaseOwnersKillSwitch("acc-1", "", "I know why", "acc-1"))
     assert store.do(buy(hours=49))["client_order_id"]
+
+
+def test_an_account_that_a_limit_stopped_may_still_leave_its_positions() -> None:
+    """A stop-loss that could not sell would turn a limit on losses into a larger loss."""
+    store = live_store("bot-1", "bot-2", terms=stopped_at(1_000), cash="2000")
+    filled(store, store.do(buy("bot-1")), "10", "100")
+    filled(store, store.do(buy("bot-2")), "10", "100")
+    limit_account(store, Limits(max_drawdown_bps=300))
+    filled(store, store.do(buy("bot-1", hours=1, price="80", side="sell")), "10", "80")
+    switch = risk_of(store).switches.find("account", "acc-1")
+    assert switch is not None
+    assert switch.lets_sell
+
+    assert store.do(buy("bot-1", hours=2, price="80"))["guardrail"] == "kill_switch_engaged"
+    sale = store.do(buy("bot-2", hours=2, price="80", side="sell"))
+    assert sale["base_quantity"] == "10"
+
+    store.do(EngageOwnersKillSwitch("acc-1", "", STOP, "I look first", "op", "s-1", by_operator=True))
+    filled(store, sale, "4", "80")
+    assert store.do(buy("bot-2", hours=3, price="80", side="sell"))["guardrail"] == "kill_switch_engaged"
 
 
 def test_a_price_far_from_the_reference_is_refused() -> None:
