@@ -59,7 +59,7 @@ class RecordReport:
     def _take(self, work: Work, order: Order, terms: OrderTerms) -> None:
         report = self._without_early_end(order)
         stream = order_stream(report.client_order_id)
-        if report.status == "rejected":
+        if report.status == "rejected" and not report.fills:
             work.record(stream, order.refuse(reason=report.reason, at=work.now))
         elif report.venue_order_id:
             work.record(stream, order.accept(venue_order_id=report.venue_order_id, at=work.now))
@@ -83,7 +83,7 @@ class RecordReport:
     def _without_early_end(self, order: Order) -> OrderReport:
         """The report, as one of an open order where the venue matched more than we know the fills of."""
         report = self.report
-        ends = report.status in ("filled", "canceled")
+        ends = report.status in ("filled", "canceled", "rejected")
         return replace(report, status="open") if ends and self._lacks_fills(order) else report
 
     def _lacks_fills(self, order: Order) -> bool:
