@@ -50,7 +50,7 @@ def generate(symbol: str, interval: str, start_ms: int, count: int, seed: int) -
         reach = max(2, opening * volatility * scale // (100 * _MILLION))  # of the wicks, in cents
         high = max(opening, closing) + random.randrange(reach)
         low = max(1, min(opening, closing) - random.randrange(reach))
-        volume = random.randint(20_000, 400_000) * volatility // _CALM_PPM * (step // 60_000)
+        volume = max(1, random.randint(20_000, 400_000) * volatility // _CALM_PPM * step // 60_000)
         yield Candle(
             start_ms + index * step,
             _price(opening),
