@@ -17,9 +17,9 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -58,6 +58,17 @@ class Server:
     """A running server on which databases may be created and dropped."""
 
     url: str
+    postmaster: Postmaster | None = None  # None of one that is yours
+
+    def stop_at_once(self) -> None:
+        """As `pg_ctl stop -m immediate`: every session is cut, nothing is written any more."""
+        assert self.postmaster is not None, "a server that is not ours is not stopped"
+        self.postmaster.stop(signal.SIGQUIT)
+
+    def start_again(self) -> None:
+        """It recovers first; returns when it accepts connections."""
+        assert self.postmaster is not None
+        self.postmaster.start()
 
     def database_url(self, name: str) -> str:
         """The same server, another database, as a libpq URL that SQLAlchemy reads too."""
@@ -97,8 +108,9 @@ def postgres(*, durable: bool = False) -> Iterator[Server]:
         return
     base = Path(tempfile.mkdtemp(prefix="ek-pg-", dir="/tmp"))  # short: a socket's path ends at 107 bytes
     try:
-        with _running(base, ALWAYS | (DURABLE if durable else FORGETFUL)) as data:
-            yield Server(make_conninfo(host=str(data), user="postgres", dbname="postgres"))
+        with _running(base, ALWAYS | (DURABLE if durable else FORGETFUL)) as postmaster:
+            url = make_conninfo(host=str(postmaster.data), user="postgres", dbname="postgres")
+            yield Server(url, postmaster)
     finally:
         shutil.rmtree(base, ignore_errors=True)
 
@@ -127,8 +139,8 @@ def _local_binaries() -> Sequence[Path]:
 
 
 @contextmanager
-def _running(base: Path, settings: dict[str, str]) -> Iterator[Path]:
-    """The data directory, which holds the socket, of a server that accepts connections."""
+def _running(base: Path, settings: dict[str, str]) -> Iterator[Postmaster]:
+    """A server that accepts connections, in a data directory of its own, which holds the socket."""
     binaries = find_binaries()
     as_root = os.geteuid() == 0
     data = base / "d"
@@ -169,29 +181,47 @@ def _running(base: Path, settings: dict[str, str]) -> Iterator[Path]:
     command = [str(binaries / "postgres"), "-D", str(data), "-k", str(data)]
     for name, value in settings.items():
         command += ["-c", f"{name}={value}"]
-    log_path = base / "log"
-    with log_path.open("wb") as log:
-        process: subprocess.Popen[bytes] = subprocess.Popen(
-            command,
-            env=env,
-            cwd="/",
-            stdout=log,
-            stderr=log,
-            user=user,
-            group=user,
-            extra_groups=groups,
-            preexec_fn=_die_with_parent,
-        )
+    postmaster = Postmaster(data, base / "log", command, env, user)
+    postmaster.start()
     try:
-        _wait_until_ready(process, data, log_path)
-        yield data
+        yield postmaster
     finally:
-        process.send_signal(signal.SIGINT)  # "fast": roll back, disconnect, stop
+        postmaster.stop(signal.SIGINT)  # "fast": roll back, disconnect, stop
+
+
+@dataclass(slots=True)
+class Postmaster:
+    """The server's process, which may be ended and started again on the same data."""
+
+    data: Path
+    log_path: Path
+    command: Sequence[str]
+    env: Mapping[str, str]
+    user: int | None
+    _process: subprocess.Popen[bytes] = field(init=False)
+
+    def start(self) -> None:
+        with self.log_path.open("wb") as log:
+            self._process = subprocess.Popen(
+                self.command,
+                env=self.env,
+                cwd="/",
+                stdout=log,
+                stderr=log,
+                user=self.user,
+                group=self.user,
+                extra_groups=None if self.user is None else [],
+                preexec_fn=_die_with_parent,
+            )
+        _wait_until_ready(self._process, self.data, self.log_path)
+
+    def stop(self, how: signal.Signals) -> None:
+        self._process.send_signal(how)
         try:
-            process.wait(10)
+            self._process.wait(10)
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGQUIT)
-            process.wait()
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait()
 
 
 def _die_with_parent() -> None:

@@ -22,7 +22,7 @@ from uuid import uuid4
 import httpx
 
 from tests.e2e import books
-from tests.e2e.processes import Evenkeel, Server
+from tests.e2e.processes import Evenkeel, Process, Server
 from tests.simulators import Simulator
 
 PRICES = {"BTC/USDT": "60000", "ETH/USDT": "3000", "BNB/USDT": "600", "SOL/USDT": "150"}
@@ -198,6 +198,11 @@ class LiveHouse:
         """The platform and its venues, in order."""
         for process in (self.server.process, *(venue.process for venue in self.venues.values())):
             assert process.signal(signal.SIGTERM) == 0
+
+    def roles(self, *roles: str) -> list[Process]:
+        """Those of production, each a process, on PostgreSQL."""
+        where = ("--database-url", self.database_url, "--metrics-port", "0")
+        return [self.evenkeel.start(role, *where, **self.variables) for role in roles]
 
     def serve(self, **more: str) -> Server:
         self.server = self.evenkeel.serve(self.database_url, **self.variables, **more)
