@@ -209,7 +209,11 @@ class LiveHouse:
         return self.server
 
     def cli(self, *words: str) -> Any:
-        return self.evenkeel.json(*words, "--database-url", self.database_url, **self.variables)
+        return self.run(*words).json
+
+    def run(self, *words: str) -> Process:
+        """A command, to its end, which may be a refusal."""
+        return self.evenkeel.run(*words, "--json", "--database-url", self.database_url, **self.variables)
 
     def trader(self, email: str = "ann@example.org") -> Trader:
         password = self.cli("users", "create", email)["password"]
@@ -299,6 +303,11 @@ class LiveHouse:
     def custody(self, account: str) -> dict[str, Decimal]:
         found = self._rows("asset, amount", "balances", account, column="account", prefix="custody:")
         return {asset: Decimal(amount) for asset, amount in found if Decimal(amount)}
+
+    def owed(self) -> list[tuple[Any, ...]]:
+        """Every owner's accounts."""
+        query = "SELECT book_id, account, asset, amount FROM balances WHERE account LIKE 'owner:%'"
+        return sorted(books.rows(self.database_url, query))
 
     def _rows(
         self, names: str, table: str, account: str, *, column: str = "venue_account", prefix: str = ""
