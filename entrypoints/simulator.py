@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from adapters.market_data.files import read_candles
@@ -120,7 +121,7 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     server = Server(venue)
-    beats = [] if options.market is None else [move(venue, options.market)]
+    beats = [] if options.market is None else [partial(move, venue, options.market)]
     await server.start(wanted.host, wanted.port, *beats)
     try:
         started(venue, f"http://{_shown(wanted.host)}:{server.port}")

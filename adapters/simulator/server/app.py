@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 
 from aiohttp import web
@@ -28,7 +28,7 @@ class Server:
         self._runner: web.AppRunner | None = None
         self._beats: list[asyncio.Task[None]] = []
 
-    async def start(self, host: str, port: int, *beats: Coroutine[None, None, None]) -> None:
+    async def start(self, host: str, port: int, *beats: Callable[[], Coroutine[None, None, None]]) -> None:
         """Port 0 takes any that is free; see `port`. `beats` run until it stops.
 
         Raises OSError where the port is taken.
@@ -53,7 +53,7 @@ class Server:
         await site.start()
         self.port = self._runner.addresses[0][1]
         self.venue.listeners.append(self.hub.listen)
-        self._beats = [asyncio.create_task(beat) for beat in (self.hub.run(), *beats)]
+        self._beats = [asyncio.create_task(beat()) for beat in (self.hub.run, *beats)]
 
     def check(self) -> None:
         """Raises what ended something that was to run for as long as the server."""

@@ -133,3 +133,15 @@ def test_one_journal_has_one_writer(tmp_path: Path) -> None:
         process(tmp_path),
     ):
         pass
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
+    with process(tmp_path, "--still") as (_, sim, _):
+        other = [program("evenkeel"), "simulator", "--journal", str(tmp_path / "other"), "--port"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        refused = subprocess.run(
+            [*other, sim.url.rpartition(":")[2]], capture_output=True, text=True, env=environment, check=False
+        )
+    assert refused.returncode == 3
+    (line,) = refused.stderr.splitlines()
+    assert "address already in use" in line
