@@ -203,7 +203,7 @@ def _worker_running(container: Container, settings: Settings, worker_id: str) ->
             )
 
 
-BOTS_AT_ONCE = 16
+BOTS_AT_ONCE = 8
 """Of one series at real venues: while one waits for its commit or its venue's answer, others go on."""
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import api, audit, demo, log, processes, seal, writer
+from tests.benchmarks import api, audit, books, bots, demo, log, orders, processes, seal, writer
 from tests.benchmarks.bench import Bench, opened
 from tests.benchmarks.report import Section, show
 
@@ -24,6 +24,9 @@ BENCHMARKS: dict[str, Callable[[Bench], Section]] = {
     "api": api.measure,
     "seal": seal.measure,
     "audit": audit.measure,
+    "orders": orders.measure,
+    "bots": bots.measure,
+    "books": books.measure,
 }
 
 
