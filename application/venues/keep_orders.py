@@ -145,14 +145,16 @@ class OrderKeeper:
             self._go_through_trades()
 
     def take(self, news: OrderReport | StreamGap) -> None:
-        """What the stream says. Of an order that is not ours nothing is taken."""
+        """What the stream says. Of an order that is not ours, or not of this account, nothing is taken: its
+        owner may have given an order that they placed here by hand the id of one of another account.
+        """
         if isinstance(news, StreamGap):
             with self._lock:
                 for watched in self._watched.values():
                     watched.is_urgent = True
             self._trades_at = None
             return
-        if self._order(news.client_order_id).exists:
+        if self._is_of_this_account(self._order(news.client_order_id)):
             self.record(news)
 
     def record(self, report: OrderReport) -> str:
@@ -250,7 +252,7 @@ class OrderKeeper:
         found = set()
         for trade in trades:
             order = self._order(order_id_of(self._views, self.venue_account, trade))
-            if order.exists and trade.fill.venue_trade_id not in order.trade_ids:
+            if self._is_of_this_account(order) and trade.fill.venue_trade_id not in order.trade_ids:
                 found.add(order.client_order_id)
         return sorted(found)
 
@@ -261,6 +263,9 @@ class OrderKeeper:
             return
         command = FlagOrder(report.client_order_id, FILL_OF_ANOTHER_ORDER, str(refusal))
         self._execute(command, f"flag:{report_id(report, order)}", report.client_order_id)
+
+    def _is_of_this_account(self, order: Order) -> bool:
+        return order.exists and order.venue_account == self.venue_account
 
     def _is_urgent(self, order_id: str) -> None:
         with self._lock:

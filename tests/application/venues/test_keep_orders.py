@@ -256,6 +256,30 @@ def test_what_the_stream_says_of_a_foreign_order_touches_nothing(desk: Desk) -> 
     assert desk.store.log.head() == before
 
 
+def test_an_order_placed_by_hand_under_the_id_of_another_accounts_is_not_taken_for_it(desk: Desk) -> None:
+    """Safety §3 #46: a fill on somebody's own account, of any pair they like, is none of a pooled order."""
+    desk.send()
+    views, log = desk.views, desk.store.log
+    elsewhere = RealVenue(desk.clock, orders=dict(desk.venue.orders))
+    theirs = OrderKeeper(
+        "binance.mine.0badcafe",
+        exchange=elsewhere,
+        log=log,
+        bus=desk.store.bus,
+        views=views,
+        clock=desk.clock,
+        observer=SilentObserver(),
+    )
+    before = log.head()
+
+    theirs.take(elsewhere.fill("o-1", "t-9", "0.01", ends=True))
+    theirs.follow_symbol(SYMBOL)
+    theirs.look()
+
+    assert log.head() == before
+    assert desk.bought == "0 BTC"
+
+
 def test_a_trade_that_two_orders_claim_is_booked_once_and_flagged(desk: Desk) -> None:
     desk.send()
     desk.keeper.take(desk.venue.fill("o-1", "t-1", "0.004"))
