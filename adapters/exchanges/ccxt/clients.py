@@ -14,6 +14,7 @@ import aiohttp
 import ccxt  # type: ignore[import-untyped]  # ships no py.typed
 import ccxt.pro as ccxt_pro  # type: ignore[import-untyped]
 
+from adapters.exchanges.ccxt.kraken_ids import KrakenIds
 from adapters.exchanges.ccxt.profiles import DEADLINE, RECV_WINDOW, VenueProfile
 from adapters.exchanges.ccxt.venue_clock import Nonces, VenueClock
 from adapters.exchanges.ccxt.wire import GuardedSession, OwnHosts, UnusableAnswer, strict_json
@@ -235,7 +236,7 @@ class _SpotIsSpot:
         return super().parse_market(response)  # type: ignore[misc]
 
 
-_MENDED: dict[str, tuple[type, ...]] = {"gemini": (_SpotIsSpot,)}
+_MENDED: dict[str, tuple[type, ...]] = {"gemini": (_SpotIsSpot,), "kraken": (KrakenIds,)}
 
 
 class _TellsOrderEvents:

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from adapters.exchanges.ccxt.exchange import CcxtExchange
+from adapters.exchanges.ccxt.kraken_ids import from_kraken
 from adapters.exchanges.ccxt.profiles import COINBASE, GEMINI, KRAKEN
 from application.ports.exchange import OrderReport, VenueOrderNotFound, VenueOutcomeUnknown, VenueRefused
+from domain.kill_switch.closing import closing_order_id
+from domain.orders.order import client_order_id
 from tests.adapters.exchanges.ccxt.scripted import (
     ACCOUNT,
     Heard,
@@ -120,6 +125,34 @@ def test_kraken_finds_an_order_by_our_id_among_open_and_ended_ones(kraken: Both)
 
     assert (report.status, report.venue_order_id) == ("canceled", "OQ1")
     assert {asked.params["cl_ord_id"] for asked in venue.asked(OPEN) + venue.asked(CLOSED)} == {"o-1"}
+
+
+@pytest.mark.parametrize("epoch", [0, 9, 10, 4_095])
+def test_kraken_is_told_our_own_ids_as_it_takes_them_and_tells_them_back(kraken: Both, epoch: int) -> None:
+    """Of more than 18 characters it takes 32 hexadecimal digits alone, and may tell them with dashes."""
+    venue, exchange = kraken
+    for ours in (
+        client_order_id("bot-1", 7, 0, epoch=epoch),
+        closing_order_id("switch-1", "bot-1", 0, epoch=epoch),
+    ):
+        venue.says(OPEN, found())
+        venue.says(CLOSED, found())
+        with pytest.raises(VenueOrderNotFound):
+            exchange.report(ACCOUNT, SYMBOL, ours)
+        theirs = venue.asked(OPEN)[-1].params["cl_ord_id"]
+        assert re.fullmatch("[0-9a-f]{32}", theirs)
+
+        for told in (theirs, str(UUID(theirs))):
+            venue.says(CLOSED, found(OQ1=kraken_order(status="canceled", cl_ord_id=told)))
+            assert exchange.report(ACCOUNT, SYMBOL, ours).client_order_id == ours
+            venue.says(OPEN, found(OQ1=kraken_order(cl_ord_id=told)))
+            assert [one.report.client_order_id for one in exchange.open_orders(ACCOUNT)] == [ours]
+            venue.says(OPEN, found())
+
+
+@pytest.mark.parametrize("told", ["o-1", "6d1b345e-2821-40e2-ad83-4ecb18a06876", "e3f" + "1" * 29])
+def test_ids_that_others_gave_their_orders_are_told_as_they_are(told: str) -> None:
+    assert from_kraken(told) == told
 
 
 def test_an_order_in_neither_list_of_kraken_is_not_there(kraken: Both) -> None:
