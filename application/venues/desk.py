@@ -21,6 +21,7 @@ from application.ports.read_models import ReadModels
 from application.streams import venue_account_stream
 from application.venues.keep_orders import OrderKeeper
 from application.venues.kept_exchange import KeptExchange
+from domain.errors import DomainError
 from domain.venue_accounts.venue_account import VenueAccount
 
 ACCOUNT_LEASE = "venue-account:"
@@ -128,7 +129,8 @@ class VenueDesk:
             else:
                 self._renew(kept, now)
         for account in sorted(wanted - self._kept.keys()):
-            self._keep(account)
+            with suppress(DomainError):  # a venue of no such name keeps no other account from its keeper,
+                self._keep(account)  # and its own bots tell when they are taken up
 
     def stop(self) -> None:
         """The threads end, and the leases are given back."""

@@ -11,6 +11,7 @@ import pytest
 from adapters.persistence.leases import MemoryLeases
 from adapters.persistence.read_models import MemoryReadModels
 from application.ports.bot_observer import SilentObserver
+from application.ports.candle_source import UnknownExchange
 from application.ports.commands import Result
 from application.ports.exchange import (
     Exchange,
@@ -78,7 +79,7 @@ class World:
     def desk(self, worker_id: str = "w-1") -> VenueDesk:
         desk = VenueDesk(
             worker_id=worker_id,
-            open_venue=lambda name: RealVenue(self.venue, self.stream),
+            open_venue=self.open_venue,
             is_clean=self.is_clean,
             log=self.store.log,
             bus=self.store.bus,
@@ -89,6 +90,11 @@ class World:
         )
         self.desks.append(desk)
         return desk
+
+    def open_venue(self, name: str) -> RealVenue:
+        if name != AT[0]:
+            raise UnknownExchange(exchange=name, did_you_mean=[])
+        return RealVenue(self.venue, self.stream)
 
     def is_clean(self, account: tuple[str, str]) -> str:
         self.looked.release()
@@ -191,6 +197,17 @@ def test_what_the_stream_says_is_booked_as_it_comes(world: World) -> None:
         assert world.stream.taken.acquire(timeout=10)
 
     assert world.store.order("o-1").status == "filled"
+
+
+def test_an_account_at_a_venue_that_nobody_knows_keeps_no_other_from_its_keeper(world: World) -> None:
+    """Anybody may connect an account at a venue of any name, and start a bot on it."""
+    desk = world.desk()
+
+    desk.tick(world.clock.now(), {("a-venue-of-no-such-name", "mine"), AT})
+
+    assert desk.has(AT)
+    with pytest.raises(UnknownExchange):
+        desk.exchange_for(("a-venue-of-no-such-name", "mine"), SYMBOL)
 
 
 def test_an_account_that_nobody_needs_is_let_go_once_nothing_is_open(world: World) -> None:
