@@ -284,6 +284,21 @@ class Order:
             )
         ]
 
+    def never_opened(self, *, reason: str, by: str, at: datetime) -> Sequence[OrderEvent]:
+        """A person found out at the venue what nothing proves: that it never had the order.
+
+        Refusals, in order: unknown_order, invalid_value (no reason given, or it was never flagged for that,
+        the venue has shown it, or it has ended).
+        """
+        self._require_exists()
+        if not reason.strip():
+            raise InvalidValue("reason", "say how it was found out; auditors will read it")
+        is_flagged = any(kind == NO_PROOF for kind, _ in self.flags)
+        if not is_flagged or self.has_ended or self.venue_order_id or self.trade_ids:
+            problem = "only an order flagged for no_proof, of which the venue has shown nothing, ends so"
+            raise InvalidValue("never_opened", f"{self.client_order_id} is {self.status}; {problem}")
+        return self.refuse(reason=f"never opened, found by {by}: {reason}", at=at)
+
     # -- folding -------------------------------------------------------------------------------------------
 
     def evolve(self, event: OrderEvent) -> Order:

@@ -42,14 +42,22 @@ def in_review(
 def review(
     order: OrderId,
     reason: Annotated[str, typer.Option(help="What came of it; auditors will read it.")],
+    never_opened: Annotated[
+        bool,
+        typer.Option("--never-opened", help="The venue never had it: it ends, and its funds are free again."),
+    ] = False,
     database_url: options.DatabaseUrl = None,
     as_json: options.Json = False,
 ) -> None:
     """Say what came of an order that was flagged. It is flagged again when something else is odd.
 
+    One that is flagged for no_proof ends with `--never-opened`: look at the venue first, at its lists of
+    orders and of trades.
+
     Example: `evenkeel orders review ek0-1a2b --reason "the venue confirmed the overfill, ticket 4711"`
     """
     output = Output(as_json=as_json)
-    answer = writing("orders.review", {"client_order_id": order, "reason": reason}, database_url, output)
+    asked = {"client_order_id": order, "reason": reason, "never_opened": never_opened}
+    answer = writing("orders.review", asked, database_url, output)
     output.value(answer)
     output.say(f"{answer['client_order_id']} is reviewed: {reason}")

@@ -11,7 +11,12 @@ from entrypoints.operations.desk import ACTOR, Arguments, Operation, OperatorDes
 
 def review(desk: OperatorDesk, arguments: Arguments) -> dict[str, Any]:
     return desk.run(
-        ReviewOrder(str(arguments["client_order_id"]), parse_reason(str(arguments["reason"])), by=ACTOR)
+        ReviewOrder(
+            str(arguments["client_order_id"]),
+            parse_reason(str(arguments["reason"])),
+            by=ACTOR,
+            never_opened=arguments.get("never_opened") is True,
+        )
     )
 
 

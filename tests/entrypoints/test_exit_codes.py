@@ -137,6 +137,7 @@ TABLE: list[tuple[str, int]] = [
     ("orders review", USAGE),
     ("orders review nope", USAGE),
     ("orders review nope --reason x", REFUSED),
+    ("orders review nope --reason x --never-opened", REFUSED),
     ("ledger cases list", OK),
     ("ledger cases list --status lost", USAGE),
     ("ledger cases list --kind lost", USAGE),

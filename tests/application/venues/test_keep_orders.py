@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from adapters.persistence.read_models import MemoryReadModels
 from application.orders.not_found import REQUEST_LASTS
 from application.orders.record_report import RecordUnknownOutcome, RecordVenueRefusal
-from application.orders.review_order import ReviewOrder
+from application.orders.review_order import FlagOrder, ReviewOrder
 from application.ports.bot_observer import SilentObserver
 from application.ports.exchange import OrderReport, OrderRequest, StreamGap, VenueOutcomeUnknown, VenueRefused
 from application.venues.keep_orders import DOUBT_LOOK, OPEN_LOOK, TRADES_LOOK, OrderKeeper
@@ -173,6 +173,30 @@ def test_without_expiry_not_found_proves_nothing_and_a_person_is_asked(desk: Des
 
     assert (desk.status, desk.held, desk.flags) == ("unknown", "501 USDT", ["no_proof"])
     assert len(desk.venue.requests) == 1
+
+
+def test_what_nothing_proves_ends_by_a_persons_word(desk: Desk) -> None:
+    """Else its funds were held, and its bot could not sell, for ever."""
+    desk.venue.guarantees = replace(GUARANTEES, requests_expire=False)
+    desk.venue.lost_requests = 1
+    desk.send()
+    word = ReviewOrder("o-1", "neither order nor trade there", by="op", never_opened=True)
+    assert desk.store.refused(word)[0] == "invalid_value"  # nobody was asked yet
+    desk.look_for(LONG_AFTER)
+    assert (desk.status, desk.held, desk.flags) == ("unknown", "501 USDT", ["no_proof"])
+
+    desk.store.do(word)
+
+    assert (desk.status, desk.held) == ("refused", "0 USDT")
+    assert not desk.store.order("o-1").needs_review
+    assert desk.store.refused(word)[0] == "invalid_value"  # it has ended
+
+
+def test_an_order_that_the_venue_has_shown_does_not_end_by_a_persons_word(desk: Desk) -> None:
+    desk.send()
+    desk.store.do(FlagOrder("o-1", "no_proof", "the venue does not show it"))
+    word = ReviewOrder("o-1", "not there", by="op", never_opened=True)
+    assert desk.store.refused(word)[0] == "invalid_value"
 
 
 def test_not_found_proves_nothing_while_a_trade_may_be_of_the_order(desk: Desk) -> None:  # safety §3 #7
