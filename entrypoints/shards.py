@@ -98,7 +98,7 @@ def _in_front(front: Container, cells: Sequence[Container]) -> Container:
     directory = Directory(logs)
     first = cells[0]
     given: dict[str, Any] = {name: getattr(first, name) for name in SHARED}
-    given |= {name: getattr(first, name) for name in ("database", "leases", "notifier")}
+    given |= {name: getattr(first, name) for name in ("database", "leases", "notifier", "venues")}
     made = {
         "cells": tuple(cells),
         "store": _any_shut(cells),
@@ -113,6 +113,8 @@ def _in_front(front: Container, cells: Sequence[Container]) -> Container:
     }
     for name, provider in (given | {name: providers.Object(value) for name, value in made.items()}).items():
         getattr(front, name).override(provider)
+    for cell in cells:  # a pooled account's books are on several: one shard's alone would never agree with it
+        cell.account_check.override(front.account_check)
     return front
 
 

@@ -21,10 +21,12 @@ from application.ports.commands import Caller, Command, Result
 from application.ports.event_log import StoreUnavailable
 from application.ports.exchange import OrderReport, OrderRequest
 from application.ports.paper_accounts import PaperTerms
+from application.reconciliation.our_books import venue_accounts
 from application.streams import order_stream
+from application.venue_accounts.commands import OpenLiveBook, OpenPooledAccount
 from domain.kill_switch.switches import CLOSE_ALL
 from domain.orders.order import Order
-from entrypoints.composition import Container, Plan, opened
+from entrypoints.composition import Container, Plan, cells, opened
 from entrypoints.settings import Settings, load_settings
 from entrypoints.watching_risk import KILL_SWITCH_LEASE, exchanges_of, risk_watched
 from tests.application.harness import signal
@@ -154,3 +156,19 @@ def test_a_platforms_kill_switch_reaches_over_all_shards(empty_postgres_url: str
             assert until(lambda: is_flat(container, engaged))
         do(container, ReleaseKillSwitch("done", "op"))
         assert engaged() == []
+
+
+def test_every_shard_holds_a_pooled_account_against_the_books_of_all(
+    empty_postgres_url: str, tmp_path: Path
+) -> None:
+    """Its keeper on one shard would else miss what owners on the others have there, and never open it."""
+    migrations.upgrade(empty_postgres_url, 2)
+    settings = Settings(database_url=empty_postgres_url, data_dir=tmp_path, shards=2)
+    with opened(settings, Plan()) as container:
+        account_id = do(container, OpenPooledAccount("simulator", "main", by="op"))["venue_account_id"]
+        for owner_id in ("acc-1", "acc-3"):  # one on each
+            do(container, RegisterAccount(owner_id, ("trader",), "commitment"))
+            do(container, OpenLiveBook(owner_id, account_id))
+        for cell in cells(container):
+            known = venue_accounts(cell.account_check().log)[account_id]
+            assert {book.owner_id for book in known.books} == {"acc-1", "acc-3"}
