@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -83,10 +83,22 @@ class Heard:
 
 
 class WatchedFeed:
-    """A CandleFeed that tells what it hears. `is_live`: a next candle is due when the wall clock says so."""
+    """A CandleFeed that tells what it hears. `is_live`: a next candle is due when the wall clock says so.
 
-    def __init__(self, feed: CandleFeed, heard: Heard, clock: Clock, *, is_live: bool) -> None:
+    `comes` is told when a live candle closed, before anybody is given it.
+    """
+
+    def __init__(
+        self,
+        feed: CandleFeed,
+        heard: Heard,
+        clock: Clock,
+        *,
+        is_live: bool,
+        comes: Callable[[datetime], None] = lambda _closed_at: None,
+    ) -> None:
         self._feed, self.heard, self._clock, self._is_live = feed, heard, clock, is_live
+        self._comes = comes
 
     def history(self, series: Series, *, until_ms: int | None = None) -> Iterator[Candle]:
         return self._feed.history(series, until_ms=until_ms)
@@ -98,6 +110,7 @@ class WatchedFeed:
                 if self._is_live:
                     closed = _EPOCH + timedelta(milliseconds=candle.open_time_ms) + length
                     self.heard.candle(closed, next_by=closed + length + GRACE)
+                    self._comes(closed)
                 else:
                     self.heard.candle(self._clock.now())
                 yield candle

@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from application.bots.fair_share import FairShare
 from application.bots.run_bot import BotRunner
@@ -119,6 +120,7 @@ class BotWorker:
         self._stale_feeds = StaleFeeds(bus, views, stale_after, f"system:worker:{worker_id}")
         self._fair_share = FairShare(leases, worker_id, SERIES_LEASE, ACCOUNT_LEASE)
         self._handed_over: dict[str, datetime] = {}  # leases that are another worker's to take, until then
+        self._waiting: dict[str, BotRow] = {}  # paused until their candles come again
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._hosted: dict[str, _Hosted] = {}
@@ -171,8 +173,9 @@ class BotWorker:
         """One look: take up the bots that should run and drop those that should not."""
         now = self._clock.now()
         running = {row.bot_id: row for row in self._views.where(BotRow, status="running")}
+        self._waiting = {row.bot_id: row for row in self._stale_feeds.waiting()}
         for bot_id in self.hosted():
-            self._drop_if_over(bot_id, is_running=bot_id in running)
+            self._drop_if_over(bot_id, is_running=bot_id in running or bot_id in self._waiting)
         for bot_id in self.hosted():
             self._renew(bot_id, now)
         for followed in list(self._followed.values()):
@@ -275,7 +278,7 @@ class BotWorker:
         """Pause and resume bots whose candles come live; those that wait have their candles followed on."""
         if not self._wall_clock_sources:
             return
-        for row in self._stale_feeds.waiting():
+        for row in self._waiting.values():
             key = self._market_of(row)
             if row.source in self._wall_clock_sources and key not in self._followed:
                 try:
@@ -336,7 +339,19 @@ class BotWorker:
             self._give_back(fence)
             raise
         heard.well()
-        return WatchedFeed(feed, heard, self._clock, is_live=series.source in self._wall_clock_sources)
+        return WatchedFeed(
+            feed,
+            heard,
+            self._clock,
+            is_live=series.source in self._wall_clock_sources,
+            comes=partial(self._candle_comes, key),
+        )
+
+    def _candle_comes(self, key: _Market, closed_at: datetime) -> None:
+        """Bots that waited for candles, and whose runner is still there, work on this one."""
+        for row in list(self._waiting.values()):
+            if row.bot_id in self._hosted and self._market_of(row) == key:
+                self._stale_feeds.resume(row, closed_at, self._clock.now())
 
     def _start_markets(self) -> None:
         """Only now, so that all bots that were taken up in one look begin with the same candle."""

@@ -183,7 +183,7 @@ class BotRunner:
             signal = self._exits.signal(candle, in_position=self._in_position) or signal
             if signal is None and self._open is None:
                 signal = self._owed
-            if signal is not None and not self._winds_down:
+            if signal is not None and not (self._winds_down or self._waits()):
                 self._trade(signal, candle.open_time_ms, candle.close, self._feed_now_ms(candle))
             self._close_before = candle.close
         self._observer.candle_seen(self.bot_id)
@@ -201,6 +201,11 @@ class BotRunner:
             self._make_way(self._open, SELL, opens_at, opens_at)
         if self._in_position and self._open is None:
             self._trade(Signal(SELL, "the candles end here"), opens_at, last.close, opens_at)
+
+    def _waits(self) -> bool:
+        """Whether the bot is paused until fresh candles come: its runner is kept on, and shown old ones."""
+        bot: Bot = self._log.load(bot_stream(self.bot_id)).state
+        return bot.waits_for_candles
 
     # -- steps ---------------------------------------------------------------------------------------------
 

@@ -94,17 +94,25 @@ class StaleFeeds:
                 self._run(PauseForStaleFeed(row.bot_id, detail), f"stale:{row.bot_id}:{row.version}")
         for row in self.waiting():
             heard = heard_of(row)
-            if heard is None or heard.last_candle_at is None or self._late_by(heard, row, now) is not None:
-                continue
-            length = timedelta(milliseconds=interval_ms(row.interval))
-            newest_ms = int((heard.last_candle_at - length).timestamp() * 1_000)
+            if heard is not None and heard.last_candle_at is not None:
+                self.resume(row, heard.last_candle_at, now)
+
+    def resume(self, row: BotRow, closed_at: datetime, now: datetime) -> None:
+        """A candle that closed then has come: a bot that waits goes on after it, unless that is stale itself.
+
+        A runner that is still there is told before it works on the candle, so that it does so as ever.
+        """
+        if self._late(closed_at, row, now) is None:
+            opened_at = closed_at - timedelta(milliseconds=interval_ms(row.interval))
+            newest_ms = int(opened_at.timestamp() * 1_000)
             self._run(ResumeFromStaleFeed(row.bot_id, newest_ms), f"fresh:{row.bot_id}:{row.version}")
 
     def _late_by(self, heard: Heard, row: BotRow, now: datetime) -> timedelta | None:
         """None while the next candle is not missed."""
-        if heard.last_candle_at is None:
-            return None
-        due = heard.last_candle_at + timedelta(milliseconds=interval_ms(row.interval)) + SETTLING
+        return None if heard.last_candle_at is None else self._late(heard.last_candle_at, row, now)
+
+    def _late(self, closed_at: datetime, row: BotRow, now: datetime) -> timedelta | None:
+        due = closed_at + timedelta(milliseconds=interval_ms(row.interval)) + SETTLING
         return now - due if now - due > self.stale_after else None
 
     def _run(self, command: Command, command_id: str) -> None:

@@ -628,6 +628,44 @@ def test_bots_on_a_live_feed_that_falls_silent_are_paused_and_go_on_with_it(desk
     assert desk.store.bot().after_candle_ms == CANDLES[4].open_time_ms
 
 
+def test_the_candle_that_ends_a_silence_is_worked_on_like_every_other(desk: Desk) -> None:
+    """A stop or a signal on it must not wait for the next one: that may be a day away."""
+    number = first_signal()
+    desk.live_sources = frozenset({"file"})
+    desk.worker = desk.new_worker("w-live")
+    desk.clock.move_to(EPOCH + timedelta(milliseconds=CANDLES[number - 1].open_time_ms + HOUR_MS))
+    desk.tick()
+    desk.feeds[0].give(number)
+    desk.notes.wait_for(number)
+    desk.pass_time(3_600 + 14)
+    assert desk.store.bot().status == "paused"
+    assert desk.signals() == 0
+    desk.tick()
+
+    desk.feeds[0].give(1)
+    desk.notes.wait_for(1)
+
+    assert desk.store.bot().status == "running"
+    assert desk.signals() == 1
+    assert desk.notes.failed == []
+
+
+def first_signal() -> int:
+    """The number of the first candle that the bot signals on."""
+    desk = Desk()
+    desk.tick()
+    try:
+        for number in range(len(CANDLES)):
+            desk.feeds[0].give(1)
+            desk.notes.wait_for(1)
+            if desk.signals():
+                return number
+        raise AssertionError("no signal")
+    finally:
+        desk.worker.stop()
+        desk.worker.run()
+
+
 def test_a_bot_that_was_paused_for_another_reason_is_let_alone(desk: Desk) -> None:
     desk.live_sources = frozenset({"file"})
     desk.worker = desk.new_worker("w-live")
