@@ -12,7 +12,7 @@ UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv run test check check-lock simulate simulate-check bench venues mutate format lock clean
+.PHONY: help venv run test night check check-lock simulate simulate-check bench venues mutate format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ run: venv ## start everything in one process, with a demo account whose bot trad
 
 test: venv ## run every test, PostgreSQL included
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+night: venv ## the tests that take minutes and that `make test` leaves out
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m night $(ARGS)
 
 check: venv check-lock ## formatting, lint, types, architecture, lock, then every test: what CI runs
 	$(BIN)/ruff format --check .

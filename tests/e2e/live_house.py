@@ -1,7 +1,7 @@
 """`evenkeel serve` trading at `evenkeel simulator` through the real ccxt client: processes, sockets, keys.
 
 Whoever trades goes the user's way: an account, a connected venue account with a key, a bot with a stop, a
-limit for the day, a pre-flight, mode TESTNET. The market stands still until the test moves it.
+limit for the day, a pre-flight, mode TESTNET or LIVE. The market stands still until the test moves it.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ PRICES = {"BTC/USDT": "60000", "ETH/USDT": "3000", "BNB/USDT": "600", "SOL/USDT"
 KEY, SECRET = "ann-key", "ann-secret"
 FUNDS = "USDT=1000000,BTC=10,ETH=100,BNB=1000,SOL=5000"
 ALLOCATION = "2000"
+WHY = "a rehearsal"
 
 
 class Venue:
@@ -92,10 +93,9 @@ class Trader:
     account: str = ""  # at the venue
     bots: dict[str, str] = field(default_factory=dict)  # by symbol
 
-    def post(self, path: str, body: Any = None, *, expect: int | None = None) -> Any:
+    def post(self, path: str, body: Any = None) -> Any:
         answer = self.client.post(path, json=body or {}, headers={"Idempotency-Key": str(uuid4())})
-        is_good = answer.status_code == expect if expect else answer.is_success
-        assert is_good, f"{path} -> {answer.status_code} {answer.text}"
+        assert answer.is_success, f"{path} -> {answer.status_code} {answer.text}"
         return answer.json()
 
     def get(self, path: str) -> Any:
@@ -109,44 +109,55 @@ class Trader:
         self.account = self.post("/v1/venue-accounts", {"venue": venue})["venue_account_id"]
         given = {"api_key": KEY, "secret": SECRET}
         self.post(f"/v1/venue-accounts/{self.account}/keys", given)
-        limits = {"max_daily_loss_bps": 500, "reason": "a rehearsal"}
+        limits = {"max_daily_loss_bps": 500, "reason": WHY}
         put = self.client.put("/v1/risk/limits", json=limits, headers={"Idempotency-Key": str(uuid4())})
         assert put.is_success, put.text
 
     def trades(self, *symbols: str) -> None:
-        """A bot for each pair, sending orders."""
+        """A bot for each pair, in mode TESTNET."""
         for symbol in symbols:
-            self.bot(symbol)
-            self.to_testnet(symbol)
-            self.post(f"/v1/bots/{self.bots[symbol]}/starts")
+            bot = self.bot(symbol)
+            act = self._passed(bot, "TESTNET")
+            assert self.post(f"/v1/bots/{bot}/modes", act)["mode"] == "TESTNET"
+            self.post(f"/v1/bots/{bot}/starts")
+
+    def trades_live(self, *symbols: str, approver: Trader) -> None:
+        """The same in mode LIVE, with its owner's approval, its twin on paper, and the password."""
+        self.post("/v1/accounts/me/live-trading-requests", {"reason": WHY})
+        account = self.get("/v1/accounts/me")["account_id"]
+        approver.post(f"/v1/accounts/{account}/live-trading-approvals", {"reason": WHY})
+        for symbol in symbols:
+            self.post("/v1/bots", self._terms(symbol))
+            bot = self.bot(symbol)
+            act = self._passed(bot, "LIVE")
+            entered = {"password": self.password, "bot_id": bot, "act": act}
+            self.post("/v1/sessions/current/step-ups", entered)
+            assert self.post(f"/v1/bots/{bot}/modes", act)["mode"] == "LIVE"
+            self.post(f"/v1/bots/{bot}/starts")
 
     def bot(self, symbol: str) -> str:
         """One that buys when the price rises and sells when it falls, from its second candle on."""
-        made = self.post(
-            "/v1/bots",
-            {
-                "name": f"rehearsal of {symbol}",
-                "strategy": "ema_crossover",
-                "parameters": {"fast": "1", "slow": "2", "warm_up": "1"},
-                "symbol": symbol,
-                "interval": "1s",
-                "source": self.venue,
-                "venue_account_id": self.account,
-                "allocation": ALLOCATION,
-                "allocation_asset": "USDT",
-                "stop_loss_bps": 5_000,
-            },
-        )
-        bot = str(made["bot_id"])
-        self.bots[symbol] = bot
-        return bot
+        made = self.post("/v1/bots", {**self._terms(symbol), "venue_account_id": self.account})
+        self.bots[symbol] = str(made["bot_id"])
+        return self.bots[symbol]
 
-    def to_testnet(self, symbol: str) -> None:
-        bot = self.bots[symbol]
-        report = self.post(f"/v1/bots/{bot}/preflights", {"for_mode": "TESTNET"})
+    def _terms(self, symbol: str) -> dict[str, Any]:
+        return {
+            "name": f"rehearsal of {symbol}",
+            "strategy": "ema_crossover",
+            "parameters": {"fast": "1", "slow": "2", "warm_up": "1"},
+            "symbol": symbol,
+            "interval": "1s",
+            "source": self.venue,
+            "allocation": ALLOCATION,
+            "stop_loss_bps": 5_000,
+        }
+
+    def _passed(self, bot: str, mode: str) -> dict[str, str]:
+        """The change of mode that a pre-flight says GO to."""
+        report = self.post(f"/v1/bots/{bot}/preflights", {"for_mode": mode})
         assert report["verdict"] == "GO", report
-        act = {"to": "TESTNET", "reason": "a rehearsal", "preflight_id": report["preflight_id"]}
-        assert self.post(f"/v1/bots/{bot}/modes", act)["mode"] == "TESTNET"
+        return {"to": mode, "reason": WHY, "preflight_id": report["preflight_id"]}
 
 
 class LiveHouse:
@@ -177,6 +188,9 @@ class LiveHouse:
             "EVENKEEL_FEED_STALE_S": "3600",  # an outage is the test's to end
             "EVENKEEL_VENUE_TIMEOUT_MS": "1500",
             "EVENKEEL_RECONCILE_EVERY_MINUTES": "0",
+            "EVENKEEL_LIVE_PAPER_DAYS": "0",
+            "EVENKEEL_LIVE_PAPER_TRADES": "0",
+            "EVENKEEL_LIVE_PAPER_LEAST_PROFIT_FACTOR": "0",
         }
         self.server: Server
 
@@ -215,8 +229,8 @@ class LiveHouse:
         """A command, to its end, which may be a refusal."""
         return self.evenkeel.run(*words, "--json", "--database-url", self.database_url, **self.variables)
 
-    def trader(self, email: str = "ann@example.org") -> Trader:
-        password = self.cli("users", "create", email)["password"]
+    def trader(self, email: str = "ann@example.org", role: str = "trader") -> Trader:
+        password = self.cli("users", "create", email, "--role", role)["password"]
         return self.signed_in(Trader(email, password))
 
     def signed_in(self, trader: Trader) -> Trader:
@@ -290,10 +304,12 @@ class LiveHouse:
 
     def agrees(self, account: str, truth: Any) -> None:
         """One account: orders, fills and balances."""
-        intents = {row[0] for row in self._rows("client_order_id", "orders", account)}
+        intents = dict(self._rows("client_order_id, status", "orders", account))
         sent = [order["clientOrderId"] for order in truth["orders"]]
         assert len(sent) == len(set(sent)), "an order was sent twice"
-        assert set(sent) <= intents, "the venue has orders that nobody intended (O8)"
+        assert set(sent) <= intents.keys(), "the venue has orders that nobody intended (O8)"
+        unsent = {order: intents[order] for order in intents.keys() - set(sent)}
+        assert set(unsent.values()) <= {"refused"}, unsent
         booked = self._rows("symbol, venue_trade_id, base_quantity, price_quote_per_base", "fills", account)
         ours = sorted((symbol.replace("/", ""), trade, qty, price) for symbol, trade, qty, price in booked)
         theirs = [(one["symbol"], str(one["id"]), one["qty"], one["price"]) for one in truth["trades"]]

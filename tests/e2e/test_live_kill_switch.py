@@ -9,7 +9,11 @@ import signal
 from collections.abc import Callable
 from decimal import Decimal
 
+import pytest
+
 from tests.e2e.live_house import LiveHouse
+
+pytestmark = pytest.mark.slow
 
 PAIRS = ("BTC/USDT", "ETH/USDT")
 
@@ -20,7 +24,7 @@ def test_close_all_is_flat_and_proven_whatever_fails(live_house: Callable[..., L
     ann = house.trader()
     ann.connects()
     before = house.custody(ann.account)
-    ann.trades(*PAIRS)
+    ann.trades_live(*PAIRS, approver=house.trader("bob@example.org", "operator"))
     house.see_a_candle()
     for pair in PAIRS:
         house.venue.move(pair, "1.1")

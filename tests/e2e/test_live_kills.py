@@ -9,9 +9,13 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterable
 
+import pytest
+
 from application import failpoints
 from tests.e2e.live_house import LiveHouse, Trader
 from tests.e2e.processes import until
+
+pytestmark = pytest.mark.slow
 
 PAIR = "BTC/USDT"
 NOTHING, INTENDED, BOOKED = "", "orders.order_intended", "orders.order_"
@@ -72,7 +76,7 @@ def copies(live_house: Callable[..., LiveHouse], names: Iterable[str]) -> tuple[
     first.serve()
     ann = first.trader()
     ann.connects()
-    ann.trades(PAIR)
+    ann.trades_live(PAIR, approver=first.trader("bob@example.org", "operator"))
     first.stop()
     return ann, {name: live_house(name, of=first) for name in names}
 

@@ -9,7 +9,11 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.live_house import LiveHouse, Trader
+
+pytestmark = pytest.mark.slow
 
 PAIR = "BTC/USDT"
 
@@ -40,6 +44,7 @@ def test_a_fill_that_a_backup_lacks_is_found_and_no_order_id_comes_again(
     house.sound(ann)
 
 
+@pytest.mark.night
 def test_an_order_that_a_backup_lacks_is_external_and_keeps_the_account_closed(
     live_house: Callable[..., LiveHouse], tmp_path: Path
 ) -> None:

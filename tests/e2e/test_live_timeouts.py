@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.e2e.live_house import PRICES, LiveHouse
+
+pytestmark = pytest.mark.slow
 
 FAULTS: dict[str, dict[str, Any]] = {
     "dropped-before": {"do": "drop_before"},

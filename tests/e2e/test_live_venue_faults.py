@@ -9,7 +9,11 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from tests.e2e.live_house import LiveHouse, Trader, Venue
+
+pytestmark = pytest.mark.slow
 
 PAIR = "BTC/USDT"
 TEN_MINUTES_MS = 600_000
@@ -31,6 +35,7 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
 }
 
 
+@pytest.mark.night
 def test_messages_twice_out_of_order_missing_or_late_end_as_if_they_were_not(
     live_house: Callable[..., LiveHouse],
 ) -> None:
@@ -79,8 +84,9 @@ OUTAGES: dict[str, dict[str, Any]] = {
 
 
 def test_a_venue_that_is_away_loses_nothing(live_house: Callable[..., LiveHouse]) -> None:
-    """An order whose answer is lost is filled while nobody can be asked: booked when somebody can, ten minutes
-    later by the venue's clock, which is ten minutes off from then on (safety §3 #7, #29).
+    """An order whose answer is lost is filled while nobody can be asked: booked when somebody can.
+
+    That is ten minutes later by the venue's clock, which is ten minutes off from then on (safety §3 #7, #29).
     """
     house = live_house(venues=tuple(OUTAGES))
     traders = traders_of(house)

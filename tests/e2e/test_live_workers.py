@@ -18,6 +18,8 @@ from tests.e2e.live_house import LiveHouse, Trader
 from tests.e2e.processes import until
 from tests.postgres import Server, postgres
 
+pytestmark = pytest.mark.slow
+
 PAIR = "BTC/USDT"
 
 
