@@ -203,8 +203,9 @@ def _worker_running(container: Container, settings: Settings, worker_id: str) ->
             )
 
 
-BOTS_AT_ONCE = 8
-"""Of one series at real venues: while one waits for its commit or its venue's answer, others go on."""
+HELPERS = 7
+"""Threads beside those of the series: while one bot at a real venue waits for its commit or an answer, others
+go on. More would wait for the processor, and for the database's connections."""
 
 
 def _bot_worker(container: Container, settings: Settings, worker_id: str) -> BotWorker:
@@ -221,7 +222,7 @@ def _bot_worker(container: Container, settings: Settings, worker_id: str) -> Bot
         open_feed=container.open_feed(),
         wall_clock_sources=settings.venues_followed_live,
         stale_after=timedelta(seconds=settings.feed_stale_s),
-        at_once=BOTS_AT_ONCE,
+        helpers=HELPERS,
         clock=services.clock,
         observer=container.bot_observer(),
         desk=VenueDesk(

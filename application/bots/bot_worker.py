@@ -13,6 +13,7 @@ from functools import partial
 from application.bots.fair_share import FairShare
 from application.bots.run_bot import BotRunner
 from application.bots.run_market import MarketRunner
+from application.bots.side_by_side import NO_HELPERS, Helpers
 from application.bots.stale_feeds import StaleFeeds
 from application.connectors import (
     CANDLES,
@@ -102,13 +103,14 @@ class BotWorker:
         observer: BotObserver,
         desk: VenueDesk | None = None,
         stale_after: timedelta = STALE_AFTER,
-        at_once: int = 1,
+        helpers: int = 0,
     ) -> None:
         """`wall_clock_sources`: candle sources whose age is measured on the wall clock (real venues).
 
         `desk`: the accounts at real venues; None where no bot trades at any. `stale_after`: how late a real
-        venue's next candle may be before the bots on it are paused until it comes. `at_once`: how many bots
-        of a series at real venues work on a candle side by side; those of the candle-driven venue take turns.
+        venue's next candle may be before the bots on it are paused until it comes. `helpers`: threads that
+        all series at real venues share, so that their bots work on a candle side by side; those of the
+        candle-driven venue take turns.
         """
         self.worker_id = worker_id
         self._log, self._bus, self._views, self._leases = log, bus, views, leases
@@ -116,7 +118,8 @@ class BotWorker:
         self._venue = WatchedVenue(venue, self._venue_heard)
         self._exchange, self._paper_accounts = exchange, paper_accounts
         self._open_feed, self._wall_clock_sources = open_feed, wall_clock_sources
-        self._clock, self._observer, self._desk, self._at_once = clock, observer, desk, at_once
+        self._clock, self._observer, self._desk = clock, observer, desk
+        self._helpers = Helpers(helpers)
         self._stale_feeds = StaleFeeds(bus, views, stale_after, f"system:worker:{worker_id}")
         self._fair_share = FairShare(leases, worker_id, SERIES_LEASE, ACCOUNT_LEASE)
         self._handed_over: dict[str, datetime] = {}  # leases that are another worker's to take, until then
@@ -315,7 +318,7 @@ class BotWorker:
             venue=venue,
             failed=self._failed,
             wait=self._stopping.wait,
-            at_once=self._at_once if is_real else 1,
+            helpers=self._helpers if is_real else NO_HELPERS,
         )
         thread = threading.Thread(
             target=self._run_market, args=(market, feed), name=f"market {series.symbol}", daemon=True

@@ -8,7 +8,7 @@ from contextlib import closing
 from functools import partial
 
 from application.bots.run_bot import BotRunner
-from application.bots.side_by_side import side_by_side
+from application.bots.side_by_side import NO_HELPERS, Helpers
 from application.ports.candle_feed import CandleFeed, FeedUnavailable
 from application.ports.candle_store import Series
 from application.ports.exchange import CandleDriven, VenueOutcomeUnknown
@@ -34,16 +34,16 @@ class MarketRunner:
         failed: RunnerFailed,
         wait: Callable[[float], bool],
         retry_s: float = 5.0,
-        at_once: int = 1,
+        helpers: Helpers = NO_HELPERS,
     ) -> None:
         """`wait(seconds)` waits and says whether the market is to stop; see threading.Event.wait.
 
-        `at_once`: how many bots work on a candle side by side. 1: one after the other, in the order in which
+        With `helpers` bots work on a candle side by side; without, one after the other in the order in which
         they joined, as a candle-driven venue and a replay need it to come out the same again.
         """
         self.series = series
         self._feed, self._venue, self._failed = feed, venue, failed
-        self._wait, self._retry_s, self._at_once = wait, retry_s, at_once
+        self._wait, self._retry_s, self._helpers = wait, retry_s, helpers
         self._lock = threading.Lock()
         self._joining: list[BotRunner] = []
         self._leaving: set[str] = set()
@@ -101,8 +101,7 @@ class MarketRunner:
         if self._joining or self._leaving:
             self._let_in_and_out(candle)
         runners = list(self._runners.values())
-        steps = [partial(self._guarded, runner, partial(runner.on_candle, candle)) for runner in runners]
-        side_by_side(steps, self._at_once)
+        self._helpers.do(partial(self._guarded, each, partial(each.on_candle, candle)) for each in runners)
 
     # -- inside --------------------------------------------------------------------------------------------
 

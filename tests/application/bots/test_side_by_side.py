@@ -10,7 +10,7 @@ import pytest
 
 from application.bots.run_bot import BotRunner
 from application.bots.run_market import MarketRunner
-from application.bots.side_by_side import side_by_side
+from application.bots.side_by_side import NO_HELPERS, Helpers
 from application.connectors import Unshown
 from application.ports.candle_store import Series
 from domain.market import Candle
@@ -76,9 +76,9 @@ class Feed:
 
 @dataclass
 class Market:
-    """Bots b-1, b-2, … on one series, `at_once` of them side by side."""
+    """Bots b-1, b-2, … on one series."""
 
-    at_once: int
+    helpers: Helpers
     failed: list[tuple[str, str]] = field(default_factory=list)
     steps: Steps = field(default_factory=Steps)
 
@@ -89,7 +89,7 @@ class Market:
             venue=Unshown(),
             failed=lambda runner, problem: self.failed.append((runner.bot_id, str(problem))),
             wait=lambda _: False,
-            at_once=self.at_once,
+            helpers=self.helpers,
         )
 
     def join(self, count: int, on: Callable[[str, int], None] = lambda bot_id, number: None) -> list[str]:
@@ -101,7 +101,7 @@ class Market:
 
 def test_bots_wait_for_their_venue_at_the_same_time() -> None:
     """Each waits until all have begun: one after the other, none would ever finish."""
-    market, all_have_begun = Market(at_once=5), threading.Barrier(5, timeout=LONGEST_S)
+    market, all_have_begun = Market(Helpers(4)), threading.Barrier(5, timeout=LONGEST_S)
     bots = market.join(5, lambda bot_id, number: _passed(all_have_begun.wait()))
 
     market.runner.run()
@@ -111,7 +111,7 @@ def test_bots_wait_for_their_venue_at_the_same_time() -> None:
 
 
 def test_no_more_bots_than_allowed_work_at_once() -> None:
-    market, pair = Market(at_once=2), threading.Barrier(2, timeout=LONGEST_S)
+    market, pair = Market(Helpers(1)), threading.Barrier(2, timeout=LONGEST_S)
     market.join(6, lambda bot_id, number: _passed(pair.wait()))
 
     market.runner.run()
@@ -122,7 +122,7 @@ def test_no_more_bots_than_allowed_work_at_once() -> None:
 
 
 def test_a_candle_is_finished_by_all_before_the_next_begins() -> None:
-    market = Market(at_once=3)
+    market = Market(Helpers(2))
     others_are_done, third = threading.Semaphore(0), threading.Event()
 
     def on(bot_id: str, number: int) -> None:
@@ -145,7 +145,7 @@ def test_a_candle_is_finished_by_all_before_the_next_begins() -> None:
 
 
 def test_one_bots_failure_is_its_own() -> None:
-    market = Market(at_once=4)
+    market = Market(Helpers(3))
 
     def on(bot_id: str, number: int) -> None:
         if (bot_id, number) == ("b-3", 1):
@@ -160,9 +160,9 @@ def test_one_bots_failure_is_its_own() -> None:
     assert market.steps.of(2) == market.steps.of(3) == [bot for bot in bots if bot != "b-3"]
 
 
-@pytest.mark.parametrize("at_once", [1, 4])
-def test_a_bot_that_leaves_while_others_work_finishes_its_candle_and_gets_no_other(at_once: int) -> None:
-    market = Market(at_once=at_once)
+@pytest.mark.parametrize("helpers", [0, 3])
+def test_a_bot_that_leaves_while_others_work_finishes_its_candle_and_gets_no_other(helpers: int) -> None:
+    market = Market(Helpers(helpers))
 
     def on(bot_id: str, number: int) -> None:
         if (bot_id, number) == ("b-1", 1):
@@ -179,7 +179,7 @@ def test_a_bot_that_leaves_while_others_work_finishes_its_candle_and_gets_no_oth
 
 def test_a_market_that_is_left_while_at_work_finishes_the_candle() -> None:
     """As the worker does it at a stop: the steps are taken no further."""
-    market, bots = Market(at_once=3), ["b-1", "b-2", "b-3", "b-4"]
+    market, bots = Market(Helpers(2)), ["b-1", "b-2", "b-3", "b-4"]
     market.join(4)
     steps = market.runner.steps()
 
@@ -193,7 +193,7 @@ def test_a_market_that_is_left_while_at_work_finishes_the_candle() -> None:
 
 def test_one_at_a_time_is_in_the_order_of_joining_and_in_the_markets_own_thread() -> None:
     """Paper and replays come out the same again."""
-    market, threads = Market(at_once=1), set[int]()
+    market, threads = Market(NO_HELPERS), set[int]()
     bots = market.join(5, lambda bot_id, number: threads.add(threading.get_ident()))
 
     market.runner.run()
@@ -203,7 +203,30 @@ def test_one_at_a_time_is_in_the_order_of_joining_and_in_the_markets_own_thread(
 
 
 def test_nothing_to_do_is_done_at_once() -> None:
-    side_by_side([], 4)
+    Helpers(3).do([])
+
+
+def test_helpers_are_shared_and_whoever_gets_none_works_alone() -> None:
+    """A worker's markets together use no more threads; one that waits for its venue holds up no other."""
+    helpers, pair = Helpers(1), threading.Barrier(2, timeout=LONGEST_S)
+    lent, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        pair.wait()
+        lent.set()
+        assert over.wait(LONGEST_S)
+
+    other = threading.Thread(target=helpers.do, args=([hold, hold],))
+    other.start()
+    assert lent.wait(LONGEST_S)
+    threads = set[int]()
+    helpers.do([lambda: threads.add(threading.get_ident())] * 5)
+    over.set()
+    other.join(LONGEST_S)
+
+    assert threads == {threading.get_ident()}
+    meet = threading.Barrier(2, timeout=LONGEST_S)
+    helpers.do([lambda: _passed(meet.wait())] * 2)  # given back
 
 
 def _passed(_: int) -> None: ...
