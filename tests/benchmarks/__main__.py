@@ -60,7 +60,9 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="See docs/benchmarks.md.")
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(BENCHMARKS))
-    parser.add_argument("--quick", action="store_true", help="one short round of everything, 90 s at most")
+    parser.add_argument(
+        "--quick", action="store_true", help="one short round of everything, four minutes or so"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all samples there")
     parser.add_argument(
         "--data-dir", type=Path, metavar="DIRECTORY", help="on the disk to measure (default: the checkout)"

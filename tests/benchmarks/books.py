@@ -26,7 +26,7 @@ VENUES = 3
 SYMBOL = "BTC/USDT"
 PAUSE_S = 0.1  # as often as Binance pushes depth
 LOOK_S = 0.0005
-SECONDS = 20.0
+SECONDS = 10.0
 MUST_P99_MS = 10.0
 BASELINE = "bare ccxt.pro"
 
@@ -42,7 +42,7 @@ def measure(bench: Bench) -> Section:
     ]
     found: dict[str, list[Latencies]] = defaultdict(list)
     with _at_work(bench) as (venues, books):
-        for _ in bench.turns(100):
+        for _ in bench.turns(60):
             moves = int(bench.seconds(SECONDS) / PAUSE_S)
             found[BASELINE].append(asyncio.run(_bare(venues, moves)))
             found["three books to a decision"].append(_decided(venues, books, moves))

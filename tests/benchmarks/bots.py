@@ -40,7 +40,7 @@ def measure(bench: Bench) -> Section:
         f"lag: from a candle's close to the last bot's decision on it; baseline: {FEWER} bots",
     ]
     found: dict[int, list[dict[str, float]]] = defaultdict(list)
-    for _ in bench.turns(150):
+    for _ in bench.turns(90):
         for number in (FEWER, BOTS):
             found[number].append(_worked(bench, number))
     for number, runs in found.items():

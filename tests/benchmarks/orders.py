@@ -47,7 +47,7 @@ def measure(bench: Bench) -> Section:
     found: dict[str, list[Latencies]] = defaultdict(list)
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(dir=memory(bench)))
-        for turn in bench.turns(150):
+        for turn in bench.turns(90):
             venues = stack.enter_context(simulators(Path(folder) / _folder(folder, turn)))
             found[COMMIT].append(_commits(bench))
             for name, series in ((SPREAD, SERIES), (TOGETHER, 1)):

@@ -43,8 +43,10 @@ class Notes(SilentObserver):
         self.failed: list[tuple[str, str]] = []
         self.outages: list[str] = []
         self.seen = threading.Semaphore(0)
+        self.worked: list[tuple[str, str]] = []  # bot and thread, candle after candle
 
     def candle_seen(self, bot_id: str) -> None:
+        self.worked.append((bot_id, threading.current_thread().name))
         self.seen.release()
 
     def bot_failed(self, bot_id: str, problem: Exception) -> None:
@@ -133,6 +135,7 @@ class Desk:
             wall_clock_sources=self.live_sources,
             clock=self.clock,
             observer=self.notes,
+            helpers=3,
         )
 
     def open_feed(self, series: Series) -> HandFedFeed:
@@ -222,6 +225,16 @@ def test_bots_on_one_series_share_a_market_and_others_have_their_own(desk: Desk)
 
     assert desk.tick() == ["bot-1", "bot-2", "bot-3"]
     assert len(desk.feeds) == 2
+
+
+def test_paper_bots_take_turns_where_those_at_real_venues_have_help(desk: Desk) -> None:
+    desk.second_bot()
+    desk.tick()
+
+    desk.feeds[0].give(3)
+    desk.notes.wait_for(6)
+
+    assert desk.notes.worked == [(bot_id, "market BTC/USDT") for bot_id in ("bot-1", "bot-2")] * 3
 
 
 def test_a_bot_that_is_paused_or_stopped_is_dropped_and_taken_up_again_when_it_goes_on(desk: Desk) -> None:
