@@ -64,8 +64,8 @@ class Bench:
                 self._server = postgres.Server(psycopg.conninfo.make_conninfo(url))
             else:
                 self.data_dir.chmod(0o711)
-                data = self._opened.enter_context(postgres._running(self.data_dir, SETTINGS))
-                dsn = psycopg.conninfo.make_conninfo(host=str(data), user="postgres", dbname="postgres")
+                running = self._opened.enter_context(postgres._running(self.data_dir, SETTINGS))
+                dsn = psycopg.conninfo.make_conninfo(host=str(running.data), user="postgres", dbname="postgres")
                 self._server = postgres.Server(dsn)
         return self._server
 
