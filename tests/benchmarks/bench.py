@@ -65,7 +65,8 @@ class Bench:
             else:
                 self.data_dir.chmod(0o711)
                 running = self._opened.enter_context(postgres._running(self.data_dir, SETTINGS))
-                dsn = psycopg.conninfo.make_conninfo(host=str(running.data), user="postgres", dbname="postgres")
+                socket = str(running.data)
+                dsn = psycopg.conninfo.make_conninfo(host=socket, user="postgres", dbname="postgres")
                 self._server = postgres.Server(dsn)
         return self._server
 
