@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import reduce
 
 from application.ports.commands import Result, fingerprint
@@ -142,14 +143,20 @@ def report_id(report: OrderReport, known: Order) -> str:
     the same trade id. So is how often the order's outcome was lost track of: what was said before a doubt
     ends it when it is said again.
     """
-    said = (report.venue_order_id, report.status, report.reason, str(report.filled_base), str(known.doubts))
+    matched = "" if report.filled_base is None else _figure(report.filled_base)
+    said = (report.venue_order_id, report.status, report.reason, matched, str(known.doubts))
     fills = (_said(fill) for fill in report.fills)
     return f"report:{report.client_order_id}:{report.status}:{fingerprint(*said, *fills)[:24]}"
 
 
 def _said(fill: Fill) -> str:
     figures = (fill.base_quantity, fill.price_quote_per_base, fill.quote_amount, fill.fee.amount)
-    return " ".join((fill.venue_trade_id, *map(str, figures), fill.fee.asset))
+    return " ".join((fill.venue_trade_id, *map(_figure, figures), fill.fee.asset))
+
+
+def _figure(amount: Decimal) -> str:
+    """The same for the same amount, however many zeros it came with; what no amount can be as it came."""
+    return text(amount) if fits(amount) else str(amount)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,12 @@ from decimal import Decimal
 
 import pytest
 
-from application.orders.record_report import RecordReport, RecordUnknownOutcome, RecordVenueRefusal
+from application.orders.record_report import (
+    RecordReport,
+    RecordUnknownOutcome,
+    RecordVenueRefusal,
+    report_id,
+)
 from application.orders.review_order import ReviewOrder
 from application.ports.exchange import OrderReport
 from domain.orders.order import Fill
@@ -263,3 +268,18 @@ def test_an_accepted_order_is_not_ended_by_a_venue_that_forgot_it() -> None:
 @pytest.mark.parametrize("command", [RecordUnknownOutcome("o-9", "x"), RecordVenueRefusal("o-9", "x")])
 def test_an_order_that_does_not_exist_is_named(command: RecordUnknownOutcome | RecordVenueRefusal) -> None:
     assert holding().refused(command) == ("unknown_order", {"client_order_id": "o-9"})
+
+
+def test_the_same_report_has_the_same_id_however_many_zeros_its_amounts_come_with() -> None:
+    """One that was read back from a store is one that was told before the process died."""
+    order = holding().order("o-1")
+    told = replace(
+        report("filled", [fill("t-1", "0.0100", "50000.00", fee="0.50 USDT")]), filled_base=Decimal("0.010")
+    )
+    again = replace(
+        report("filled", [fill("t-1", "0.01", "5E+4", fee="0.5 USDT")]), filled_base=Decimal("0.01")
+    )
+    other = replace(again, fills=[replace(again.fills[0], base_quantity=Decimal("NaN"))])
+
+    assert report_id(told, order) == report_id(again, order)
+    assert report_id(other, order) != report_id(again, order)
