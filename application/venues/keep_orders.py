@@ -56,7 +56,6 @@ log = logging.getLogger("evenkeel.orders")
 class _Watched:
     """An order that has not ended, as far as this process knows."""
 
-    symbol: str
     asked_at: datetime | None = None
     is_urgent: bool = False  # something was told that makes a look worth it
 
@@ -96,9 +95,9 @@ class OrderKeeper:
 
     def watch(self, client_order_id: str, symbol: str) -> None:
         """An order is about to be sent, or may have been."""
+        self.follow_symbol(symbol)
         with self._lock:
-            self._watched.setdefault(client_order_id, _Watched(symbol))
-            self._symbols.setdefault(symbol, self._began_at - FIRST_TRADES)
+            self._watched.setdefault(client_order_id, _Watched())
 
     def follow_symbol(self, symbol: str) -> None:
         """Go through the trades of this pair, whether an order is open or not."""
