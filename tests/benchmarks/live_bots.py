@@ -166,7 +166,7 @@ class LiveBots:
         while sum(1 for _ in self.container.log().read(names=(name,))) < number:
             if time.monotonic() > until:
                 raise TimeoutError(f"{number} × {name} did not come: {self._troubles()}")
-            time.sleep(0.1)
+            time.sleep(0.1)  # between two looks at the log, which take the cores from what is measured
 
     def wait_until_seen(self, open_ms: int) -> None:
         """Until every bot has decided on the candle."""
@@ -174,7 +174,7 @@ class LiveBots:
         while self.turns.seen[open_ms] < len(self.bot_ids):
             if time.monotonic() > until:
                 raise TimeoutError(f"{self.turns.seen[open_ms]} bots saw it: {self._troubles()}")
-            time.sleep(0.01)
+            time.sleep(0.01)  # between two looks
 
     def _troubles(self) -> str:
         tripped = [str(one.event) for one in self.container.log().read(names=("bots.guardrail_tripped",))]
@@ -205,7 +205,7 @@ def live_bots(
             while len(worker.hosted()) < number:
                 if time.monotonic() > until:
                     raise TimeoutError(f"{len(worker.hosted())} bots run: {worker.connectors()}")
-                time.sleep(0.1)
+                time.sleep(0.1)  # between two looks
             yield LiveBots(container, worker, bot_ids, turns, feeds, interval)
             for feed in feeds.values():
                 feed.close()

@@ -137,7 +137,7 @@ class RealVenue(Exchange):
         return {}
 
     def statement(self, venue_account: str) -> AccountStatement:
-        raise NotImplementedError
+        raise NotImplementedError("an order keeper asks for no statement: reconciliation does")
 
     def market(self, venue_account: str, symbol: str) -> Market:
         return Market(symbol=symbol)
