@@ -61,7 +61,7 @@ def test_killed_around_a_submit_nothing_is_doubled_or_lost(live_house: Callable[
         last, sent = POINTS[point]
         became = {PAIR: "filled"} if sent else {PAIR: "refused"} if last else {}
         house.until(house.is_open, f"{point} to be recovered, and the books to agree")
-        assert house.statuses() == became, point
+        house.until(lambda house=house, became=became: house.statuses() == became, f"{point}: {became}")  # type: ignore[misc]
         assert len(house.venue.sent()) == sent, point
 
     for house in houses.values():  # the venue alone
@@ -93,5 +93,5 @@ def go_on(houses: Iterable[LiveHouse], ann: Trader) -> None:
     until(have_traded, "the bots to go on")
     for house in before:
         house.until(lambda house=house: house.statuses()[PAIR] == "filled", "the order to be filled")  # type: ignore[misc]
-        assert not [order for order in house.orders() if order["needs_review"]]
         house.sound(ann)
+        assert not [order for order in house.orders() if order["needs_review"]]

@@ -36,12 +36,14 @@ def test_a_fill_that_a_backup_lacks_is_found_and_no_order_id_comes_again(
 
     def has_traded() -> bool:
         house.venue.swing(PAIR)
-        return len(house.orders()) == 2 and house.statuses() == {PAIR: "filled"}
+        return len(house.orders()) > 1 and house.statuses() == {PAIR: "filled"}
 
     house.until(has_traded, "the bot to go on")
-    assert [order["client_order_id"].partition("-")[0] for order in house.orders()] == ["ek0", "ek1"]
-    assert len(house.venue.sent()) == 2
     house.sound(ann)
+    epochs = [order["client_order_id"].partition("-")[0] for order in house.orders()]
+    assert epochs[0] == "ek0"
+    assert set(epochs[1:]) == {"ek1"}
+    assert len(house.venue.sent()) == len(epochs)
 
 
 @pytest.mark.night

@@ -63,5 +63,5 @@ def test_a_submit_without_an_answer_is_one_order_and_found(live_house: Callable[
         sales = [order for order in venue.truth()["orders"] if order["side"] == "SELL"]
         assert len(sales) == (0 if name == "dropped-before" else 3)  # a halted pair takes none
         assert venue.control.asked()["place"] == 8  # four purchases, four sales: never once more
-    assert not [order for order in house.orders() if order["needs_review"]]
     house.sound(*traders)
+    assert not [order for order in house.orders() if order["needs_review"]]
