@@ -26,6 +26,7 @@ RETURNING token
 
 _GIVE_BACK = "UPDATE leases SET expires_at = {now} WHERE name = :name AND token = :token"
 
+_FREE = "UPDATE leases SET expires_at = :now WHERE expires_at > :now"
 
 _HOLDERS = """
 SELECT name, holder FROM leases WHERE substr(name, 1, length(:prefix)) = :prefix AND expires_at > {now}
@@ -36,7 +37,8 @@ class SqlLeases:
     """Leases in the database.
 
     PostgreSQL's clock judges there, so workers' clocks may differ. A SQLite file has one writing process, so
-    its clock is the store's: the wall clock unless another is given, and never candle time.
+    its clock is the store's: the wall clock unless another is given, and never candle time. For the same
+    reason whoever held a lease before this process wrote to the file is dead: nobody waits until it ran out.
     """
 
     def __init__(self, db: Database, clock: Clock | None = None) -> None:
@@ -50,6 +52,9 @@ class SqlLeases:
         self._take, self._give_back, self._holders = (
             text(statement.format(**words)) for statement in (_TAKE, _GIVE_BACK, _HOLDERS)
         )
+        if db.is_sqlite and db.role == "writer":
+            with db.transaction() as connection:
+                connection.execute(text(_FREE), self._now())
 
     def acquire(self, name: str, *, holder: str, lasts: timedelta) -> Fence | None:
         values = {"name": name, "holder": holder, **self._times(lasts)}

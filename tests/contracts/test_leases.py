@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from adapters.persistence.database import open_database
 from adapters.persistence.leases import MemoryLeases, SqlLeases
 from application.ports.clock import ManualClock
 from application.ports.leases import Leases
+from tests.adapters.persistence.stored_logs import postgres_database, sqlite_database
 from tests.contracts.stores import STORES, database_of
 
 MINUTE, NO_TIME = timedelta(minutes=1), timedelta(0)
@@ -79,3 +82,24 @@ def test_of_many_who_want_it_one_gets_it(leases: Leases) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(fence is not None for fence in pool.map(take, range(8))) == 1
+
+
+def test_who_opens_a_sqlite_file_need_not_wait_for_a_dead_process(tmp_path: Path) -> None:
+    """Safety §3.31: one process writes to a file, so what others held is free, with a higher token."""
+    clock = ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
+    with sqlite_database(tmp_path) as db:
+        before = SqlLeases(db, clock).acquire("bot:1", holder="dead", lasts=MINUTE)
+    with sqlite_database(tmp_path) as db:
+        after = SqlLeases(db, clock).acquire("bot:1", holder="b", lasts=MINUTE)
+        assert before is not None
+        assert after is not None
+        assert after.token > before.token
+        with open_database(db.url, role="reader") as reading:
+            assert SqlLeases(reading, clock).holders("bot:") == {"bot:1": "b"}
+
+
+def test_who_opens_a_postgresql_database_frees_nothing(postgres_url: str) -> None:
+    with postgres_database(postgres_url) as db:
+        assert SqlLeases(db).acquire("bot:1", holder="a", lasts=MINUTE) is not None
+    with postgres_database(postgres_url) as db:
+        assert SqlLeases(db).acquire("bot:1", holder="b", lasts=MINUTE) is None
