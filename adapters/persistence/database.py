@@ -99,6 +99,10 @@ class Database(ABC):
                 with self._read() as connection:
                     yield connection
 
+    def asking(self) -> AbstractContextManager[Connection]:
+        """As `reading`, for one statement alone: it needs no transaction of its own, nor the trips of one."""
+        return self.reading()
+
     def require_usable(self) -> None:
         """Raises StoreUnavailable once the disk has failed."""
         if self.failed:
@@ -387,6 +391,7 @@ class PostgresDatabase(Database):
             pool_timeout=2,
             use_native_hstore=False,
         )
+        self._asking = self.engine.execution_options(isolation_level="AUTOCOMMIT")  # of the same pool
         try:
             with self.engine.connect():
                 pass
@@ -453,6 +458,15 @@ class PostgresDatabase(Database):
 
     def close(self) -> None:
         self.engine.dispose()
+
+    @contextmanager
+    def asking(self) -> Iterator[Connection]:
+        with translated():
+            if (outer := self._open_in_this_thread()) is not None:
+                yield outer
+            else:
+                with self._asking.connect() as connection:
+                    yield connection
 
     @contextmanager
     def _begin(self) -> Iterator[Connection]:

@@ -16,7 +16,7 @@ from adapters.persistence.recorders.memory import MemoryRecorder
 from adapters.persistence.recorders.postgres import PostgresReader, PostgresRecorder
 from adapters.persistence.recorders.sqlite import SqliteReader, SqliteRecorder
 from adapters.persistence.shards.elsewhere import Elsewhere, ShardStates
-from adapters.persistence.snapshots import Loaded, load
+from adapters.persistence.snapshots import Loaded, fold, follows, load
 from adapters.persistence.states import States
 from adapters.persistence.writer import GroupCommitWriter
 from application.ports.clock import Clock
@@ -38,18 +38,30 @@ class StoredEventLog(EventLog):
         envelopes: Envelopes,
         *,
         peek: Callable[[str], Loaded | None] | None = None,
+        others_append: bool = True,
         page: int | None = None,
         shard: int = SHARD,
     ) -> None:
-        """`peek` may only be given where what it returns is committed and nobody else can append."""
+        """`peek` gives a committed state of a stream, or None. Where others append it may have been
+        overtaken: then only what came after it is read, and folded in.
+        """
         self._reader, self._envelopes, self._peek, self._page = reader, envelopes, peek, page or PAGE
-        self._shard = shard
+        self._others_append, self._shard = others_append, shard
 
     def load(self, stream: str) -> Versioned:
         loaded = self._peek(stream) if self._peek is not None else None
+        if loaded is not None and self._others_append:
+            loaded = self._brought_up(stream, loaded)
         if loaded is None:
             loaded = load(stream, self._reader, self._envelopes)
         return Versioned(loaded.version, loaded.state)
+
+    def _brought_up(self, stream: str, known: Loaded) -> Loaded | None:
+        """None where the stored events do not follow on what is known."""
+        rows = self._reader.stream(stream, known.version)
+        if not rows:
+            return known
+        return fold(known, rows, self._envelopes) if follows(known, rows, self._envelopes) else None
 
     def stream(self, stream: str, *, after_version: int = 0, limit: int = -1) -> Sequence[RecordedEvent]:
         return [self._recorded(row) for row in self._reader.stream(stream, after_version, limit)]
@@ -209,7 +221,9 @@ def _compose(
     states: States | None,
 ) -> EventStore:
     writer = GroupCommitWriter(recorder, envelopes, clock, observer=observer, states=states, shard=shard)
-    peek = writer.states.peek if recorder.sole_writer else None
     if not inline:
         writer.start()
-    return EventStore(StoredEventLog(reader, envelopes, peek=peek, shard=shard), writer, recorder)
+    log = StoredEventLog(
+        reader, envelopes, peek=writer.states.peek, others_append=not recorder.sole_writer, shard=shard
+    )
+    return EventStore(log, writer, recorder)

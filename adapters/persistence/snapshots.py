@@ -62,6 +62,16 @@ def fold(loaded: Loaded, rows: Iterable[Row], envelopes: Envelopes) -> Loaded:
     return Loaded(version, state, event_hash(last.state) if last else loaded.hash)
 
 
+def follows(loaded: Loaded, rows: Iterable[Row], envelopes: Envelopes) -> bool:
+    """Whether these events of the stream come right after the state, each after the one before it."""
+    version, prev = loaded.version, loaded.hash
+    for row in rows:
+        if row.version != version + 1 or envelopes.read(row.name, row.state).prev != prev.hex():
+            return False
+        version, prev = row.version, event_hash(row.state)
+    return True
+
+
 def load(stream: str, reader: Reader, envelopes: Envelopes) -> Loaded:
     """A stream's newest state; from a snapshot only when the log and the code confirm it (safety #38)."""
     empty = Loaded(0, empty_state(stream), NO_EVENT)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
-from adapters.persistence.envelope import Envelopes, event_hash
+from adapters.persistence.envelope import Envelopes
 from adapters.persistence.recorders.base import Recorder, Row
-from adapters.persistence.snapshots import Loaded, fold, load
+from adapters.persistence.snapshots import Loaded, fold, follows, load
 from application.work import Versioned
 
 CAPACITY = 20_000
@@ -55,18 +55,10 @@ class States:
         for row in self._recorder.newer({stream: loaded.version for stream, loaded in cached.items()}):
             newer.setdefault(row.stream, []).append(row)
         for stream, rows in newer.items():
-            if self._continues(cached[stream], rows):
+            if follows(cached[stream], rows, self._envelopes):
                 self._known[stream] = fold(cached[stream], rows, self._envelopes)
             else:
                 self.evict((stream,))
-
-    def _continues(self, loaded: Loaded, rows: Iterable[Row]) -> bool:
-        version, prev = loaded.version, loaded.hash
-        for row in rows:
-            if row.version != version + 1 or self._envelopes.read(row.name, row.state).prev != prev.hex():
-                return False
-            version, prev = row.version, event_hash(row.state)
-        return True
 
 
 class Overlay:

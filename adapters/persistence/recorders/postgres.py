@@ -144,7 +144,7 @@ class PostgresReader:
         return SnapshotRow._make(found[0]) if found else None
 
     def _select(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        with self.db.reading() as connection:
+        with self.db.asking() as connection:
             raw = cast("Connection[Any]", connection.connection.driver_connection)
             return _fetch(raw, statement, parameters)
 
