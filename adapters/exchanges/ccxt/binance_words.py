@@ -1,14 +1,16 @@
-"""Binance's own words about an order, as they come over its user stream: exact, one fill at a time."""
+"""Binance's own words about an order: over its user stream, a fill at a time, and in answer to a new one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
+from functools import reduce
 
 from adapters.exchanges.ccxt.exact import NonsenseAnswer, above_zero, figure, moment, word
-from adapters.exchanges.ccxt.orders import CANCELED, FILLED, OPEN, REJECTED
+from adapters.exchanges.ccxt.orders import CANCELED, FILLED, OPEN, REJECTED, Parsed
 from application.ports.exchange import OrderReport
-from domain.money import EXACT, ZERO, Money
+from domain.money import EXACT, ZERO, AmountOutOfRange, Money, add
 from domain.orders.errors import InvalidFill
 from domain.orders.order import Fill, require_possible
 
@@ -48,32 +50,84 @@ def order_report(message: Mapping[str, object], quote: str) -> OrderReport:
     )
 
 
+def fills_at_once(order: Parsed, quote: str) -> tuple[Fill, ...] | None:
+    """What a new order matched as it came, where the answer to it tells (newOrderRespType FULL).
+
+    `order`: the answer as ccxt parsed it. None unless its fills are all of what was matched, to the last
+    unit: then the trades must be asked for. Raises NonsenseAnswer.
+    """
+    info = order.get("info")
+    told = info.get("fills") if isinstance(info, dict) else None
+    if not isinstance(info, dict) or not isinstance(told, list):
+        return None
+    at = moment(order.get("timestamp"), "time of an order")
+    fills = [_matched(one, quote, at) for one in told]
+    sums = (
+        ("executedQty", [fill.base_quantity for fill in fills]),
+        ("cummulativeQuoteQty", [fill.quote_amount for fill in fills]),
+    )
+    try:
+        is_all = all(reduce(add, parts, ZERO) == figure(info.get(whole), whole) for whole, parts in sums)
+    except AmountOutOfRange:
+        return None
+    return tuple(fills) if is_all else None
+
+
+def _matched(told: object, quote: str, at: datetime) -> Fill:
+    if not isinstance(told, dict):
+        raise NonsenseAnswer("a fill that is none")
+    quantity, price = above_zero(told.get("qty"), "quantity"), above_zero(told.get("price"), "price")
+    fill = Fill(
+        venue_trade_id=_number(told.get("tradeId"), "trade id"),
+        base_quantity=quantity,
+        price_quote_per_base=price,
+        quote_amount=_product(quantity, price),
+        fee=_fee(told.get("commission"), told.get("commissionAsset"), quote),
+        traded_at_utc=at,
+    )
+    return _possible(fill)
+
+
 def _fill(message: Mapping[str, object], quote: str) -> tuple[Fill, ...]:
     """The match it tells of, if it does."""
     if message.get("x") != "TRADE" or not figure(message.get("l"), "quantity"):
         return ()
-    fee = figure(message.get("n"), "fee", negative=True)
-    asset = message.get("N")
     fill = Fill(
         venue_trade_id=_number(message.get("t"), "trade id"),
         base_quantity=above_zero(message.get("l"), "quantity"),
         price_quote_per_base=above_zero(message.get("L"), "price"),
         quote_amount=_quote_amount(message),
-        fee=Money(fee, word(asset, "asset of a fee")) if fee or asset else Money(ZERO, quote),
+        fee=_fee(message.get("n"), message.get("N"), quote),
         traded_at_utc=moment(message.get("T"), "time of a trade"),
     )
+    return (_possible(fill),)
+
+
+def _possible(fill: Fill) -> Fill:
     try:
         require_possible(fill)
     except InvalidFill as e:
         raise NonsenseAnswer(str(e)) from e
-    return (fill,)
+    return fill
+
+
+def _fee(amount: object, asset: object, quote: str) -> Money:
+    fee = figure(amount, "fee", negative=True)
+    return Money(fee, word(asset, "asset of a fee")) if fee or asset else Money(ZERO, quote)
 
 
 def _quote_amount(message: Mapping[str, object]) -> Decimal:
     """As the venue booked it; the exact product where it does not tell."""
     if message.get("Y") is not None:
         return figure(message["Y"], "quote amount")
-    return EXACT.multiply(figure(message.get("l"), "quantity"), figure(message.get("L"), "price"))
+    return _product(figure(message.get("l"), "quantity"), figure(message.get("L"), "price"))
+
+
+def _product(quantity: Decimal, price: Decimal) -> Decimal:
+    try:
+        return EXACT.multiply(quantity, price)
+    except ArithmeticError as e:
+        raise NonsenseAnswer("a quantity and a price of too many digits") from e
 
 
 def _number(raw: object, name: str) -> str:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from time import monotonic
 from typing import Any, TypeVar
 
+from adapters.exchanges.ccxt.binance_words import fills_at_once
 from adapters.exchanges.ccxt.budget import Priority
 from adapters.exchanges.ccxt.clients import EXPIRES_AT_MS
 from adapters.exchanges.ccxt.connection import NoSuchAccount, VenueAccount, VenueConnection
@@ -43,6 +44,7 @@ from application.ports.exchange import (
 )
 from domain.market import Market
 from domain.orders.events import OrderTerms
+from domain.orders.order import Fill
 from domain.reconciliation.statement import AccountStatement
 
 T = TypeVar("T")
@@ -184,9 +186,17 @@ class CcxtExchange:
                 return report_of(answer, (), order_id)
             if answer.get("status") is None:
                 return await self._report_in(account, request.terms.symbol, order_id)
+            if (fills := self._told_at_once(answer, request.terms.symbol)) is not None:
+                return replace(report_of(answer, (), order_id), fills=fills)
             return await self._with_fills(account, answer, request.terms.symbol, order_id)
         except (NonsenseAnswer, RequestFailed) as e:
             raise VenueOutcomeUnknown(f"it was taken, and what became of it is not known: {e}") from None
+
+    def _told_at_once(self, answer: Parsed, symbol: str) -> Sequence[Fill] | None:
+        """The fills that came with the answer to a new order, where the venue tells all of them in it."""
+        if not self._venue.profile.answers_with_fills:
+            return None
+        return fills_at_once(answer, symbol.partition("/")[2])
 
     async def _sent_before(self, account: VenueAccount, request: OrderRequest) -> OrderReport:
         """The order that this id opened; raises VenueRefused where that has other terms."""
@@ -255,7 +265,7 @@ class CcxtExchange:
     async def _fills(
         self, account: VenueAccount, order: Parsed, symbol: str, priority: Priority = Priority.QUERY
     ) -> Sequence[AccountTrade]:
-        """By the venue's own list of trades: the one source of them, so that each is told alike for ever."""
+        """By the venue's own list of trades."""
         if not filled_of(order):
             return ()
         client, venue_id = account.client, order["id"]

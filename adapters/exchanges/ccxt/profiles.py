@@ -58,6 +58,7 @@ class VenueProfile:
     weight_limit: int = 0  # that the header counts towards
     nonces_must_grow: bool = False
     streams_execution_reports: bool = False  # Binance's own: else a stream's news is looked up
+    answers_with_fills: bool = False  # Binance's own, to a new order: else its trades are asked for
     verdicts: Verdicts = field(default_factory=dict)
 
 
@@ -84,6 +85,7 @@ BINANCE = VenueProfile(
     used_weight_header="X-MBX-USED-WEIGHT-1M",
     weight_limit=6_000,
     streams_execution_reports=True,
+    answers_with_fills=True,
     verdicts={
         # nothing is known of the execution, by the venue's own words
         "-1000": _UNKNOWN,

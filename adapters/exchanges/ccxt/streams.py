@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.exchanges.ccxt.backoff import Backoff
+from adapters.exchanges.ccxt.binance_words import order_report
 from adapters.exchanges.ccxt.clients import close_client
 from adapters.exchanges.ccxt.connection import VenueConnection
 from adapters.exchanges.ccxt.exact import NonsenseAnswer
 from adapters.exchanges.ccxt.exchange import CcxtExchange
-from adapters.exchanges.ccxt.execution_reports import order_report
 from adapters.exchanges.ccxt.loop import ended
 from adapters.exchanges.ccxt.problems import stream_problem
 from application.ports.exchange import OrderReport, StreamGap, VenueOrderNotFound, VenueOutcomeUnknown

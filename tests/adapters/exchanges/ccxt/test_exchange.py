@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from time import time
+from typing import Any
 
 import pytest
 
@@ -200,6 +201,73 @@ def test_fills_are_the_venues_own_list_with_fee_asset_and_quote_amount_as_booked
         Money(Decimal("-0.01"), "USDT"),
     ]
     assert [str(fill.quote_amount) for fill in report.fills] == ["20.00000000", "30.00000001"]
+
+
+FULL: dict[str, Any] = {
+    "status": "FILLED",
+    "executedQty": "1.00000000",
+    "cummulativeQuoteQty": "50.01000000",
+    "fills": [
+        {"price": "50.00", "qty": "0.9", "commission": "0.0009", "commissionAsset": "BTC", "tradeId": 1},
+        {"price": "50.10", "qty": "0.1", "commission": "0.0001", "commissionAsset": "BTC", "tradeId": 2},
+    ],
+}
+
+
+def test_fills_that_come_with_the_answer_are_not_asked_for(
+    binance: ScriptedVenue, exchange: CcxtExchange
+) -> None:
+    binance.says(ORDER, Said(binance_order(**FULL)))
+
+    report = exchange.submit(request(limit_buy()))
+
+    assert (report.status, report.filled_base) == ("filled", Decimal(1))
+    assert [(fill.venue_trade_id, fill.quote_amount, fill.fee) for fill in report.fills] == [
+        ("1", Decimal("45.0"), Money(Decimal("0.0009"), "BTC")),
+        ("2", Decimal("5.01"), Money(Decimal("0.0001"), "BTC")),
+    ]
+    assert {fill.traded_at_utc for fill in report.fills} == {datetime.fromtimestamp(1732500000, UTC)}
+    assert binance.asked(TRADES) == []
+
+
+@pytest.mark.parametrize(
+    "untold",
+    [
+        {"fills": FULL["fills"][:1]},
+        {"fills": []},
+        {"fills": None},
+        {"cummulativeQuoteQty": "50.00999999"},  # the venue booked a product of nine places as it does
+    ],
+)
+def test_fills_that_the_answer_does_not_tell_to_the_last_unit_are_asked_for(
+    binance: ScriptedVenue, exchange: CcxtExchange, untold: dict[str, Any]
+) -> None:
+    """Safety §3 #11, #14."""
+    binance.says(ORDER, Said(binance_order(**FULL | untold)))
+    binance.says(TRADES, Said([binance_trade(3, qty="1", quoteQty="50.01")]))
+
+    assert [fill.venue_trade_id for fill in exchange.submit(request(limit_buy())).fills] == ["3"]
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"fills": ["all of it"]},
+        {"fills": [{**FULL["fills"][0], "price": "-50"}]},
+        {"fills": [{**FULL["fills"][0], "commission": "NaN"}]},
+        {"fills": [{**FULL["fills"][0], "tradeId": "one"}]},
+        {"fills": [{**FULL["fills"][0], "qty": f"0.9{'0' * 40}1"}, FULL["fills"][1]]},
+        {"executedQty": "NaN"},
+    ],
+)
+def test_an_answer_with_fills_that_cannot_be_leaves_the_order_unknown(
+    binance: ScriptedVenue, exchange: CcxtExchange, nonsense: dict[str, Any]
+) -> None:
+    """Safety API10."""
+    binance.says(ORDER, Said(binance_order(**FULL | nonsense)))
+
+    with pytest.raises(VenueOutcomeUnknown):
+        exchange.submit(request(limit_buy()))
 
 
 def test_fills_that_the_venue_does_not_list_yet_are_seen_to_be_missing(

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from adapters.exchanges.ccxt.binance_words import order_report
 from adapters.exchanges.ccxt.clients import VenueAddress, close_client, open_async_client
 from adapters.exchanges.ccxt.exact import NonsenseAnswer
-from adapters.exchanges.ccxt.execution_reports import order_report
 from adapters.exchanges.ccxt.markets import market_of
 from adapters.exchanges.ccxt.orders import balances_of, open_order_of, report_of, trades_of
 from adapters.exchanges.ccxt.profiles import BINANCE, profile_of
