@@ -15,6 +15,7 @@ from application.orders.record_report import (
     RecordReport,
     RecordUnknownOutcome,
     RecordVenueRefusal,
+    has_news,
     report_id,
 )
 from application.orders.trade_signal import TradeSignal, sellable
@@ -412,6 +413,9 @@ class BotRunner:
         )  # somebody else's wish is ours to fulfil
         command_id = report_id(report, known)
         if command_id == order.told:
+            return
+        if self._is_kept and not has_news(report, known):
+            self._catch_up(order)
             return
         correlation = report.client_order_id
         outcome = self._execute(RecordReport(report), command_id, correlation, report.client_order_id)

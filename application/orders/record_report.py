@@ -149,6 +149,21 @@ def report_id(report: OrderReport, known: Order) -> str:
     return f"report:{report.client_order_id}:{report.status}:{fingerprint(*said, *fills)[:24]}"
 
 
+def has_news(report: OrderReport, known: Order) -> bool:
+    """Whether booking the report could change anything: of an order that has ended, only more fills can,
+    or figures that cannot be.
+    """
+    if not known.has_ended or any(fill.venue_trade_id not in known.trade_ids for fill in report.fills):
+        return True
+    try:
+        for fill in report.fills:
+            require_possible(fill)
+    except InvalidFill:
+        return True
+    matched = report.filled_base
+    return matched is not None and not (fits(matched) and ZERO <= matched <= known.filled_base)
+
+
 def _said(fill: Fill) -> str:
     figures = (fill.base_quantity, fill.price_quote_per_base, fill.quote_amount, fill.fee.amount)
     return " ".join((fill.venue_trade_id, *map(_figure, figures), fill.fee.asset))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from application.orders.not_found import RecordNotFound
-from application.orders.record_report import RecordReport, report_id
+from application.orders.record_report import RecordReport, has_news, report_id
 from application.orders.review_order import FlagOrder
 from application.orders.whose_trade import OVERLAP, may_be_of, order_id_of
 from application.ports.bot_observer import BotObserver
@@ -159,6 +159,9 @@ class OrderKeeper:
     def record(self, report: OrderReport) -> str:
         """Book what the venue says of one of our orders; the order's status after it."""
         before = self._order(report.client_order_id)
+        if not has_news(report, before):
+            self._forget(report.client_order_id)
+            return before.status
         outcome = self._execute(RecordReport(report), report_id(report, before), report.client_order_id)
         if outcome.refusal is not None:
             self._could_not_book(report, before, outcome)
@@ -169,8 +172,7 @@ class OrderKeeper:
         if order.status != before.status or new_fills:
             self._observer.order_reported(order.bot_id, order.client_order_id, order.status, new_fills)
         if order.has_ended:
-            with self._lock:
-                self._watched.pop(report.client_order_id, None)
+            self._forget(order.client_order_id)
         return order.status
 
     # -- inside --------------------------------------------------------------------------------------------
@@ -182,14 +184,17 @@ class OrderKeeper:
         for order_id, each in watched:
             order = self._order(order_id)
             if order.has_ended:
-                with self._lock:
-                    self._watched.pop(order_id, None)
+                self._forget(order_id)
                 continue
             every = DOUBT_LOOK if order.status in (INTENDED, UNKNOWN) else OPEN_LOOK
             since = each.asked_at or order.intended_at_utc
             if each.is_urgent or since is None or now - since >= every:
                 due.append((order_id, each))
         return due
+
+    def _forget(self, order_id: str) -> None:
+        with self._lock:
+            self._watched.pop(order_id, None)
 
     def _find_unfinished(self) -> None:
         """From the read model: also what another process, or a person, had sent."""

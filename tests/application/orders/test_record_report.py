@@ -13,6 +13,7 @@ from application.orders.record_report import (
     RecordReport,
     RecordUnknownOutcome,
     RecordVenueRefusal,
+    has_news,
     report_id,
 )
 from application.orders.review_order import ReviewOrder
@@ -283,3 +284,44 @@ def test_the_same_report_has_the_same_id_however_many_zeros_its_amounts_come_wit
 
     assert report_id(told, order) == report_id(again, order)
     assert report_id(other, order) != report_id(again, order)
+
+
+@pytest.mark.parametrize(
+    "ended", [report("filled", PARTS), report("canceled", PARTS[:1]), report("rejected")]
+)
+@pytest.mark.parametrize(
+    "told",
+    [
+        report("open"),
+        report("open", PARTS[:1]),
+        report("filled", PARTS),
+        report("canceled", reason="the venue says canceled"),
+        report("rejected", reason="no money"),
+        replace(report("open", PARTS[:1]), filled_base=Decimal("0.004")),
+        replace(report("filled", PARTS), filled_base=Decimal("0.011")),
+        replace(report("canceled"), filled_base=Decimal("NaN")),
+        report("filled", [replace(PARTS[0], base_quantity=Decimal(-1))]),
+        report("open", [fill("t-9", "0.001", "50000")]),
+    ],
+)
+def test_what_is_no_news_changes_nothing_when_it_is_booked_all_the_same(
+    ended: OrderReport, told: OrderReport
+) -> None:
+    store = holding()
+    store.tell(ended)
+    order, book = store.order("o-1"), store.book()
+    assert order.has_ended
+
+    is_news = has_news(told, order)
+    missing = store.tell(told)["fills_missing"]
+
+    assert is_news or (store.order("o-1"), store.book(), missing) == (order, book, False)
+
+
+def test_only_of_an_ended_order_is_anything_no_news() -> None:
+    store = holding()
+    told = report("open", PARTS[:1])
+    store.tell(told)
+    assert has_news(told, store.order("o-1"))
+    store.tell(report("filled", PARTS))
+    assert not has_news(told, store.order("o-1"))

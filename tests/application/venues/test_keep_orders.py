@@ -409,6 +409,20 @@ def test_a_match_without_its_fill_is_missed_though_nothing_else_is_new(desk: Des
     assert desk.bought == "0.004 BTC"
 
 
+def test_what_is_said_again_of_an_order_that_has_ended_costs_no_commit(desk: Desk) -> None:
+    desk.venue.on_submit = "filled"
+    desk.send()
+    assert desk.status == "filled"
+    keys = desk.store.store.recorder._keys  # type: ignore[union-attr]
+    before = dict(keys)
+
+    desk.keeper.take(replace(desk.venue.orders["o-1"], status="open", fills=()))
+    desk.keeper.take(desk.venue.orders["o-1"])
+
+    assert keys == before
+    assert desk.keeper.unfinished() == []
+
+
 def test_trades_of_others_from_before_the_intent_leave_no_doubt(desk: Desk) -> None:
     desk.clock.move_to(START - timedelta(minutes=1))
     theirs = OrderRequest(
