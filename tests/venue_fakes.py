@@ -24,6 +24,7 @@ class FakeInspector:
     balances: dict[str, Decimal] = field(default_factory=dict)
     venues: tuple[str, ...] = ("binance", "kraken", "simulator")
     reachable: bool = True
+    venue_uid: str = "354937868"  # of the account that every key opens
     asked: list[str] = field(default_factory=list)
 
     def inspect(self, venue: str, credentials: Credentials) -> KeyReport:
@@ -34,7 +35,7 @@ class FakeInspector:
             raise VenueNotReachable(venue=venue)
         if credentials.api_key.startswith("wrong"):
             raise VenueKeyRejected(venue=venue)
-        return KeyReport(rights=self.rights, balances=self.balances)
+        return KeyReport(rights=self.rights, balances=self.balances, venue_uid=self.venue_uid)
 
 
 KEY = Credentials("api-key-PLANTED-0123456789", "secret-PLANTED-0123456789", "passphrase-PLANTED")

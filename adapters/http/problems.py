@@ -101,6 +101,7 @@ STATUS: Mapping[str, int] = {
     "venue_account_closed": 409,
     "venue_account_exists": 409,
     "venue_key_in_use": 409,
+    "venue_key_of_another_account": 409,
     "venue_key_present": 409,
     "live_trading_not_approved": 409,
     "live_trading_not_requested": 409,

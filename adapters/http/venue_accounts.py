@@ -36,6 +36,7 @@ _TAKING = (
     "venue_key_rights_unknown",
     "venue_key_cannot_read",
     "venue_key_in_use",
+    "venue_key_of_another_account",
     "venue_key_present",
     "no_venue_key",
     "venue_not_supported",

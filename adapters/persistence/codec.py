@@ -115,6 +115,11 @@ def _of_the_platform(switched: dict[str, Any]) -> dict[str, Any]:
     return switched  # the event's defaults say so
 
 
+def _without_uid(key: dict[str, Any]) -> dict[str, Any]:
+    """Before the venue was asked whose a key is, nobody knew."""
+    return {**key, "venue_uid": ""}
+
+
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 """From one schema's data to the next one's; it may change the dict it is given."""
 
@@ -195,8 +200,8 @@ REGISTRY = (
     EventType("transfers.transfer_returned", TransferReturned),
     EventType("venue_accounts.venue_account_connected", VenueAccountConnected),
     EventType("venue_accounts.pooled_account_opened", PooledAccountOpened),
-    EventType("venue_accounts.venue_key_imported", VenueKeyImported),
-    EventType("venue_accounts.venue_key_rotated", VenueKeyRotated),
+    EventType("venue_accounts.venue_key_imported", VenueKeyImported, 2, {1: _without_uid}),
+    EventType("venue_accounts.venue_key_rotated", VenueKeyRotated, 2, {1: _without_uid}),
     EventType("venue_accounts.venue_key_revoked", VenueKeyRevoked),
     EventType("venue_accounts.venue_account_closed", VenueAccountClosed),
     EventType("venues.venue_left_alone", VenueLeftAlone),

@@ -38,19 +38,20 @@ class VenueNotSupported(DomainError, code="venue_not_supported"):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyReport:
-    """What a key may do, and what the account it opens has."""
+    """What a key may do, which account it opens, and what that has."""
 
     rights: KeyRights
     balances: Mapping[str, Decimal]  # by asset code: free and in orders together, exact; zeros left out
+    venue_uid: str = ""  # the venue's id of the account, alike for all its keys; "" if none is told
 
 
 class KeyInspector(Protocol):
     """Asks a venue about a key with the key itself.
 
     On Binance: GET /sapi/v1/account/apiRestrictions (enableReading, enableSpotAndMarginTrading,
-    enableWithdrawals, enableInternalTransfer, permitsUniversalTransfer, ipRestrict) and `canWithdraw` and
-    balances of GET /api/v3/account. Whatever takes money out counts as `may_take_out`; what the venue does
-    not say is None, and refused.
+    enableWithdrawals, enableInternalTransfer, permitsUniversalTransfer, ipRestrict) and `canWithdraw`,
+    `uid` and balances of GET /api/v3/account. Whatever takes money out counts as `may_take_out`; what the
+    venue does not say is None, and refused.
     """
 
     def inspect(self, venue: str, credentials: Credentials) -> KeyReport:

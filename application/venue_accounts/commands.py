@@ -81,7 +81,7 @@ class TakeVenueKey:
     statement was imported before): then reconciliation tells what differs.
     Refusals, in order: unknown_account, account_frozen, unknown_venue_account, venue_account_closed,
     venue_key_rights_unknown, venue_key_may_withdraw, venue_key_cannot_read, venue_key_present, no_venue_key,
-    invalid_value (an asset's code), book_not_open.
+    venue_key_of_another_account, invalid_value (an asset's code), book_not_open.
     """
 
     venue_account_id: str
@@ -89,6 +89,7 @@ class TakeVenueKey:
     key_id: str
     fingerprint: str
     rights: KeyRights
+    venue_uid: str  # the venue's own id of the account that the key opens; "" where it tells none
     balances: Sequence[Money]
     replacing: bool
     by: str
@@ -100,6 +101,7 @@ class TakeVenueKey:
             key_id=self.key_id,
             fingerprint=self.fingerprint,
             rights=self.rights,
+            venue_uid=self.venue_uid,
             replacing=self.replacing,
             by=self.by,
             at=work.now,

@@ -106,6 +106,7 @@ class VenueKeyService:
             key_id=name.key_id,
             fingerprint=held.fingerprint,
             rights=report.rights,
+            venue_uid=report.venue_uid,
             balances=tuple(
                 Money(amount, asset) for asset, amount in sorted(report.balances.items()) if amount > 0
             ),

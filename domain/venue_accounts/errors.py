@@ -74,6 +74,18 @@ class VenueKeyCannotRead(DomainError, code="venue_key_cannot_read"):
         )
 
 
+class VenueKeyOfAnotherAccount(DomainError, code="venue_key_of_another_account"):
+    """The key opens another account at the venue than the keys before it: what that one knows of orders and
+    trades proves nothing about this one's."""
+
+    def __init__(self, *, venue_account_id: str) -> None:
+        super().__init__(
+            f"the key is of another account at the venue than {venue_account_id}'s keys were; open another "
+            "venue account, by another name, for it"
+        )
+        self.venue_account_id = venue_account_id
+
+
 class VenueKeyInUse(DomainError, code="venue_key_in_use"):
     """The key is in use with another venue account, of whomever; a key is used once."""
 

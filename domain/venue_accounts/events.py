@@ -39,6 +39,7 @@ class VenueKeyImported:
     is_ip_restricted: bool
     imported_by: str
     imported_at_utc: datetime
+    venue_uid: str = ""  # the venue's own id of the account that the key opens; "" where it tells none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class VenueKeyRotated:
     is_ip_restricted: bool
     rotated_by: str
     rotated_at_utc: datetime
+    venue_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from domain.venue_accounts.errors import (
     UnknownVenueAccount,
     VenueAccountExists,
     VenueAccountIsClosed,
+    VenueKeyOfAnotherAccount,
     VenueKeyPresent,
 )
 from domain.venue_accounts.events import (
@@ -60,6 +61,7 @@ class VenueAccount:
     is_open: bool = False
     key: VenueKey | None = None
     keys_taken: int = 0
+    venue_uid: str = ""  # whose keys it takes, in the venue's words; "" until a key told it
 
     @property
     def exists(self) -> bool:
@@ -108,6 +110,7 @@ class VenueAccount:
         key_id: str,
         fingerprint: str,
         rights: KeyRights,
+        venue_uid: str,
         replacing: bool,
         by: str,
         at: datetime,
@@ -115,7 +118,8 @@ class VenueAccount:
         """Use a key from now on: the first one, or (`replacing`) one in place of another.
 
         Refusals after those of the account: venue_key_rights_unknown, venue_key_may_withdraw,
-        venue_key_cannot_read, venue_key_present, no_venue_key (nothing to replace).
+        venue_key_cannot_read, venue_key_present, no_venue_key (nothing to replace),
+        venue_key_of_another_account (also after the key before was revoked).
         """
         self.require_open()
         rights.require_acceptable()
@@ -124,6 +128,9 @@ class VenueAccount:
             return []
         if old is not None and not replacing:
             raise VenueKeyPresent(venue_account_id=self.venue_account_id, key_id=old.key_id)
+        replaced_key_id = self.require_key().key_id if replacing else ""
+        if venue_uid and self.venue_uid and venue_uid != self.venue_uid:
+            raise VenueKeyOfAnotherAccount(venue_account_id=self.venue_account_id)
         is_ip_restricted = rights.is_ip_restricted is True
         if not replacing:
             return [
@@ -134,17 +141,19 @@ class VenueAccount:
                     is_ip_restricted=is_ip_restricted,
                     imported_by=by,
                     imported_at_utc=at,
+                    venue_uid=venue_uid,
                 )
             ]
         return [
             VenueKeyRotated(
                 key_id=key_id,
-                replaced_key_id=self.require_key().key_id,
+                replaced_key_id=replaced_key_id,
                 fingerprint=fingerprint,
                 rights=rights.names,
                 is_ip_restricted=is_ip_restricted,
                 rotated_by=by,
                 rotated_at_utc=at,
+                venue_uid=venue_uid,
             )
         ]
 
@@ -209,7 +218,8 @@ class VenueAccount:
                 )
             case VenueKeyImported(imported_at_utc=since) | VenueKeyRotated(rotated_at_utc=since):
                 key = VenueKey(event.key_id, event.fingerprint, event.rights, event.is_ip_restricted, since)
-                return replace(self, key=key, keys_taken=self.keys_taken + 1)
+                venue_uid = event.venue_uid or self.venue_uid
+                return replace(self, key=key, keys_taken=self.keys_taken + 1, venue_uid=venue_uid)
             case VenueKeyRevoked():
                 return replace(self, key=None)
             case VenueAccountClosed():

@@ -124,6 +124,8 @@ def rotate_key(
 ) -> None:
     """Put another key in the place of an account's key; read as by add-key.
 
+    One of another account at the venue is refused, where the venue says whose a key is.
+
     Example: `evenkeel venue-accounts rotate-key binance.main.0a1b2c3d < key.txt`
     """
     _take(account, user, database_url, Output(as_json=as_json), replacing=True)

@@ -16,6 +16,7 @@ from domain.venue_accounts.errors import (
     VenueAccountIsClosed,
     VenueKeyCannotRead,
     VenueKeyMayWithdraw,
+    VenueKeyOfAnotherAccount,
     VenueKeyPresent,
     VenueKeyRightsUnknown,
 )
@@ -48,6 +49,17 @@ IMPORTED = VenueKeyImported(
     is_ip_restricted=True,
     imported_by="ann",
     imported_at_utc=START,
+    venue_uid="u-1",
+)
+ROTATED = VenueKeyRotated(
+    key_id="k-2",
+    replaced_key_id="k-1",
+    fingerprint="f-2",
+    rights=("read", "trade"),
+    is_ip_restricted=True,
+    rotated_by="ann",
+    rotated_at_utc=START,
+    venue_uid="u-1",
 )
 CLOSED = VenueAccountClosed(reason="moved", closed_by="ann", closed_at_utc=START)
 REVOKED = VenueKeyRevoked(key_id="k-1", reason="lost", revoked_by="ann", revoked_at_utc=START)
@@ -66,13 +78,19 @@ def connect(
 
 
 def take(
-    account: VenueAccount, *, key_id: str = "k-1", rights: KeyRights = RIGHTS, replacing: bool = False
+    account: VenueAccount,
+    *,
+    key_id: str = "k-1",
+    rights: KeyRights = RIGHTS,
+    venue_uid: str = "u-1",
+    replacing: bool = False,
 ) -> list[Any]:
     return list(
         account.take_key(
             key_id=key_id,
             fingerprint=f"f-{key_id[-1]}",
             rights=rights,
+            venue_uid=venue_uid,
             replacing=replacing,
             by="ann",
             at=START,
@@ -115,19 +133,27 @@ def test_a_key_takes_anothers_place_only_by_rotation() -> None:
     with pytest.raises(VenueKeyPresent):
         take(given(CONNECTED, IMPORTED), key_id="k-2")
     rotated = take(given(CONNECTED, IMPORTED), key_id="k-2", replacing=True)
-    assert rotated == [
-        VenueKeyRotated(
-            key_id="k-2",
-            replaced_key_id="k-1",
-            fingerprint="f-2",
-            rights=("read", "trade"),
-            is_ip_restricted=True,
-            rotated_by="ann",
-            rotated_at_utc=START,
-        )
-    ]
+    assert rotated == [ROTATED]
     account = given(CONNECTED, IMPORTED, *rotated)
     assert (account.require_key().key_id, account.keys_taken) == ("k-2", 2)
+
+
+def test_a_key_of_another_account_at_the_venue_is_refused() -> None:
+    """Of a doubtful order that account would say "not found", and the hold would be freed."""
+    for account in (given(CONNECTED, IMPORTED), given(CONNECTED, replace(IMPORTED, venue_uid=""), ROTATED)):
+        with pytest.raises(VenueKeyOfAnotherAccount):
+            take(account, key_id="k-3", venue_uid="u-2", replacing=True)
+    with pytest.raises(VenueKeyOfAnotherAccount):
+        take(given(CONNECTED, IMPORTED, REVOKED), key_id="k-2", venue_uid="u-2")
+
+
+@pytest.mark.parametrize(("known", "told"), [("", "u-1"), ("u-1", ""), ("", "")])
+def test_where_the_venue_does_not_say_whose_a_key_is_it_is_taken_as_before(known: str, told: str) -> None:
+    account = given(CONNECTED, replace(IMPORTED, venue_uid=known))
+    (event,) = take(account, key_id="k-2", venue_uid=told, replacing=True)
+    assert isinstance(event, VenueKeyRotated)
+    assert event.venue_uid == told
+    assert folded(account, [event]).venue_uid == (told or known)
 
 
 def test_there_is_nothing_to_rotate_or_revoke_without_a_key() -> None:

@@ -39,7 +39,7 @@ KEY, SECRET = ANN.key, ANN.secret
 
 @pytest.fixture
 def venue(tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    with simulator(tmp_path / "journal", customers=(ANN, RICH)) as running:
+    with simulator(tmp_path / "journal", customers=(ANN, BOB, RICH)) as running:
         monkeypatch.setenv("EVENKEEL_SIMULATORS", f"simulator={running.url}")
         made = cli("users", "create", "ann@example.org", "--password-stdin", stdin="a calm sea and a hand\n")
         assert made.code == 0, made.err
@@ -70,6 +70,16 @@ def test_a_key_comes_from_standard_input_and_opens_the_books(cli: Cli) -> None:
     assert revoked.json["key"] is None
     again = given_key(cli, account)
     assert (again.code, again.json["opening"]) == (0, [])
+
+
+@pytest.mark.usefixtures("venue")
+def test_a_key_of_another_account_at_the_venue_is_refused(cli: Cli) -> None:
+    account = connected(cli)
+    taken = given_key(cli, account)
+    refused = given_key(cli, account, BOB.key, BOB.secret, how="rotate-key")
+    assert (refused.code, refused.json["error"]["code"]) == (1, "venue_key_of_another_account")
+    (listed,) = cli("venue-accounts", "list", "--json").json
+    assert listed["key"] == taken.json["key"]
 
 
 @pytest.mark.usefixtures("venue")

@@ -126,6 +126,7 @@ class World:
             key_id=f"key-{account}",
             fingerprint=fingerprint(account),
             rights=RIGHTS,
+            venue_uid=f"uid-{account}",
             balances=tuple(balances),  # type: ignore[arg-type]
             replacing=False,
             by=owner,

@@ -95,6 +95,17 @@ async def test_other_refusals_say_what_to_do(alice: Person, bob: Person, stack: 
     assert is_problem(await alice.post(path, SENT), 422, "venue_not_supported")
 
 
+async def test_a_key_of_another_account_at_the_venue_is_refused(alice: Person, stack: Stack) -> None:
+    path = f"/v1/venue-accounts/{await connected(alice)}"
+    first = (await alice.post(f"{path}/keys", SENT)).json()
+    stack.inspector.venue_uid = "another"
+    second = {"api_key": "second", "secret": "second"}
+    assert is_problem(await alice.post(f"{path}/key-rotations", second), 409, "venue_key_of_another_account")
+    assert (await alice.get(path)).json()["key"] == first["key"]
+    stack.inspector.venue_uid = ""
+    assert (await alice.post(f"{path}/key-rotations", second)).status_code == 201
+
+
 @pytest.mark.parametrize("act", ["", "/keys", "/key-rotations", "/key-revocations", "/closures"])
 async def test_somebody_elses_account_is_as_good_as_missing(
     alice: Person, bob: Person, stack: Stack, act: str

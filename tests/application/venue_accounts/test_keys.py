@@ -207,6 +207,26 @@ def test_a_rotated_key_is_gone_at_once(house: House) -> None:
     assert house.account().keys_taken == 2
 
 
+def test_a_key_of_another_account_at_the_venue_leaves_the_old_one_in_use(house: House) -> None:
+    house.take()
+    house.inspector.venue_uid = "another"
+    outcome = house.take(another(2), replacing=True)
+    assert outcome.refusal is not None
+    assert outcome.refusal.code == "venue_key_of_another_account"
+    assert house.rows.count() == 1
+    assert house.keys.credentials(ANN).api_key == KEY.api_key
+
+
+def test_revoking_first_is_no_way_to_a_key_of_another_account(house: House) -> None:
+    house.take()
+    house.service.end(RevokeVenueKey(ANN, "acc-1", "lost", by="acc-1"), ANN, caller("revoke")).unwrap()
+    house.inspector.venue_uid = "another"
+    outcome = house.take(another(2))
+    assert outcome.refusal is not None
+    assert outcome.refusal.code == "venue_key_of_another_account"
+    assert house.rows.count() == 0
+
+
 def test_a_closed_account_has_no_key(house: House) -> None:
     house.take()
     house.service.end(CloseVenueAccount(ANN, "acc-1", "moved", by="acc-1"), ANN, caller("close")).unwrap()

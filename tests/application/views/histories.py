@@ -541,6 +541,7 @@ def _venue_account(history: History, owner: str, _amount: Decimal, n: int) -> No
             key_id=f"k-{n}",
             fingerprint=f"f-{n}",
             rights=rights,
+            venue_uid=str(n % 3 or ""),
             replacing=v.key is not None,
             by=owner,
             at=history.now,

@@ -46,6 +46,15 @@ def test_a_keys_rights_and_the_accounts_balances_are_told(connection: VenueConne
     assert report.balances == ANN.balances
 
 
+def test_each_account_of_the_simulator_has_an_id_of_its_own(connection: VenueConnection) -> None:
+    inspect = CcxtKeyInspector(connection).inspect
+    ann, again = (inspect("simulator", KEY).venue_uid for _ in range(2))
+    rich = inspect("simulator", Credentials(RICH.key, RICH.secret)).venue_uid
+    assert ann == again
+    assert "" not in (ann, rich)
+    assert ann != rich
+
+
 def test_a_key_that_may_withdraw_says_so(connection: VenueConnection) -> None:
     """Safety §1, users' exchange keys."""
     rights = CcxtKeyInspector(connection).inspect("simulator", Credentials(RICH.key, RICH.secret)).rights
@@ -158,5 +167,32 @@ async def test_each_venues_words_are_understood_and_nothing_is_assumed(
         privatePostV1Roles=answers,
         privatePostGetApiKeyInfo=answers,
     )
-    rights = await _RIGHTS[exchange](_Told(), client)  # type: ignore[arg-type]
+    rights = (await _RIGHTS[exchange](_Told(), client)).rights  # type: ignore[arg-type]
     assert (rights.may_read, rights.may_trade, rights.may_take_out) == expected
+
+
+@pytest.mark.parametrize(
+    ("exchange", "told", "expected"),
+    [
+        ("binance", {"uid": 354937868}, "354937868"),
+        ("binance", {"uid": "354937868"}, "354937868"),
+        ("coinbase", {"portfolio_uuid": "7c3a-01"}, "7c3a-01"),
+        *[("binance", {"uid": nonsense}, "") for nonsense in (True, None, 0, "", 1.5, "a b", "9" * 65, [7])],
+        ("binance", {}, ""),
+        ("coinbase", {}, ""),
+        ("gemini", {"uid": "7"}, ""),
+        ("kraken", {"result": {"permissions": []}, "uid": "7"}, ""),
+    ],
+)
+async def test_whose_a_key_is_is_taken_from_where_the_venue_says_it(
+    exchange: str, told: dict[str, Any], expected: str
+) -> None:
+    """What is no plain id is not known."""
+    client = _Client(
+        sapiGetAccountApiRestrictions={},
+        privateGetAccount=told,
+        v3PrivateGetBrokerageKeyPermissions=told,
+        privatePostV1Roles=told,
+        privatePostGetApiKeyInfo=told,
+    )
+    assert (await _RIGHTS[exchange](_Told(), client)).venue_uid == expected  # type: ignore[arg-type]
