@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
+from pydantic import BeforeValidator, Field
 
 from adapters.http.access import roles, security_log
 from adapters.http.accounts import Because
@@ -16,6 +19,26 @@ from application.views.rows import OrderRow
 from domain.accounts.account import ADMIN, OPERATOR
 
 OPERATORS = [roles(OPERATOR, ADMIN)]
+
+
+def _plainly(raw: object) -> object:
+    """Money is freed by it: "yes" and 1, which pydantic takes for true, are not."""
+    if not isinstance(raw, bool):
+        raise ValueError("is not true or false")
+    return raw
+
+
+class Reviewed(Because):
+    """What came of an order; `reason` stands in the log for ever."""
+
+    never_opened: Annotated[
+        bool,
+        BeforeValidator(_plainly),
+        Field(
+            description="Of an order flagged for no_proof: somebody looked, and the venue never had it. It "
+            "ends, and its funds are free again",
+        ),
+    ] = False
 
 
 class OrderReviewsController(Controller):
@@ -50,12 +73,13 @@ class OrderReviewsController(Controller):
         self,
         request: AnyRequest,
         client_order_id: FromPath[str],
-        data: JSONBody[Because],
+        data: JSONBody[Reviewed],
         desk: NamedDependency[Desk],
         idempotency_key: IdempotencyKey = None,
     ) -> Response[ReviewedOrder]:
         caller = desk.caller(request, data, idempotency_key)
-        outcome = await desk.submit(ReviewOrder(client_order_id, data.reason, by=caller.actor), caller)
+        command = ReviewOrder(client_order_id, data.reason, by=caller.actor, never_opened=data.never_opened)
+        outcome = await desk.submit(command, caller)
         security_log.warning(
             "order reviewed" if outcome.refusal is None else "order not reviewed",
             extra={"account_id": caller.actor, "client_order_id": client_order_id},

@@ -28,6 +28,7 @@ CHANGE_NOTHING = ("/v1/sessions", "/v1/sessions/current/step-ups", "/v1/risk/che
 
 BODIES: dict[str, dict[str, Any]] = {
     "Because": {"reason": "a test"},
+    "Reviewed": {"reason": "a test"},
     "Credentials": {"email": "nobody@example.org", "password": PASSWORD},
     "NewBatch": {
         "entries": [

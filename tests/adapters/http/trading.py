@@ -22,8 +22,8 @@ def candle(number: int, price: str) -> Candle:
     return Candle(number * HOUR_MS, at, at, at, at, Decimal(1000))
 
 
-def trade(stack: Stack, bot_id: str, side: str, number: int, price: str) -> str:
-    """The bot signals on one candle and is filled at the next one's open; its client order id."""
+def intend(stack: Stack, bot_id: str, side: str, number: int, price: str) -> OrderRequest:
+    """The bot signals on one candle: its order and the hold are in the log, and not at the venue yet."""
     bot = stack.services.log.load(bot_stream(bot_id)).state
     now_ms = (number + 1) * HOUR_MS
     market = stack.venue.market(bot.venue_account, bot.terms.symbol)
@@ -32,12 +32,19 @@ def trade(stack: Stack, bot_id: str, side: str, number: int, price: str) -> str:
     client_order_id = str(placed["client_order_id"])
     order: Order = stack.services.log.load(order_stream(client_order_id)).state
     assert order.terms is not None, placed
-    request = OrderRequest(
+    return OrderRequest(
         client_order_id=client_order_id,
         venue_account=bot.venue_account,
         terms=order.terms,
         sent_at_utc=stack.clock.now(),
     )
+
+
+def trade(stack: Stack, bot_id: str, side: str, number: int, price: str) -> str:
+    """The bot signals on one candle and is filled at the next one's open; its client order id."""
+    request = intend(stack, bot_id, side, number, price)
+    client_order_id = request.client_order_id
+    bot = stack.services.log.load(bot_stream(bot_id)).state
     stack.command(RecordReport(stack.venue.submit(request))).unwrap()
     following = candle(number + 1, price)
     stack.venue.show(bot.terms.source, bot.terms.symbol, bot.terms.interval, following)
