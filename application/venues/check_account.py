@@ -11,7 +11,7 @@ from application.ports.commands import Caller, derived_id
 from application.ports.event_log import EventLog
 from application.reconciliation.our_books import venue_accounts
 from application.streams import cases_stream, reconciliation_stream
-from application.venues.desk import Account
+from application.venues.desk import Account, VenueSilent
 from domain.ledger.book import PAPER
 from domain.reconciliation.cases import Cases
 from domain.reconciliation.events import ReconciliationRecorded
@@ -28,8 +28,9 @@ class CheckAccount:
     actor: str = "system:worker"
 
     def __call__(self, account: Account) -> str:
-        """ "" where the account agrees, or its cases are accepted; else what is open. Errors: those of
-        reconciling.
+        """ "" where the account agrees, or its cases are accepted; else what is open.
+
+        Errors: VenueSilent, and those of reconciling.
         """
         command_id = f"reconcile-{self.new_id()}"
         run_id = derived_id("reconciliation", command_id)
@@ -37,7 +38,7 @@ class CheckAccount:
         self.reconcile(self.statements(account), run_id=run_id, caller=caller).unwrap()
         recorded: ReconciliationRecorded | None = self.log.load(reconciliation_stream(run_id)).state.recorded
         if recorded is None or recorded.unanswered:
-            return "the venue did not answer"
+            raise VenueSilent("the venue did not answer")
         return self._open_cases(account[1])
 
     def _open_cases(self, venue_account: str) -> str:

@@ -18,11 +18,13 @@ from application.ports.event_log import EventLog, StoreUnavailable
 from application.ports.exchange import Exchange, OrderReport, OrderStream, StreamGap
 from application.ports.leases import Leases
 from application.ports.read_models import ReadModels
-from application.streams import venue_account_stream
+from application.streams import cases_stream, venue_account_stream
 from application.venues.keep_orders import OrderKeeper
 from application.venues.kept_exchange import KeptExchange
 from domain.errors import DomainError
-from domain.venue_accounts.venue_account import VenueAccount
+from domain.ledger.book import CONNECTED as BOOK_OF_ITS_OWN
+from domain.reconciliation.statement import account_name
+from domain.venue_accounts.venue_account import CONNECTED, VenueAccount
 
 ACCOUNT_LEASE = "venue-account:"
 LEASE = timedelta(seconds=15)
@@ -30,7 +32,9 @@ MARGIN = timedelta(seconds=2)
 """How long before our lease ends, by our clock, nothing more is sent; the store's clock decides."""
 LOOK_S = 1.0
 CHECK_AGAIN = timedelta(seconds=10)
-"""After the books and the venue did not agree: an operator may have explained it since."""
+"""After the books and the venue did not agree: an operator may have explained it since. Twice as long each
+time that the same differs, until it is CHECK_RARELY."""
+CHECK_RARELY = timedelta(minutes=5)
 
 log = logging.getLogger("evenkeel.venues")
 
@@ -50,7 +54,8 @@ OpenVenue = Callable[[str], RealVenue]
 """By name. Errors: DomainError for a venue that is not known."""
 
 IsClean = Callable[[Account], str]
-"""Holds the account against our books: "" where they agree, else in words what does not."""
+"""Holds the account against our books: "" where they agree, else in words what does not.
+Errors: VenueSilent, where the venue did not answer."""
 
 
 @dataclass(slots=True)
@@ -65,7 +70,9 @@ class _Kept:
     heard: Heard
     renewed_at: datetime
     is_open: bool = False  # recovered, and the books agree: bots may trade on it
-    check_at: datetime | None = None  # not before that are the books compared again
+    checked_at: datetime | None = None  # when the books were compared last
+    check_every: timedelta = CHECK_AGAIN
+    differed: tuple[int, str] | None = None  # at the last comparison: the version of the cases, and in words
     key_id: str | None = None  # at the last look; "" where the account had none
     problem: str = ""  # as it was logged last
     threads: list[threading.Thread] = field(default_factory=list)
@@ -218,26 +225,36 @@ class VenueDesk:
         key_id = account.key.key_id if account.key is not None else ""
         self._refresh_key(venue, account_id, key_id)
         if kept.key_id not in (None, key_id):  # it may be of another account: the books are held against that
-            kept.is_open, kept.check_at = False, None
+            kept.is_open, kept.checked_at, kept.differed = False, None, None
         kept.key_id = key_id
         if not kept.is_open:
-            self._open(kept)
+            self._open(kept, _cases_of(account, account_id))
             return
         kept.keeper.look()
         if kept.keeper.problem:
             raise VenueSilent(kept.keeper.problem)
         _is_well(kept)
 
-    def _open(self, kept: _Kept) -> None:
-        """Recovery first, then the books: nothing is sent before both are well (safety §3 #8)."""
+    def _open(self, kept: _Kept, cases: str) -> None:
+        """Recovery first, then the books: nothing is sent before both are well (safety §3 #8).
+
+        The books are compared less and less often while nothing changes: not what differs, and not the cases
+        of it, which tell what operators accept and what any reconciliation finds.
+        """
         if not kept.keeper.recover():
             doubt = ", ".join(kept.keeper.in_doubt())
             raise VenueSilent(kept.keeper.problem or f"not recovered yet: {doubt} in doubt")
         now = self._clock.now()
-        if kept.check_at is not None and now < kept.check_at:
+        is_news = kept.differed is not None and kept.differed[0] != self._log.load(cases).version
+        every = CHECK_AGAIN if is_news else kept.check_every
+        if kept.checked_at is not None and now < kept.checked_at + every:
             return
-        kept.check_at = now + CHECK_AGAIN
+        kept.checked_at, kept.check_every = now, CHECK_AGAIN
         if why_not := self._is_clean(kept.account):
+            differs = (self._log.load(cases).version, why_not)
+            if differs == kept.differed:
+                kept.check_every = min(every * 2, CHECK_RARELY)
+            kept.differed = differs
             raise VenueSilent(f"closed, the books differ from the venue: {why_not}")
         kept.is_open = True
         _is_well(kept)
@@ -283,6 +300,12 @@ class VenueDesk:
             self._kept.pop(kept.account, None)
         with suppress(StoreUnavailable):
             self._leases.release(kept.fence)
+
+
+def _cases_of(account: VenueAccount, account_id: str) -> str:
+    """The stream of what differs at the account."""
+    purse = BOOK_OF_ITS_OWN if account.kind == CONNECTED else ""
+    return cases_stream(account_name(account_id, account.book_id, purse))
 
 
 def _failed(kept: _Kept, problem: Exception) -> None:

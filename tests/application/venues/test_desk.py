@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 import pytest
 
@@ -20,10 +22,13 @@ from application.ports.exchange import (
     StreamGap,
     VenueOutcomeUnknown,
 )
-from application.streams import venue_account_stream
-from application.venues.desk import CHECK_AGAIN, LEASE, RealVenue, VenueDesk
+from application.reconciliation.cases import AcceptCase, RecordBreaks
+from application.streams import cases_stream, venue_account_stream
+from application.venues.desk import CHECK_AGAIN, LEASE, RealVenue, VenueDesk, VenueSilent, _Kept
 from application.venues.keep_orders import DOUBT_LOOK
 from application.work import Work
+from domain.reconciliation.breaks import BALANCE, Break
+from domain.reconciliation.statement import AccountStatement
 from domain.venue_accounts.events import VenueAccountConnected, VenueKeyImported
 from tests.application.harness import Store, held_order, with_second_order
 from tests.application.venues import real_venue
@@ -65,6 +70,19 @@ class Stream:
             self.changed.notify_all()
 
 
+class SteppedDesk(VenueDesk):
+    """Looks after its account when it is told to, in no thread."""
+
+    def _start(self, kept: _Kept) -> None:
+        pass
+
+    def look(self) -> None:
+        self._look_once(self._kept[AT])
+
+
+D = TypeVar("D", bound=VenueDesk)
+
+
 class World:
     def __init__(self) -> None:
         self.store: Store = held_order(usdt("501"))
@@ -73,11 +91,22 @@ class World:
         self.stream = Stream()
         self.leases = MemoryLeases(self.clock, self.store.store.recorder.leases)  # type: ignore[union-attr]
         self.why_not = ""
+        self.is_silent = False
+        self.compared_at: list[datetime] = []
         self.looked = threading.Semaphore(0)
         self.desks: list[VenueDesk] = []
 
     def desk(self, worker_id: str = "w-1") -> VenueDesk:
-        desk = VenueDesk(
+        return self.desk_of(VenueDesk, worker_id)
+
+    def stepped_desk(self) -> SteppedDesk:
+        """It keeps the account, and has not looked yet."""
+        desk = self.desk_of(SteppedDesk, "w-1")
+        assert desk.exchange_for(AT, SYMBOL) is None
+        return desk
+
+    def desk_of(self, kind: type[D], worker_id: str) -> D:
+        desk = kind(
             worker_id=worker_id,
             open_venue=self.open_venue,
             is_clean=self.is_clean,
@@ -98,7 +127,20 @@ class World:
 
     def is_clean(self, account: tuple[str, str]) -> str:
         self.looked.release()
+        self.compared_at.append(self.clock.now())
+        if self.is_silent:
+            raise VenueSilent("the venue did not answer")
         return self.why_not
+
+    def look_for(self, desk: SteppedDesk, seconds: int) -> list[int]:
+        """A look a second; at which of them the books were compared."""
+        began = self.clock.now()
+        self.compared_at.clear()
+        for second in range(seconds):
+            self.clock.move_to(began + timedelta(seconds=second))
+            desk.look()
+        self.clock.move_to(began + timedelta(seconds=seconds))
+        return [round((at - began).total_seconds()) for at in self.compared_at]
 
     def send(self) -> None:
         """Order o-1 is at the venue, and the log knows it."""
@@ -132,6 +174,20 @@ class World:
             return {}
 
         self.store.do(Decide(decide))
+
+    def difference(self, amount: str, name: str = ACCOUNT) -> None:
+        """A reconciliation, whoever's, finds that the account's custody lacks so much."""
+        lacks = Break(
+            key="balance:USDT",
+            kind=BALANCE,
+            here=(),
+            there=(usdt(amount),),
+            purse="LIVE",
+            book_id="book-1",
+            owner_id="acc-1",
+        )
+        told = AccountStatement(venue_account=name, balances={}, lines=None)
+        self.store.do(RecordBreaks(name, (lacks,), told, f"run-{amount}", "system"))
 
     def wait_until(self, is_so: Callable[[], bool]) -> None:
         for _ in range(200):
@@ -245,6 +301,73 @@ def test_with_another_key_nothing_is_sent_before_the_books_agree_again(world: Wo
     world.why_not = ""
     world.clock.move_to(world.clock.now() + CHECK_AGAIN + DOUBT_LOOK)
     world.opened(desk)
+
+
+def test_an_account_that_stays_closed_is_reconciled_less_and_less_often(world: World) -> None:
+    world.why_not = "1 balance"
+
+    compared = world.look_for(world.stepped_desk(), 1300)
+
+    assert compared == [0, 10, 30, 70, 150, 310, 610, 910, 1210]  # 5 minutes apart at most
+
+
+def accept(world: World) -> None:
+    (case_id,) = world.store.load(cases_stream(ACCOUNT)).state.open
+    world.store.do(AcceptCase(ACCOUNT, case_id, "the venue's own gift", by="op"))
+
+
+def another_amount(world: World) -> None:
+    world.difference("2")
+
+
+def other_words(world: World) -> None:
+    world.why_not = "2 balance"
+
+
+@pytest.mark.parametrize(("change", "is_noticed"), [(accept, 0), (another_amount, 0), (other_words, 150)])
+def test_it_is_reconciled_quickly_again_once_something_changed(
+    world: World, change: Callable[[World], None], is_noticed: int
+) -> None:
+    """By an operator, by a reconciliation of somebody else's, or found by its own."""
+    world.why_not = "1 balance"
+    world.difference("1")
+    desk = world.stepped_desk()
+    assert world.look_for(desk, 160) == [0, 10, 30, 70, 150]
+
+    change(world)
+
+    again = world.look_for(desk, is_noticed + 60)
+    assert again == [is_noticed + after for after in (0, 10, 30)]
+
+
+def test_with_another_key_it_is_reconciled_at_once(world: World) -> None:
+    world.why_not = "1 balance"
+    world.rotate("k-1")
+    desk = world.stepped_desk()
+    world.look_for(desk, 100)
+
+    world.rotate("k-2")
+
+    assert world.look_for(desk, 60) == [0, 10, 30]
+
+
+def test_a_connected_accounts_cases_are_those_of_its_book(world: World) -> None:
+    world.why_not = "1 balance"
+    world.rotate("k-1")
+    desk = world.stepped_desk()
+    world.look_for(desk, 100)
+
+    world.difference("2", f"{ACCOUNT}@book-1")
+
+    assert world.look_for(desk, 40) == [0, 10, 30]
+
+
+def test_a_venue_that_does_not_answer_is_asked_as_often_as_ever(world: World) -> None:
+    """Nothing is known to differ: the account opens as soon as it answers."""
+    world.is_silent = True
+    desk = world.stepped_desk()
+    assert world.look_for(desk, 45) == [0, 10, 20, 30, 40]
+    assert desk.connectors()[0].last_problem == "the venue did not answer"
 
 
 def test_a_silent_venue_keeps_the_account_closed_and_says_why(world: World) -> None:
