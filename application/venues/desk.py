@@ -31,6 +31,7 @@ LEASE = timedelta(seconds=15)
 MARGIN = timedelta(seconds=2)
 """How long before our lease ends, by our clock, nothing more is sent; the store's clock decides."""
 LOOK_S = 1.0
+REST_S = 1.0
 CHECK_AGAIN = timedelta(seconds=10)
 """After the books and the venue did not agree: an operator may have explained it since. Twice as long each
 time that the same differs, until it is CHECK_RARELY."""
@@ -77,6 +78,15 @@ class _Kept:
     problem: str = ""  # as it was logged last
     threads: list[threading.Thread] = field(default_factory=list)
     is_over: threading.Event = field(default_factory=threading.Event)
+
+    def has_come_to_rest(self) -> bool:
+        """Once it is over: whether nothing is asked in its name any more.
+
+        Not waited for: other accounts' leases are to be renewed while a venue does not answer.
+        """
+        for thread in self.threads[:1]:
+            thread.join(timeout=REST_S)
+        return not any(thread.is_alive() for thread in self.threads[:1])
 
 
 class VenueDesk:
@@ -128,13 +138,16 @@ class VenueDesk:
         return kept is not None and not kept.is_over.is_set()
 
     def tick(self, now: datetime, wanted: AbstractSet[Account]) -> None:
-        """Renew what is kept, begin to keep what is wanted, and let go of the rest once nothing is open."""
+        """Renew what is kept, begin to keep what is wanted, and let go of the rest once none of its orders is
+        open: whether or not it ever came to be traded on.
+        """
         for kept in list(self._kept.values()):
-            is_idle = kept.account not in wanted and kept.is_open and not kept.keeper.unfinished()
-            if kept.is_over.is_set() or is_idle:
-                self._let_go(kept)
-            else:
+            if kept.account not in wanted and kept.keeper.has_nothing_open():
+                kept.is_over.set()
+            if not kept.is_over.is_set():
                 self._renew(kept, now)
+            elif kept.has_come_to_rest():
+                self._let_go(kept)
         for account in sorted(wanted - self._kept.keys()):
             with suppress(DomainError):  # a venue of no such name keeps no other account from its keeper,
                 self._keep(account)  # and its own bots tell when they are taken up

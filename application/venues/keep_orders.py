@@ -89,6 +89,7 @@ class OrderKeeper:
         self._symbols: dict[str, datetime] = {}  # with the time of the newest trade gone through
         self._trades_at: datetime | None = None
         self._began_at = clock.now()
+        self._has_found = False  # the unfinished orders that the read model knows
         self.problem = ""  # what the venue could not be asked for at the last look; "" when it could
 
     # -- what is watched -----------------------------------------------------------------------------------
@@ -108,6 +109,10 @@ class OrderKeeper:
         """Ids of the orders that have not ended, as far as is known here."""
         with self._lock:
             return sorted(self._watched)
+
+    def has_nothing_open(self) -> bool:
+        """Whether every order of the account has ended; False before the first look."""
+        return self._has_found and not self.unfinished()
 
     def in_doubt(self) -> list[str]:
         """Those of which the venue has not said whether it has them. What a person has looked at because
@@ -129,6 +134,7 @@ class OrderKeeper:
         self._find_unfinished()
         for order_id in self.unfinished():
             self._ask(order_id)
+        self._forget_ended()
         self._go_through_trades()
         return not self.problem and not self.in_doubt()
 
@@ -201,6 +207,13 @@ class OrderKeeper:
         for status in UNFINISHED:
             for row in self._views.where(OrderRow, venue_account=self.venue_account, status=status):
                 self.watch(row.client_order_id, row.symbol)
+        self._has_found = True
+
+    def _forget_ended(self) -> None:
+        """Also those that no report ended: by proof that there is none, or by a person's word."""
+        for order_id in self.unfinished():
+            if self._order(order_id).has_ended:
+                self._forget(order_id)
 
     def _ask(self, order_id: str) -> None:
         asked_at, order = self._clock.now(), self._order(order_id)

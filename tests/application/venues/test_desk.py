@@ -92,6 +92,8 @@ class World:
         self.leases = MemoryLeases(self.clock, self.store.store.recorder.leases)  # type: ignore[union-attr]
         self.why_not = ""
         self.is_silent = False
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         self.compared_at: list[datetime] = []
         self.looked = threading.Semaphore(0)
         self.desks: list[VenueDesk] = []
@@ -127,6 +129,7 @@ class World:
 
     def is_clean(self, account: tuple[str, str]) -> str:
         self.looked.release()
+        self.may_answer.wait(timeout=10)
         self.compared_at.append(self.clock.now())
         if self.is_silent:
             raise VenueSilent("the venue did not answer")
@@ -277,6 +280,41 @@ def test_an_account_that_nobody_needs_is_let_go_once_nothing_is_open(world: Worl
     desk.tick(world.clock.now(), set())
 
     assert not desk.has(AT)
+    assert world.leases.holders("venue-account:") == {}
+
+
+def test_an_account_that_never_opened_is_let_go_too_when_nobody_needs_it(world: World) -> None:
+    world.why_not = "1 balance"
+    desk = world.stepped_desk()
+    desk.tick(world.clock.now(), set())
+    assert desk.has(AT)  # whether an order is open is not known yet
+    desk.look()
+    desk.tick(world.clock.now(), set())
+    assert desk.has(AT)  # o-1 is
+
+    world.venue.fill("o-1", "t-1", "0.01", ends=True)
+    desk.look()
+    desk.tick(world.clock.now(), {AT})
+    assert desk.has(AT)
+    desk.tick(world.clock.now(), set())
+
+    assert not desk.has(AT)
+    assert world.leases.holders("venue-account:") == {}
+
+
+def test_an_account_is_given_back_once_its_venue_has_answered_and_nobody_waits_for_that(world: World) -> None:
+    world.venue.fill("o-1", "t-1", "0.01", ends=True)
+    world.may_answer.clear()
+    desk = world.desk()
+    assert desk.exchange_for(AT, SYMBOL) is None
+    assert world.looked.acquire(timeout=10)
+
+    desk.tick(world.clock.now(), set())
+    assert not desk.has(AT)
+    assert len(world.leases.holders("venue-account:")) == 1  # what was asked may be booked still
+
+    world.may_answer.set()
+    desk.tick(world.clock.now(), set())
     assert world.leases.holders("venue-account:") == {}
 
 

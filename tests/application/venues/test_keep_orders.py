@@ -189,6 +189,8 @@ def test_what_nothing_proves_ends_by_a_persons_word(desk: Desk) -> None:
 
     assert (desk.status, desk.held) == ("refused", "0 USDT")
     assert not desk.store.order("o-1").needs_review
+    assert desk.keeper.recover()
+    assert desk.keeper.has_nothing_open()
     assert desk.store.refused(word)[0] == "invalid_value"  # it has ended
 
 
