@@ -31,7 +31,6 @@ LEASE = timedelta(seconds=15)
 MARGIN = timedelta(seconds=2)
 """How long before our lease ends, by our clock, nothing more is sent; the store's clock decides."""
 LOOK_S = 1.0
-REST_S = 1.0
 CHECK_AGAIN = timedelta(seconds=10)
 """After the books and the venue did not agree: an operator may have explained it since. Twice as long each
 time that the same differs, until it is CHECK_RARELY."""
@@ -84,8 +83,6 @@ class _Kept:
 
         Not waited for: other accounts' leases are to be renewed while a venue does not answer.
         """
-        for thread in self.threads[:1]:
-            thread.join(timeout=REST_S)
         return not any(thread.is_alive() for thread in self.threads[:1])
 
 
