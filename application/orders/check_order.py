@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from application.orders.may_send import require_may_send
 from application.orders.trade_signal import require_trading, sellable
 from application.ports.commands import Result
 from application.risk.entries import Entry, assess_entry
@@ -47,7 +48,7 @@ class CheckOrder:
             raise InvalidValue("side", f"{self.side!r} is neither buy nor sell")
         rules = [
             _guardrail("kill_switch", lambda: require_trading(work, bot, self.side)),
-            _guardrail("account_active", work.account(bot.owner_id).require_active),
+            _guardrail("may_send", lambda: require_may_send(work, bot, self.side)),
             _guardrail("bot_running", lambda: _require_running(bot)),
             _guardrail("no_order_open", lambda: _require_nothing_open(work, bot)),
         ]

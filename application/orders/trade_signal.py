@@ -27,12 +27,12 @@ from domain.orders.order import BUY, MARKET, SELL
 class TradeSignal:
     """Check the signal, hold the funds, store the intent: one decision, one commit, before any call.
 
-    Guardrails, in order: kill switch (platform, venue, account, bot), account active, fresh candle, no order
-    open, something to spend, the market's least notional; for a buy then the limits, in the order of
-    domain/risk/assess.py. One that trips is recorded with the signal and its figures, and no order follows.
-    A buy spends what is allocated, at most `max_order_notional`, and less where a limit leaves less; a sell
-    sells all of the base asset, in whole lots, or as much as one order may: no limit holds it back. What is
-    counted for the limits is in the same append (safety §3 #4, #5).
+    Guardrails, in order: kill switch (platform, venue, account, bot), for a buy the account active, what the
+    bot's mode wants, fresh candle, no order open, something to spend, the market's least notional; for a buy
+    then the limits, in the order of domain/risk/assess.py. One that trips is recorded with the signal and its
+    figures, and no order follows. A buy spends what is allocated, at most `max_order_notional`, and less
+    where a limit leaves less; a sell sells all of the base asset, in whole lots, or what one order may: no
+    limit holds it back. What is counted for the limits is in the same append (safety §3 #4, #5).
     Refusals: unknown_bot, bot_not_running.
     """
 
@@ -177,12 +177,11 @@ class TradeSignal:
 
 
 def require_may_trade(work: Work, bot: Bot, side: str, *, candle_open_time_ms: int, feed_now_ms: int) -> None:
-    """Raises the first guardrail that trips: kill switch (platform, venue, account, bot), account active,
-    what the bot's mode wants, bot running, fresh candle.
+    """Raises the first guardrail that trips: kill switch (platform, venue, account, bot), for a buy the
+    account active, what the bot's mode wants, bot running, fresh candle.
     """
     require_trading(work, bot, side)
-    work.account(bot.owner_id).require_active()
-    require_may_send(work, bot)
+    require_may_send(work, bot, side)
     if bot.status != RUNNING:
         raise BotNotRunning(bot_id=bot.bot_id, status=bot.status)
     bot.require_fresh(candle_open_time_ms=candle_open_time_ms, feed_now_ms=feed_now_ms)

@@ -95,7 +95,7 @@ async def test_an_order_is_asked_about_with_every_rule_and_nothing_is_placed(
     free = (await alice.post("/v1/risk/checks", {"bot_id": bot, "price": "100"})).json()
     assert (free["verdict"], free["notional"]) == ("ok", "500")
     assert [rule["rule"] for rule in free["rules"]] == [
-        *("kill_switch", "account_active", "bot_running", "no_order_open", "something_to_spend")
+        *("kill_switch", "may_send", "bot_running", "no_order_open", "something_to_spend")
     ]
     assert stack.services.log.head() == head
 

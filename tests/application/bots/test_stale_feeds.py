@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from application.accounts.commands import FreezeAccount
 from application.bots.manage_bots import PauseBot
 from application.bots.stale_feeds import PauseForStaleFeed, ResumeFromStaleFeed
 from application.kill_switch.close_position import ClosePosition
 from application.platform.kill_switch import EngageOwnersKillSwitch, ReleaseOwnersKillSwitch
-from application.ports.commands import Command
 from application.risk.entries import pause_after_losses
 from application.work import Work
 from domain.kill_switch.switches import CLOSE_ALL, STOP
@@ -54,18 +51,18 @@ def test_silence_that_is_told_again_is_no_news() -> None:
     assert store.log.head() == before
 
 
-@pytest.mark.parametrize(
-    "stopped",
-    [
-        EngageOwnersKillSwitch("acc-1", "", STOP, "enough", "acc-1", "s-1"),
-        FreezeAccount("acc-1", "under review", "op"),
-    ],
-)
-def test_it_stays_paused_while_it_may_not_trade(stopped: Command) -> None:
+def test_it_stays_paused_while_a_kill_switch_stops_it() -> None:
     store = a_silent_bot()
-    store.do(stopped)
+    store.do(EngageOwnersKillSwitch("acc-1", "", STOP, "enough", "acc-1", "s-1"))
     store.do(HEARD)
     assert store.bot().status == "paused"
+
+
+def test_of_a_frozen_account_it_goes_on_for_its_stop_is_to_work() -> None:
+    store = a_silent_bot()
+    store.do(FreezeAccount("acc-1", "under review", "op"))
+    store.do(HEARD)
+    assert store.bot().status == "running"
 
 
 def test_what_a_kill_switch_has_sold_does_not_trade_again_by_itself() -> None:

@@ -547,6 +547,35 @@ def test_what_is_taken_back_stops_the_very_next_order(
     assert (result["client_order_id"], result["guardrail"]) == ("", guardrail)
 
 
+@pytest.mark.parametrize(
+    ("shut", "guardrail"),
+    [
+        (lambda h: h.store.do(RevokeLiveTrading("acc-1", "why", by="acc-2")), ""),
+        (lambda h: h.store.do(FreezeAccount("acc-1", "why", "acc-2")), ""),
+        (_no_key, "no_venue_key"),
+        (lambda h: h.store.do(EngageKillSwitch("why", "acc-2")), "kill_switch_engaged"),
+    ],
+)
+def test_only_an_explicit_stop_keeps_a_bot_from_selling_what_it_holds(
+    house: House, shut: Callable[[House], Any], guardrail: str
+) -> None:
+    """ADR 37: its stop is worth most when nobody may look after it. A bot without a key has nobody to ask."""
+    store = house.store
+    house.go_live()
+    store.do(StartBot("bot-1", "acc-1", after_candle_ms=None))
+    order_id = store.do(signal("buy", 0))["client_order_id"]
+    bought = (fill("t-1", "0.0195", "50000", fee="0 BTC"),)
+    report = OrderReport(client_order_id=order_id, venue_order_id="v", status="filled", fills=bought)
+    store.do(RecordReport(report))
+    shut(house)
+
+    result = store.do(signal("sell", 3_600_000))
+
+    assert result.get("guardrail", "") == guardrail
+    assert result.get("base_quantity", "") == ("" if guardrail else "0.0195")
+    assert store.do(signal("buy", 7_200_000))["guardrail"]
+
+
 def test_an_order_decided_on_before_the_bot_was_switched_back_is_not_sent_late(house: House) -> None:
     """Safety #43: what was intended LIVE and never sent ends, and its hold goes back to the bot."""
     store = house.store
