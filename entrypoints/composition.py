@@ -43,7 +43,7 @@ from adapters.secrets.vault import EnvelopeVault
 from adapters.venue_statements.files import open_statement
 from application.accounts.sign_in import Authenticate, Registration, SignIn
 from application.accounts.step_up import PasswordStepUp
-from application.bots.bot_worker import followers
+from application.bots.followed_series import followers
 from application.liabilities.publications import Publications
 from application.live.account_facts import AccountFacts
 from application.live.preflight import Preflight, PreflightService

@@ -8,22 +8,14 @@ from collections.abc import Set as AbstractSet
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 from application.bots.fair_share import FairShare
+from application.bots.followed_series import LEASE, SERIES_LEASE, Followed, FollowedSeries, Market
 from application.bots.run_bot import BotRunner
 from application.bots.run_market import MarketRunner
-from application.bots.side_by_side import NO_HELPERS, Helpers
+from application.bots.side_by_side import Helpers
 from application.bots.stale_feeds import StaleFeeds
-from application.connectors import (
-    CANDLES,
-    VENUE,
-    Connector,
-    Heard,
-    Unshown,
-    WatchedFeed,
-    WatchedVenue,
-)
+from application.connectors import VENUE, Connector, Heard, WatchedFeed, WatchedVenue
 from application.paper.accounts import PaperAccountService
 from application.ports.bot_observer import BotObserver
 from application.ports.candle_feed import CandleFeed
@@ -40,31 +32,13 @@ from domain.errors import DomainError
 from domain.market import Candle, interval_ms
 from domain.orders.order import INTENDED, OPEN, PARTIALLY_FILLED, UNKNOWN
 
-LEASE = timedelta(seconds=15)
 STALE_AFTER = timedelta(seconds=10)
 HAND_OVER = timedelta(seconds=20)
 """How long what was given up is not taken again: time for a worker that has less."""
 TICK_S = 0.5
-SERIES_LEASE = "series:"
 ORDER_LOOK = timedelta(seconds=30)
 CANDLE_LOOK = timedelta(seconds=60)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-_Market = tuple[Series, bool]
-"""Candles, and whether they are followed for bots at real venues."""
-
-
-@dataclass(slots=True)
-class _Followed:
-    """A series that this worker follows: with its lease for the candle-driven venue's bots, and without for
-    those of real venues, which need no candle shown.
-    """
-
-    market: MarketRunner
-    feed: WatchedFeed
-    thread: threading.Thread
-    fence: Fence | None
-    renewed_at: datetime
 
 
 @dataclass(slots=True)
@@ -79,9 +53,8 @@ class _Hosted:
 class BotWorker:
     """Looks every half second which bots should run and hosts those whose lease it gets.
 
-    A series is followed by one worker at a time, with all its bots: a candle-driven venue must see each
-    candle before any bot acts on it, and no worker may show it candles that another's bots have yet to see.
-    Each bot runs in one worker at a time: the lease's token is checked in every append its runner makes. A
+    A series is followed with all its paper bots, see FollowedSeries. Each bot runs in one worker at a time:
+    the lease's token is checked in every append its runner makes. A
     bot whose run breaks off is taken up again from the log after a pause that doubles up to a minute. A bot
     that was paused or stopped stays hosted until its open order has ended.
     """
@@ -115,11 +88,9 @@ class BotWorker:
         self.worker_id = worker_id
         self._log, self._bus, self._views, self._leases = log, bus, views, leases
         self._venue_heard = Heard(VENUE, exchange.name, worker_id, clock)
-        self._venue = WatchedVenue(venue, self._venue_heard)
         self._exchange, self._paper_accounts = exchange, paper_accounts
-        self._open_feed, self._wall_clock_sources = open_feed, wall_clock_sources
+        self._wall_clock_sources = wall_clock_sources
         self._clock, self._observer, self._desk = clock, observer, desk
-        self._helpers = Helpers(helpers)
         self._stale_feeds = StaleFeeds(bus, views, stale_after, f"system:worker:{worker_id}")
         self._fair_share = FairShare(leases, worker_id, SERIES_LEASE, ACCOUNT_LEASE)
         self._handed_over: dict[str, datetime] = {}  # leases that are another worker's to take, until then
@@ -127,13 +98,24 @@ class BotWorker:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._hosted: dict[str, _Hosted] = {}
-        self._followed: dict[_Market, _Followed] = {}
-        self._heard: dict[_Market, Heard] = {}  # also of series that could not be opened
         self._not_before: dict[str, tuple[datetime, float]] = {}
         self._runs: dict[str, int] = {}  # the run that a bot was last seen in
         self.outage = ""  # what a tick itself failed with, until one succeeds
         self._looked_for_orders_at: datetime | None = None
         self.last_tick_at: datetime | None = None
+        self._series = FollowedSeries(
+            worker_id=worker_id,
+            leases=leases,
+            clock=clock,
+            open_feed=open_feed,
+            live_sources=wall_clock_sources,
+            venue=WatchedVenue(venue, self._venue_heard),
+            helpers=Helpers(helpers),
+            wait=self._stopping.wait,
+            run=self._run_market,
+            failed=self._failed,
+            comes=self._candle_comes,
+        )
 
     def run(self) -> None:
         """Tick until stopped, then close the feeds and give the leases back.
@@ -147,8 +129,8 @@ class BotWorker:
             except Exception as problem:  # noqa: BLE001 - the worker outlives an outage of what it reads
                 self._tell_outage(problem)
             self._stopping.wait(TICK_S)
-        for followed in list(self._followed.values()):
-            self._leave_market(followed)
+        for followed in self._series.all().values():
+            self._series.leave(followed)
         for hosted in self._hosted.values():
             self._give_back(hosted.fence)
         if self._desk is not None:
@@ -167,10 +149,9 @@ class BotWorker:
 
     def connectors(self) -> list[Connector]:
         """The venue and every series that this worker follows, or would, by name: healthy or not."""
-        with self._lock:
-            heard = [self._venue_heard, *self._heard.values()]
         accounts = self._desk.connectors() if self._desk is not None else ()
-        return sorted([*(one.now() for one in heard), *accounts], key=lambda one: (one.kind, one.name))
+        found = [self._venue_heard.now(), *self._series.connectors(), *accounts]
+        return sorted(found, key=lambda one: (one.kind, one.name))
 
     def tick(self) -> None:
         """One look: take up the bots that should run and drop those that should not."""
@@ -181,7 +162,7 @@ class BotWorker:
             self._drop_if_over(bot_id, is_running=bot_id in running or bot_id in self._waiting)
         for bot_id in self.hosted():
             self._renew(bot_id, now)
-        for followed in list(self._followed.values()):
+        for followed in self._series.all().values():
             self._renew_market(followed, now)
         for row in running.values():
             if self._runs.get(row.bot_id) != row.run:
@@ -207,10 +188,8 @@ class BotWorker:
     def _hand_over(self, name: str, now: datetime) -> None:
         """Let go of a series, or of a venue account, with its bots: a worker that has less takes it."""
         self._handed_over[name] = now + HAND_OVER
-        for followed in list(self._followed.values()):
+        for followed in self._series.all().values():
             if followed.fence is not None and followed.fence.name == name:
-                for bot_id in self._bots_of(followed.market):
-                    self._drop(bot_id)
                 self._leave_market(followed)
         if self._desk is not None and (account := self._desk.kept_by(name)) is not None:
             with self._lock:
@@ -249,7 +228,7 @@ class BotWorker:
             fence=fence,
             actor=f"system:worker:{self.worker_id}",
         )
-        followed = self._followed.get(market_key)
+        followed = self._series.get(market_key)
         if followed is None or followed.market.has_ended:
             followed = self._follow(market_key, now)
         if followed is None:
@@ -283,7 +262,7 @@ class BotWorker:
             return
         for row in self._waiting.values():
             key = self._market_of(row)
-            if row.source in self._wall_clock_sources and key not in self._followed:
+            if row.source in self._wall_clock_sources and self._series.get(key) is None:
                 try:
                     self._follow(key, now)
                 except Exception as problem:  # noqa: BLE001 - tried again at the next look
@@ -291,66 +270,18 @@ class BotWorker:
         self._stale_feeds.look(now, self._live_candles_of, running)
 
     def _live_candles_of(self, row: BotRow) -> Heard | None:
-        followed = self._followed.get(self._market_of(row))
+        followed = self._series.get(self._market_of(row))
         is_live = row.source in self._wall_clock_sources
         return followed.feed.heard if is_live and followed is not None else None
 
-    def _market_of(self, row: BotRow) -> _Market:
+    def _market_of(self, row: BotRow) -> Market:
         return Series(row.source, row.symbol, row.interval), row.venue != self._exchange.name
 
-    def _follow(self, key: _Market, now: datetime) -> _Followed | None:
+    def _follow(self, key: Market, now: datetime) -> Followed | None:
         """A market for the series, which this look starts at its end; None while another worker has it."""
-        series, is_real = key
-        fence = None
-        if not is_real:
-            name = f"{SERIES_LEASE}{series.source}:{series.symbol}:{series.interval}"
-            if now >= self._handed_over.get(name, now):
-                fence = self._leases.acquire(name, holder=self.worker_id, lasts=LEASE)
-            if fence is None:
-                with self._lock:
-                    self._heard.pop(key, None)
-                return None
-        feed = self._opened(key, fence)
-        venue: CandleDriven = Unshown() if is_real else self._venue
-        market = MarketRunner(
-            series,
-            feed=feed,
-            venue=venue,
-            failed=self._failed,
-            wait=self._stopping.wait,
-            helpers=self._helpers if is_real else NO_HELPERS,
-        )
-        thread = threading.Thread(
-            target=self._run_market, args=(market, feed), name=f"market {series.symbol}", daemon=True
-        )
-        followed = _Followed(market, feed, thread, fence, now)
-        with self._lock:
-            self._followed[key] = followed
-        return followed
+        return self._series.follow(key, now, may_take=lambda name: now >= self._handed_over.get(name, now))
 
-    def _opened(self, key: _Market, fence: Fence | None) -> WatchedFeed:
-        series, _ = key
-        with self._lock:
-            heard = self._heard.get(key)
-            if heard is None:
-                name = f"{series.source} {series.symbol} {series.interval}"
-                heard = self._heard[key] = Heard(CANDLES, name, self.worker_id, self._clock)
-        try:
-            feed = self._open_feed(series)
-        except Exception as problem:
-            heard.failed(problem)
-            self._give_back(fence)
-            raise
-        heard.well()
-        return WatchedFeed(
-            feed,
-            heard,
-            self._clock,
-            is_live=series.source in self._wall_clock_sources,
-            comes=partial(self._candle_comes, key),
-        )
-
-    def _candle_comes(self, key: _Market, closed_at: datetime) -> None:
+    def _candle_comes(self, key: Market, closed_at: datetime) -> None:
         """Bots that waited for candles, and whose runner is still there, work on this one."""
         for row in list(self._waiting.values()):
             if row.bot_id in self._hosted and self._market_of(row) == key:
@@ -358,43 +289,28 @@ class BotWorker:
 
     def _start_markets(self) -> None:
         """Only now, so that all bots that were taken up in one look begin with the same candle."""
-        for followed in self._followed.values():
-            if followed.thread.ident is None:
-                followed.thread.start()
+        self._series.start()
 
-    def _renew_market(self, followed: _Followed, now: datetime) -> None:
+    def _renew_market(self, followed: Followed, now: datetime) -> None:
         """Keep the series, and let go of it when another worker took it."""
         if followed.market.has_ended:
             for bot_id in self._bots_of(followed.market):  # whoever joined while it was ending
                 self._drop(bot_id)
-        elif followed.fence is not None and now - followed.renewed_at >= LEASE / 3:
-            fence = self._leases.acquire(followed.fence.name, holder=self.worker_id, lasts=LEASE)
-            if fence is not None and fence.token == followed.fence.token:
-                followed.renewed_at = now
-                return
-            for bot_id in self._bots_of(followed.market):
-                self._drop(bot_id)
+        elif not self._series.keep(followed, now):
             self._leave_market(followed)
 
-    def _leave_market(self, followed: _Followed) -> None:
-        followed.feed.close()
-        if followed.thread.is_alive():
-            followed.thread.join(timeout=10)
-        self._give_back(followed.fence)
-        with self._lock:
-            for key in [key for key, one in self._followed.items() if one is followed]:
-                del self._followed[key]
-                self._heard.pop(key, None)
+    def _leave_market(self, followed: Followed) -> None:
+        for bot_id in self._bots_of(followed.market):
+            self._drop(bot_id)
+        self._series.leave(followed)
 
-    def _leave_what_nobody_needs(self, wanted: AbstractSet[_Market]) -> None:
+    def _leave_what_nobody_needs(self, wanted: AbstractSet[Market]) -> None:
         """Series that ended or could not be opened, and that no bot runs on any more."""
-        for key, followed in list(self._followed.items()):
+        for key, followed in self._series.all().items():
             is_idle = followed.market.has_ended and not self._bots_of(followed.market)
             if is_idle and key not in wanted:
-                self._leave_market(followed)
-        with self._lock:
-            for key in self._heard.keys() - self._followed.keys() - wanted:
-                del self._heard[key]
+                self._series.leave(followed)
+        self._series.forget(wanted)
 
     def _drop_if_over(self, bot_id: str, *, is_running: bool) -> None:
         """A bot that runs no more goes once its order has ended; one that runs again needs a fresh runner."""
@@ -511,11 +427,3 @@ class BotWorker:
             return lambda _: (self._clock.now() - _EPOCH) // timedelta(milliseconds=1)
         length = interval_ms(series.interval)
         return lambda candle: candle.open_time_ms + length
-
-
-def followers(leases: Leases) -> dict[str, str]:
-    """Which worker follows each series, by name as in `connectors`, over all workers of the platform."""
-    return {
-        name.removeprefix(SERIES_LEASE).replace(":", " "): holder
-        for name, holder in leases.holders(SERIES_LEASE).items()
-    }

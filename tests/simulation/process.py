@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from adapters.exchanges.paper.venue import PaperExchange
 from adapters.persistence.writer import GroupCommitWriter
-from application.bots.bot_worker import BotWorker, _Followed
+from application.bots.bot_worker import BotWorker
+from application.bots.followed_series import Followed
 from application.kill_switch.engaged import EngagedSwitches
 from application.kill_switch.process import KillSwitchProcess
 from application.paper.accounts import PaperAccountService
@@ -95,16 +96,16 @@ class SteppedWorker(BotWorker):
         return True
 
     def _start_markets(self) -> None:
-        for followed in self._followed.values():
+        for followed in self._series.all().values():
             self.process.follows(followed, self._market_steps)
 
-    def is_busy_with(self, followed: _Followed) -> bool:
+    def is_busy_with(self, followed: Followed) -> bool:
         """Whether a step of one of its bots is under way, in another thread."""
         runners = followed.market._runners.values()
         return any(runner._working.locked() for runner in runners)
 
-    def follows(self, followed: _Followed) -> bool:
-        return any(one is followed for one in self._followed.values())
+    def follows(self, followed: Followed) -> bool:
+        return any(one is followed for one in self._series.all().values())
 
 
 class Process:
@@ -165,7 +166,7 @@ class Process:
             clock=self.clock,
             engaged=EngagedSwitches(self.log),
         )
-        self._followed: list[_Followed] = []
+        self._followed: list[Followed] = []
         self._listening: dict[str, _Kept] = {}
         sim.scheduler.note(f"{self.name} starts")
         self.every(3.0, "tick", self.worker.look)
@@ -222,7 +223,7 @@ class Process:
 
         self.sim.scheduler.after(late_ms, self.life, f"listen {kept.account[1]}", act)
 
-    def follows(self, followed: _Followed, steps_of: Callable[..., Generator[float]]) -> None:
+    def follows(self, followed: Followed, steps_of: Callable[..., Generator[float]]) -> None:
         """A market begins, once: candle by candle, and again when the next one has closed."""
         if any(one is followed for one in self._followed):
             return
@@ -270,5 +271,5 @@ class Process:
         return CheckAccount(self.log, reconcile, statements, sim.next_id)
 
 
-def id_of(followed: _Followed, all_of_them: list[_Followed]) -> int:
+def id_of(followed: Followed, all_of_them: list[Followed]) -> int:
     return next(number for number, one in enumerate(all_of_them) if one is followed)

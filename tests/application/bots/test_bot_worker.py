@@ -13,7 +13,8 @@ from adapters.exchanges.paper.memory_store import MemoryPaperStore
 from adapters.exchanges.paper.venue import PaperExchange
 from adapters.persistence.leases import MemoryLeases
 from adapters.persistence.read_models import MemoryReadModels
-from application.bots.bot_worker import LEASE, BotWorker
+from application.bots.bot_worker import BotWorker
+from application.bots.followed_series import LEASE
 from application.bots.manage_bots import CreateBot, PauseBot, ResumeBot, StartBot, StopBot
 from application.connectors import Connector, WatchedFeed
 from application.paper.accounts import PaperAccountService
@@ -176,7 +177,7 @@ class Desk:
         raise AssertionError("the candle did not come")
 
     def followed_feeds(self) -> list[WatchedFeed]:
-        return [one.feed for one in self.worker._followed.values()]
+        return [one.feed for one in self.worker._series.all().values()]
 
     def give_until_an_order_is_open(self) -> int:
         """One candle after the other; how many signals it took."""
