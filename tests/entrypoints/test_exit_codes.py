@@ -8,11 +8,14 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from entrypoints.cli import main
+from entrypoints.cli.commands import app
 from entrypoints.private_files import write_private
 from entrypoints.problems import (
     INTERRUPTED,
@@ -337,14 +340,24 @@ TABLE: list[tuple[str, int]] = [
 ]
 
 
+@pytest.fixture(scope="module")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a person with paper money, to be copied."""
+    folder = tmp_path_factory.mktemp("furnished") / "data"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("EVENKEEL_DATA_DIR", str(folder))
+        for words in (("users", "create", "ann@example.org"), ("paper", "open", "--balance", "100 USDT")):
+            assert CliRunner().invoke(app, words).exit_code == OK
+    return folder
+
+
 @pytest.fixture
-def house(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+def house(cli: Cli, furnished: Path, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     """A person with paper money; the folder is the test's own, with two files in it."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.csv").touch()
     (tmp_path / "opening.csv").write_text("asset,amount,timestamp\nBTC,1,2024-01-01T00:00:00Z\n")
-    cli("users", "create", "ann@example.org")
-    cli("paper", "open", "--balance", "100 USDT")
+    copytree(furnished, data_dir)
     return cli
 
 
