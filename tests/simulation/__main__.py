@@ -17,6 +17,7 @@ from tests.simulation.runner import outcomes
 from tests.simulation.sim import Outcome, Sim
 
 DEFAULT_SEEDS = 500
+TOLD_EVERY = 1_000
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,6 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
         if not outcome.is_well:
             failed += 1
             print(told(outcome), flush=True)
+        if not ran % TOLD_EVERY:
+            print(
+                f"{ran} seeds, {failed} failed; {ran / (time.perf_counter() - began):.1f} seeds/s", flush=True
+            )
         if asked.seconds and time.perf_counter() - began > asked.seconds and ran >= least:
             break
     took = time.perf_counter() - began

@@ -101,7 +101,8 @@ class SteppedWorker(BotWorker):
 
     def is_busy_with(self, followed: Followed) -> bool:
         """Whether a step of one of its bots is under way, in another thread."""
-        runners = followed.market._runners.values()
+        market = followed.market
+        runners = [*market._runners.values(), *market._joining]  # who joins is warmed up in its next step
         return any(runner._working.locked() for runner in runners)
 
     def follows(self, followed: Followed) -> bool:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import faulthandler
 import logging
-import multiprocessing
+import os
+import sys
+import threading
 import traceback
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 
 from tests.simulation.sim import Outcome, Sim
 
@@ -15,27 +18,39 @@ STUCK_S = 300
 
 
 def outcomes(seeds: Sequence[int], workers: int) -> Iterator[Outcome]:
-    """Each seed's, as they come; in the order of the seeds where there is one worker."""
+    """Each seed's, in their order. Raises BrokenProcessPool where a process ended: a seed is stuck."""
     if workers < 2:
         yield from map(ran, seeds)
         return
-    with multiprocessing.Pool(workers, initializer=_quiet) as pool:
-        yield from pool.imap_unordered(ran, seeds, chunksize=4)
+    pool = ProcessPoolExecutor(workers, initializer=_quiet)
+    try:
+        yield from pool.map(ran, seeds, chunksize=4)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def ran(seed: int) -> Outcome:
     """The seed's outcome, in a form that another process can tell."""
-    faulthandler.dump_traceback_later(STUCK_S, exit=True)  # says where, and ends the run
+    stuck = threading.Timer(STUCK_S, _end_stuck, (seed,))
+    stuck.daemon = True
+    stuck.start()
     try:
         outcome = Sim(seed).run()
         if not outcome.is_well:
             outcome.enough = shrunk(outcome)
     finally:
-        faulthandler.cancel_dump_traceback_later()
+        stuck.cancel()
     if outcome.problem is not None:
         outcome.trace_back = "".join(traceback.format_exception(outcome.problem))
         outcome.problem = RuntimeError(repr(outcome.problem))
     return outcome
+
+
+def _end_stuck(seed: int) -> None:
+    """Say which seed, and where it is, and end the run."""
+    print(f"SIM_SEED={seed} is stuck: no end after {STUCK_S} s", file=sys.stderr, flush=True)
+    faulthandler.dump_traceback(all_threads=True)
+    os._exit(1)
 
 
 def shrunk(outcome: Outcome) -> tuple[str, ...]:
