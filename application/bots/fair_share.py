@@ -8,14 +8,16 @@ from application.ports.commands import Fence
 from application.ports.leases import Leases
 
 PRESENT = "present:"
-LASTS = timedelta(seconds=15)
+LASTS = timedelta(seconds=8)
+"""Of a worker's presence: over before what the worker had, should it die, is free for others to take."""
 LOOK = timedelta(seconds=5)
 """One is given up at a time, so that nothing swings back and forth."""
 
 
 class FairShare:
     """One worker's view. Each worker says that it is there by a lease of its own; what it has, it has by
-    leases as well, so all see the same. A worker that dies is absent once its lease has run out.
+    leases as well, so all see the same. A worker that dies is absent once its lease has run out, and nobody
+    gives anything up to one that has not been seen for longer than that: it may have died already.
     """
 
     def __init__(self, leases: Leases, worker_id: str, *units: str) -> None:
@@ -23,6 +25,7 @@ class FairShare:
         self._leases, self._worker_id, self._units = leases, worker_id, units
         self._present: Fence | None = None
         self._looked_at: datetime | None = None
+        self._seen_since: dict[str, datetime] = {}
 
     def too_many(self, now: datetime) -> str | None:
         """The name of the lease to give up now; None, mostly. Errors: StoreUnavailable."""
@@ -31,7 +34,13 @@ class FairShare:
         self._looked_at = now
         name = f"{PRESENT}{self._worker_id}"
         self._present = self._leases.acquire(name, holder=self._worker_id, lasts=LASTS)
-        held: dict[str, list[str]] = {worker: [] for worker in self._leases.holders(PRESENT).values()}
+        present = self._leases.holders(PRESENT).values()
+        self._seen_since = {worker: self._seen_since.get(worker, now) for worker in present}
+        held: dict[str, list[str]] = {
+            worker: []
+            for worker, since in self._seen_since.items()
+            if worker == self._worker_id or now - since > LASTS
+        }
         for prefix in self._units:
             for unit, holder in self._leases.holders(prefix).items():
                 if holder in held:

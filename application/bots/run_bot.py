@@ -451,7 +451,9 @@ class BotRunner:
         if status != order.status or new_fills:
             order.status = status
             self._observer.order_reported(self.bot_id, order.client_order_id, status, new_fills)
-        if status in ENDED:
+        if self._is_kept:  # it may have been filled before its answer was lost
+            self._catch_up(order)
+        elif status in ENDED:
             self._open = None
 
     def _execute(self, command: Command, command_id: str, correlation: str, causation: str) -> Outcome:

@@ -161,6 +161,13 @@ class Desk:
         self.store.do(CreateBot("bot-2", "acc-1", "book-1", book_is_new=False, terms=terms))
         self.store.do(StartBot("bot-2", "acc-1", after_candle_ms=None))
 
+    def three_more_series(self) -> None:
+        """With a bot each."""
+        for number, interval in enumerate(("2h", "4h", "6h"), start=2):
+            terms = bot_terms(name=interval, interval=interval)
+            self.store.do(CreateBot(f"bot-{number}", "acc-1", "book-1", book_is_new=False, terms=terms))
+            self.store.do(StartBot(f"bot-{number}", "acc-1", after_candle_ms=None))
+
     def series_shown(self) -> Connector:
         """The one series, among what operators are shown."""
         (series,) = [one for one in self.worker.connectors() if one.kind == "candles"]
@@ -691,23 +698,62 @@ def test_a_bot_that_was_paused_for_another_reason_is_let_alone(desk: Desk) -> No
 
 
 def test_a_worker_that_joins_gets_its_share_and_nothing_swings_back(desk: Desk) -> None:
-    for number, interval in enumerate(("2h", "4h", "6h"), start=2):
-        terms = bot_terms(name=interval, interval=interval)
-        desk.store.do(CreateBot(f"bot-{number}", "acc-1", "book-1", book_is_new=False, terms=terms))
-        desk.store.do(StartBot(f"bot-{number}", "acc-1", after_candle_ms=None))
+    desk.three_more_series()
     assert len(desk.tick()) == 4
     second = desk.new_worker("w-2")
     try:
         shares = []
-        for _ in range(12):
+        for _ in range(16):
             desk.tick(seconds=3)
             second.tick()
             shares.append((len(desk.worker.hosted()), len(second.hosted())))
-        assert shares[-1] == (2, 2)
-        assert shares[6:] == [(2, 2)] * 6
+        assert shares[8:] == [(2, 2)] * 8
         assert sorted(desk.worker.hosted() + second.hosted()) == ["bot-1", "bot-2", "bot-3", "bot-4"]
     finally:
         second.stop()
         second.run()
 
     assert len(desk.tick(seconds=21)) == 4  # it left: everything is the first one's again
+
+
+@pytest.mark.parametrize("dies_after_s", [3, 6, 9])
+@pytest.mark.parametrize("comes_after_s", [1, 3, 5])
+def test_nothing_is_left_to_a_worker_that_died(desk: Desk, dies_after_s: int, comes_after_s: int) -> None:
+    desk.tick()
+    desk.tick(seconds=3)
+    desk.three_more_series()
+    for _ in range(3, dies_after_s):
+        desk.tick(seconds=1)
+
+    shares = of_the_next(desk, "w-2", comes_after_s)
+
+    assert shares == sorted(shares)
+    assert shares[-1] == 4
+
+
+def test_nothing_is_left_to_a_worker_that_died_before_it_had_anything(desk: Desk) -> None:
+    desk.three_more_series()
+    desk.tick()
+    desk.clock.move_to(desk.clock.now() + timedelta(seconds=10))
+    desk.new_worker("w-2").tick()
+
+    shares = of_the_next(desk, "w-3", 1)
+
+    assert shares == sorted(shares)
+    assert shares[-1] == 4
+
+
+def of_the_next(desk: Desk, worker_id: str, comes_after_s: int) -> list[int]:
+    """How many bots another worker has, second by second; nobody else looks any more."""
+    worker = desk.new_worker(worker_id)
+    desk.clock.move_to(desk.clock.now() + timedelta(seconds=comes_after_s - 1))
+    try:
+        shares = []
+        for _ in range(40):
+            desk.clock.move_to(desk.clock.now() + timedelta(seconds=1))
+            worker.tick()
+            shares.append(len(worker.hosted()))
+        return shares
+    finally:
+        worker.stop()
+        worker.run()

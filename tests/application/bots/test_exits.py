@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
+from application.ports.exchange import OrderReport, OrderRequest
 from domain.bots.events import BotTerms, SignalRaised
 from domain.market import Candle, Market
 from tests.application.bots.market import Crash, CrashingVenue, CrashPoint, World
-from tests.application.harness import with_running_bot
-from tests.builders import HOUR_MS, bot_terms, usdt
+from tests.application.harness import Store, with_running_bot
+from tests.application.venues.real_venue import RealVenue
+from tests.builders import EPOCH, HOUR_MS, bot_terms, usdt
 
 RISE = [
     ("100", "100"),
@@ -108,3 +112,32 @@ def test_wherever_the_process_dies_the_same_exit_is_taken(nth: int) -> None:
 
     assert sales(world) == sales(expected) != []
     assert world.store.owed("owner:bot:bot-1") == expected.store.owed("owner:bot:bot-1")
+
+
+class ToldByItsStream(RealVenue):
+    """Its first answer is lost, but not what it pushes: the keeper has booked the fill by then."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store.clock, name="paper", on_submit="filled", lost_answers=1)
+        self._store = store
+
+    def submit(self, request: OrderRequest) -> OrderReport:
+        try:
+            return super().submit(request)
+        finally:
+            self._store.tell(self.orders[request.client_order_id])
+
+
+def test_a_purchase_whose_answer_is_lost_is_a_position_once_its_fill_is_booked() -> None:
+    """Safety §3 #6: or else nothing would ever sell it, and its stop would not hold."""
+    terms = replace(bot_terms(parameters={"fast": "2", "slow": "4"}), stop_loss_bps=500)
+    world = World(with_running_bot(cash=usdt("1000"), terms=terms))
+    runner = world.runner(exchange=ToldByItsStream(world.store))
+    closes = ["60000", "55000", "50000", "50000", "49000", "55000", "47000"]  # bought for 50000
+
+    for candle in series(*pairwise(["60000", *closes])):
+        world.store.clock.move_to(EPOCH + timedelta(milliseconds=candle.open_time_ms + HOUR_MS))
+        runner.on_candle(candle)
+
+    (sale,) = sales(world)
+    assert sale.startswith("stop at 47500")
