@@ -10,13 +10,13 @@ from datetime import datetime
 
 from adapters.persistence.commits import WriterObserver
 from adapters.persistence.database import Database
-from adapters.persistence.envelope import Envelopes, recorded_at
+from adapters.persistence.envelope import Envelopes, event_hash, recorded_at
 from adapters.persistence.recorders.base import FACTS, Reader, Recorder, Row
 from adapters.persistence.recorders.memory import MemoryRecorder
 from adapters.persistence.recorders.postgres import PostgresReader, PostgresRecorder
 from adapters.persistence.recorders.sqlite import SqliteReader, SqliteRecorder
 from adapters.persistence.shards.elsewhere import Elsewhere, ShardStates
-from adapters.persistence.snapshots import Loaded, fold, follows, load
+from adapters.persistence.snapshots import SNAPSHOT_EVERY, Loaded, fold, follows, load
 from adapters.persistence.states import States
 from adapters.persistence.writer import GroupCommitWriter
 from application.ports.clock import Clock
@@ -57,11 +57,16 @@ class StoredEventLog(EventLog):
         return Versioned(loaded.version, loaded.state)
 
     def _brought_up(self, stream: str, known: Loaded) -> Loaded | None:
-        """None where the stored events do not follow on what is known."""
-        rows = self._reader.stream(stream, known.version)
-        if not rows:
-            return known
-        return fold(known, rows, self._envelopes) if follows(known, rows, self._envelopes) else None
+        """None where the log has another event than the one last known, or so many more that reading it all
+        anew, from a snapshot, may be quicker.
+        """
+        if not known.version:
+            return None
+        rows = self._reader.stream(stream, known.version - 1, limit=SNAPSHOT_EVERY)
+        if not 0 < len(rows) < SNAPSHOT_EVERY or event_hash(rows[0].state) != known.hash:
+            return None
+        newer = rows[1:]
+        return fold(known, newer, self._envelopes) if follows(known, newer, self._envelopes) else None
 
     def stream(self, stream: str, *, after_version: int = 0, limit: int = -1) -> Sequence[RecordedEvent]:
         return [self._recorded(row) for row in self._reader.stream(stream, after_version, limit)]

@@ -83,7 +83,10 @@ class StartBot:
 
 @dataclass(frozen=True, slots=True)
 class PauseBot:
-    """No signals until it is resumed; open orders live on. Refusals: unknown_bot, bot_wrong_state."""
+    """No signals until it is resumed; open orders live on.
+
+    Refusals, in order: unknown_bot, account_frozen, bot_wrong_state.
+    """
 
     bot_id: str
     owner_id: str
@@ -91,6 +94,7 @@ class PauseBot:
 
     def decide(self, work: Work) -> Result:
         bot = owned_bot(work, self.bot_id, self.owner_id)
+        work.account(self.owner_id).require_active()
         work.record(bot_stream(self.bot_id), bot.pause(reason=self.reason, at=work.now))
         return described(work, self.bot_id)
 
@@ -118,7 +122,8 @@ class ResumeBot:
 class StopBot:
     """End the run; what is allocated stays with the bot, and what is open of its order is to be canceled.
 
-    Whoever hosts the bot asks the venue for that. Refusals: unknown_bot, bot_wrong_state.
+    Whoever hosts the bot asks the venue for that. Refusals, in order: unknown_bot, account_frozen (operators
+    have the kill switch), bot_wrong_state.
     """
 
     bot_id: str
@@ -127,6 +132,7 @@ class StopBot:
 
     def decide(self, work: Work) -> Result:
         bot = owned_bot(work, self.bot_id, self.owner_id)
+        work.account(self.owner_id).require_active()
         work.record(bot_stream(self.bot_id), bot.stop(reason=self.reason, at=work.now))
         return described(work, self.bot_id)
 

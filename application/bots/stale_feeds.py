@@ -16,6 +16,7 @@ from application.work import Work
 from domain.bots.bot import PAUSED, RUNNING, STALE_FEED, Bot, is_for_stale_feed
 from domain.errors import DomainError
 from domain.market import interval_ms
+from domain.orders.order import SELL
 
 SETTLING = timedelta(seconds=3)
 """A candle is known a little after its close, even where all is well."""
@@ -54,9 +55,9 @@ class ResumeFromStaleFeed:
 
 
 def _may_trade(work: Work, bot: Bot) -> bool:
-    """A frozen account's bot goes on: it may sell (adr 0037)."""
+    """What may sell, at the least: of a frozen account, and under a limit's kill switch (adr 0037)."""
     try:
-        require_trading(work, bot)
+        require_trading(work, bot, SELL)
     except DomainError:
         return False
     return True

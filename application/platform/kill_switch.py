@@ -63,7 +63,8 @@ class ReleaseKillSwitch:
 class EngageOwnersKillSwitch:
     """From here on none of the owner's bots places an order, or (a bot named) that one does not.
 
-    Refusals, in order: unknown_account, unknown_bot, invalid_value.
+    Refusals, in order: unknown_account, account_frozen (of its owner: operators may), unknown_bot,
+    invalid_value.
     """
 
     owner_id: str
@@ -75,7 +76,7 @@ class EngageOwnersKillSwitch:
     by_operator: bool = False
 
     def decide(self, work: Work) -> Result:
-        _require_theirs(work, self.owner_id, self.bot_id)
+        _require_theirs(work, self.owner_id, self.bot_id, by_operator=self.by_operator)
         engaged = work.risk(self.owner_id).engage_kill_switch(
             bot_id=self.bot_id,
             mode=self.mode,
@@ -93,7 +94,8 @@ class EngageOwnersKillSwitch:
 class ReleaseOwnersKillSwitch:
     """The owner's bots, or the one named, may place orders again.
 
-    Refusals, in order: unknown_account, unknown_bot, invalid_value, kill_switch_held_by_operator.
+    Refusals, in order: unknown_account, account_frozen (of its owner: operators may), unknown_bot,
+    invalid_value, kill_switch_held_by_operator.
     """
 
     owner_id: str
@@ -103,7 +105,7 @@ class ReleaseOwnersKillSwitch:
     by_operator: bool = False
 
     def decide(self, work: Work) -> Result:
-        _require_theirs(work, self.owner_id, self.bot_id)
+        _require_theirs(work, self.owner_id, self.bot_id, by_operator=self.by_operator)
         released = work.risk(self.owner_id).release_kill_switch(
             bot_id=self.bot_id,
             reason=self.reason,
@@ -115,9 +117,12 @@ class ReleaseOwnersKillSwitch:
         return {**_owners(work, self.owner_id, self.bot_id), "reason": self.reason}
 
 
-def _require_theirs(work: Work, owner_id: str, bot_id: str) -> None:
-    if not work.account(owner_id).exists:
+def _require_theirs(work: Work, owner_id: str, bot_id: str, *, by_operator: bool) -> None:
+    account = work.account(owner_id)
+    if not account.exists:
         raise UnknownAccount(account_id=owner_id)
+    if not by_operator:
+        account.require_active()
     if bot_id and work.bot(bot_id).owner_id != owner_id:
         raise UnknownBot(bot_id=bot_id)
 

@@ -251,14 +251,15 @@ class VenueDesk:
         The books are compared less and less often while nothing changes: not what differs, and not the cases
         of it, which tell what operators accept and what any reconciliation finds.
         """
-        if not kept.keeper.recover():
-            doubt = ", ".join(kept.keeper.in_doubt())
-            raise VenueSilent(kept.keeper.problem or f"not recovered yet: {doubt} in doubt")
         now = self._clock.now()
         is_news = kept.differed is not None and kept.differed[0] != self._log.load(cases).version
         every = CHECK_AGAIN if is_news else kept.check_every
         if kept.checked_at is not None and now < kept.checked_at + every:
+            kept.keeper.look()
             return
+        if not kept.keeper.recover():
+            doubt = ", ".join(kept.keeper.in_doubt())
+            raise VenueSilent(kept.keeper.problem or f"not recovered yet: {doubt} in doubt")
         kept.checked_at, kept.check_every = now, CHECK_AGAIN
         if why_not := self._is_clean(kept.account):
             differs = (self._log.load(cases).version, why_not)

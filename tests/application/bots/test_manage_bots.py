@@ -164,6 +164,8 @@ RESET = ResetPaperBook("book-1", "book-2", "acc-1", ())
         ((PauseBot("bot-1", "acc-1", "x"),), START, "bot_wrong_state"),
         ((FREEZE, KILL), ResumeBot("bot-9", "acc-1", None), "unknown_bot"),
         ((FREEZE, KILL), ResumeBot("bot-1", "acc-1", None), "account_frozen"),
+        ((FREEZE,), PauseBot("bot-1", "acc-1", "x"), "account_frozen"),
+        ((FREEZE,), StopBot("bot-1", "acc-1", "x"), "account_frozen"),
         ((KILL, STOP), ResumeBot("bot-1", "acc-1", None), "kill_switch_engaged"),
         ((STOP,), ResumeBot("bot-1", "acc-1", None), "bot_wrong_state"),
         ((), PauseBot("bot-1", "acc-2", "x"), "unknown_bot"),

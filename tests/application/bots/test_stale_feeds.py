@@ -10,8 +10,9 @@ from application.bots.stale_feeds import PauseForStaleFeed, ResumeFromStaleFeed
 from application.kill_switch.close_position import ClosePosition
 from application.platform.kill_switch import EngageOwnersKillSwitch, ReleaseOwnersKillSwitch
 from application.risk.entries import pause_after_losses
+from application.streams import risk_stream
 from application.work import Work
-from domain.kill_switch.switches import CLOSE_ALL, STOP
+from domain.kill_switch.switches import BY_LIMIT, CLOSE_ALL, STOP
 from domain.risk.limits import Limits
 from tests.application.harness import Store
 from tests.application.risk_world import BTC, buy, filled, limit_account, live_store, round_trip, stopped_at
@@ -61,6 +62,21 @@ def test_it_stays_paused_while_a_kill_switch_stops_it() -> None:
 def test_of_a_frozen_account_it_goes_on_for_its_stop_is_to_work() -> None:
     store = a_silent_bot()
     store.do(FreezeAccount("acc-1", "under review", "op"))
+    store.do(HEARD)
+    assert store.bot().status == "running"
+
+
+def test_under_a_limits_switch_it_goes_on_for_its_stop_is_to_work() -> None:
+    store = a_silent_bot()
+
+    def stop(work: Work) -> dict[str, str]:
+        engaged = work.risk("acc-1").engage_kill_switch(
+            bot_id="", mode=STOP, reason="lost", rank=BY_LIMIT, switch_id="s-1", by="a limit", at=work.now
+        )
+        work.record(risk_stream("acc-1"), engaged)
+        return {}
+
+    store.do(Decide(stop))
     store.do(HEARD)
     assert store.bot().status == "running"
 

@@ -58,6 +58,7 @@ class RealVenue(Exchange):
     hidden: set[str] = field(default_factory=set)  # orders that it does not show yet
     without_fills: set[str] = field(default_factory=set)  # trades that it does not tell yet
     requests: list[OrderRequest] = field(default_factory=list)
+    trades_asked: int = 0  # how often
 
     # -- what tests do to it -------------------------------------------------------------------------------
 
@@ -125,6 +126,7 @@ class RealVenue(Exchange):
 
     def trades_since(self, venue_account: str, symbol: str, since_utc: datetime) -> Sequence[AccountTrade]:
         self._arrives()
+        self.trades_asked += 1
         return [
             AccountTrade(fill=each, symbol=symbol, side="buy", venue_order_id=order.venue_order_id)
             for order in self.orders.values()

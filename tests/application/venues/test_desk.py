@@ -25,7 +25,7 @@ from application.ports.exchange import (
 from application.reconciliation.cases import AcceptCase, RecordBreaks
 from application.streams import cases_stream, venue_account_stream
 from application.venues.desk import CHECK_AGAIN, LEASE, RealVenue, VenueDesk, VenueSilent, _Kept
-from application.venues.keep_orders import DOUBT_LOOK
+from application.venues.keep_orders import DOUBT_LOOK, TRADES_LOOK
 from application.work import Work
 from domain.reconciliation.breaks import BALANCE, Break
 from domain.reconciliation.statement import AccountStatement
@@ -297,6 +297,7 @@ def test_an_account_that_never_opened_is_let_go_too_when_nobody_needs_it(world: 
     assert desk.has(AT)  # o-1 is
 
     world.venue.fill("o-1", "t-1", "0.01", ends=True)
+    world.clock.move_to(world.clock.now() + CHECK_AGAIN)
     desk.look()
     desk.tick(world.clock.now(), {AT})
     assert desk.has(AT)
@@ -350,6 +351,7 @@ def test_an_account_that_stays_closed_is_reconciled_less_and_less_often(world: W
     compared = world.look_for(world.stepped_desk(), 1300)
 
     assert compared == [0, 10, 30, 70, 150, 310, 610, 910, 1210]  # 5 minutes apart at most
+    assert world.venue.trades_asked <= len(compared) + 1300 // TRADES_LOOK.total_seconds()
 
 
 def accept(world: World) -> None:
