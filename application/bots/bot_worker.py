@@ -102,6 +102,7 @@ class BotWorker:
         self._runs: dict[str, int] = {}  # the run that a bot was last seen in
         self.outage = ""  # what a tick itself failed with, until one succeeds
         self._looked_for_orders_at: datetime | None = None
+        self._left: list[BotRow] = []  # with an open order, though they may not run
         self.last_tick_at: datetime | None = None
         self._series = FollowedSeries(
             worker_id=worker_id,
@@ -323,19 +324,24 @@ class BotWorker:
             hosted.market.wind_down(hosted.runner)
             if hosted.runner.is_done:
                 self._drop(bot_id)
+                self._left = [row for row in self._left if row.bot_id != bot_id]
 
     def _left_with_an_order(self, running: Mapping[str, BotRow], now: datetime) -> list[BotRow]:
-        """Bots that run no more but have an open order which no worker may be looking after."""
-        if self._looked_for_orders_at is not None and now - self._looked_for_orders_at < ORDER_LOOK:
-            return []
-        self._looked_for_orders_at = now
-        bot_ids = {
-            order.bot_id
-            for status in (INTENDED, OPEN, PARTIALLY_FILLED, UNKNOWN)
-            for order in self._views.where(OrderRow, status=status)
-        }
-        rows = (self._views.get(BotRow, bot_id) for bot_id in sorted(bot_ids - running.keys()))
-        return [row for row in rows if row is not None]
+        """Bots that run no more but have an open order which no worker may be looking after.
+
+        They are looked for now and then, and wanted all the time: what another worker gives up meanwhile is
+        taken at once.
+        """
+        if self._looked_for_orders_at is None or now - self._looked_for_orders_at >= ORDER_LOOK:
+            self._looked_for_orders_at = now
+            bot_ids = {
+                order.bot_id
+                for status in (INTENDED, OPEN, PARTIALLY_FILLED, UNKNOWN)
+                for order in self._views.where(OrderRow, status=status)
+            }
+            rows = (self._views.get(BotRow, bot_id) for bot_id in sorted(bot_ids))
+            self._left = [row for row in rows if row is not None]
+        return [row for row in self._left if row.bot_id not in running]
 
     def _run_market(self, market: MarketRunner, feed: WatchedFeed) -> None:
         with closing(self._market_steps(market, feed)) as steps:

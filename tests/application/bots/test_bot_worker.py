@@ -350,6 +350,25 @@ def test_an_order_left_by_a_worker_that_died_is_looked_after_by_the_next(desk: D
     second.run()
 
 
+def test_an_order_that_another_worker_gives_up_is_taken_over_at_the_next_look(desk: Desk) -> None:
+    """Not at the next search for such orders: by then the first might have taken it back, and so on."""
+    desk.tick()
+    desk.give_until_an_order_is_open()
+    desk.store.do(PauseBot("bot-1", "acc-1", "lunch"))
+    second = desk.new_worker("w-2")
+    second.tick()
+    assert second.hosted() == []
+
+    desk.worker.stop()
+    desk.worker.run()
+    desk.clock.move_to(desk.clock.now() + timedelta(seconds=1))
+    second.tick()
+
+    assert second.hosted() == ["bot-1"]
+    second.stop()
+    second.run()
+
+
 def test_a_replay_that_came_to_its_end_is_taken_up_again_in_case_more_was_imported(desk: Desk) -> None:
     desk.tick()
     desk.feeds[0].give(3)
