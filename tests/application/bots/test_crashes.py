@@ -105,14 +105,13 @@ def test_crash_after_crash_leaves_the_same_events(convention: str, fee_asset: st
         assert facts(world) == facts(unharmed), f"crash at step {first} of {steps}, then again"
 
 
-def stopped_with_an_order_open(paper: PaperTerms, candles: list[Candle]) -> tuple[World, int]:
-    """And the number of the candle after which it was stopped."""
+def leaves_an_order_open(paper: PaperTerms, candles: list[Candle]) -> int:
+    """The number of the first candle after which one is."""
     for number in range(1, len(candles)):
         world, _ = run(paper, candles[:number])
         order = world.store.order(world.store.bot().last_order_id)
         if order.exists and not order.has_ended:
-            world.store.do(StopBot("bot-1", "acc-1", "enough"))
-            return world, number
+            return number
     raise AssertionError("no order was open")
 
 
@@ -133,9 +132,11 @@ def test_a_crash_at_any_step_after_a_stop_cancels_the_order_all_the_same(
     convention: str, cap: str | None, starts_again: bool
 ) -> None:
     paper, candles = terms(convention, FEE_IN_QUOTE, cap), walk(2)
+    number = leaves_an_order_open(paper, candles)
 
     def stopped() -> tuple[World, list[Candle]]:
-        world, number = stopped_with_an_order_open(paper, candles)
+        world, _ = run(paper, candles[:number])
+        world.store.do(StopBot("bot-1", "acc-1", "enough"))
         if starts_again:  # before any worker saw that it was stopped
             world.store.do(StartBot("bot-1", "acc-1", after_candle_ms=None))
         return world, candles if starts_again else candles[:number]
