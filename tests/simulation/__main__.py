@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit codes: 0 all well, 1 a seed failed or too few ran."""
     asked = _parsed(arguments)
     logging.disable(logging.CRITICAL)
+    _version()
     if asked.trace:
         only = asked.only.split(",") if asked.only else None
         return _traced(range(asked.first_seed, asked.first_seed + asked.seeds), only)
@@ -85,7 +87,9 @@ def _traced(seeds: Iterable[int], only: Sequence[str] | None) -> int:
     return 1 if failed else 0
 
 
+@cache
 def _version() -> str:
+    """Of the code that runs, so long as this is asked for before somebody changes the checkout."""
     here = Path(__file__).parent
     try:
         asked = subprocess.run(
