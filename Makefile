@@ -41,7 +41,7 @@ run: venv ## start everything in one process, with a demo account whose bot trad
 	$(BIN)/evenkeel serve --demo $(ARGS)
 
 test: venv ## run every test, PostgreSQL included
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 night: venv ## the tests that take minutes and that `make test` leaves out
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m night $(ARGS)
