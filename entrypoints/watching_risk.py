@@ -21,6 +21,8 @@ from entrypoints.settings import Settings
 
 KILL_SWITCH_LEASE, LEASE = "kill-switch", timedelta(seconds=5)
 LOOK_S, WATCH_S = 1.0, 60.0
+FIRST_WATCH_S = 10.0
+"""After the start: candles come again by then, and purchases wait for prices of all that is held."""
 
 log = logging.getLogger("evenkeel.risk")
 
@@ -54,7 +56,7 @@ def _watch(container: Container, holder: str, stopping: threading.Event) -> None
     watch = WatchRisk(
         services.views, services.candles, services.bus, services.clock, services.wall_clock_sources
     )
-    watched_at = monotonic()
+    watched_at = monotonic() - WATCH_S + FIRST_WATCH_S
     while not stopping.wait(LOOK_S):
         try:
             if container.leases().acquire(KILL_SWITCH_LEASE, holder=holder, lasts=LEASE) is None:

@@ -156,10 +156,21 @@ class Trader:
         }
 
     def _passed(self, bot: str, mode: str) -> dict[str, str]:
-        """The change of mode that a pre-flight says GO to."""
-        report = self.post(f"/v1/bots/{bot}/preflights", {"for_mode": mode})
-        assert report["verdict"] == "GO", report
-        return {"to": mode, "reason": WHY, "preflight_id": report["preflight_id"]}
+        """The change of mode that a pre-flight says GO to, once it sees the twin on paper: the read models
+        come after the log.
+        """
+        reports: list[Any] = []
+
+        def says_go() -> bool:
+            reports.append(self.post(f"/v1/bots/{bot}/preflights", {"for_mode": mode}))
+            return bool(reports[-1]["verdict"] == "GO")
+
+        try:
+            until(says_go, "a pre-flight to say GO", patience_s=REST_S)
+        except AssertionError as failure:
+            failure.add_note(str(reports[-1]))
+            raise
+        return {"to": mode, "reason": WHY, "preflight_id": reports[-1]["preflight_id"]}
 
 
 class LiveHouse:
@@ -299,7 +310,7 @@ class LiveHouse:
         In the end, that is: an order may be on its way while the market already stands still, and the read
         models come after the log. What agrees once is looked at no more.
         """
-        until(lambda: self.cli("ledger", "reconcile")["clean"], "the books to agree", patience_s=REST_S)
+        until(lambda: self.run("ledger", "reconcile").code == 0, "the books to agree", patience_s=REST_S)
         assert self.cli("log", "verify")["intact"] is True
         deadline = time.monotonic() + REST_S
         while True:

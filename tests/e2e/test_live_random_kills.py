@@ -19,7 +19,6 @@ import pytest
 
 from tests.e2e import books
 from tests.e2e.live_house import FUNDS, PRICES, REST_S, WHY, LiveHouse, Trader
-from tests.e2e.processes import until
 
 pytestmark = pytest.mark.slow
 
@@ -94,16 +93,6 @@ class Person(Trader):
         put = self.client.put("/v1/risk/limits", json=limits, headers={"Idempotency-Key": str(uuid4())})
         assert put.is_success, put.text
 
-    def _passed(self, bot: str, mode: str) -> dict[str, str]:
-        """Again while it does not see the twin on paper: the read models come after the log."""
-        wanted = {"for_mode": mode}
-
-        def says_go() -> str:
-            report = self.post(f"/v1/bots/{bot}/preflights", wanted)
-            return str(report["preflight_id"]) if report["verdict"] == "GO" else ""
-
-        return {"to": mode, "reason": WHY, "preflight_id": until(says_go, "a pre-flight to say GO")}
-
 
 @dataclass
 class Load:
@@ -169,7 +158,7 @@ class Load:
         before = self._sent()
         self._until(lambda: self._have_sent_more(before, pair), "everybody to trade on")
         self._is_quiet()
-        _in_the_end(self.house.sound)
+        self.house.sound()
         _in_the_end(self._agree)
 
     def _moment(self, pair: str) -> None:
