@@ -9,17 +9,20 @@ import signal
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from typer.testing import CliRunner
 
 from adapters.persistence import backup as copying
 from adapters.persistence.database import open_database
@@ -32,10 +35,13 @@ from application.ports.identities import Session
 from domain.money import Money
 from entrypoints import sealing
 from entrypoints.backups import create_backup
+from entrypoints.cli.commands import app
 from entrypoints.composition import Plan, opened
 from entrypoints.settings import load_settings
 from tests.entrypoints.conftest import Cli, Ran
-from tests.postgres import NoPostgres, find_binaries
+from tests.postgres import NoPostgres, Server, find_binaries
+
+_numbers = count(1)
 
 
 @dataclass(frozen=True)
@@ -103,33 +109,75 @@ class House:
             path.unlink()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@dataclass(frozen=True)
+class Furnished:
+    """A platform with one person, sealed, to be copied: its data folder, and on PostgreSQL its database."""
+
+    data_dir: Path
+    database: str  # "" on SQLite: it is in the folder
+    account: str
+    book: str
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def furnished(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Furnished]:
+    data_dir = tmp_path_factory.mktemp("furnished") / "data"
+    data_dir.mkdir()
+    with ExitStack() as stack:
+        database, url = "", f"sqlite:///{data_dir / 'evenkeel.db'}"
+        if request.param == "postgresql":
+            server: Server = request.getfixturevalue("postgres_server")
+            migrated = request.getfixturevalue("_migrated_template")
+            database = f"furnished_{os.getpid()}"
+            url = server.create_database(database, template=migrated)
+            stack.callback(server.drop_database, database)
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            monkeypatch.setenv("EVENKEEL_DATA_DIR", str(data_dir))
+            sign(data_dir, monkeypatch)
+            create_key(data_dir / "log.key", "evenkeel.local/log")
+            account = _did(url, "users", "create", "ann@example.org")["account_id"]
+            book = _did(url, "paper", "open", "--balance", "100 USDT")["paper_account_id"]
+            _did(url, "log", "seal")
+        yield Furnished(data_dir, database, account, book)
+
+
+def _did(url: str, *words: str) -> Any:
+    done = CliRunner().invoke(app, [*words, "--json", "--database-url", url])
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def sign(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENKEEL_SIGNING_KEY_FILE", str(data_dir / "log.key"))
+    monkeypatch.setenv("EVENKEEL_CHECKPOINT_FILES", str(data_dir / "checkpoints"))
+
+
+@pytest.fixture
 def house(
     request: pytest.FixtureRequest,
     cli: Cli,
+    furnished: Furnished,
     data_dir: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> House:
+) -> Iterator[House]:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    if request.param == "sqlite":
-        url, empty = f"sqlite:///{data_dir / 'evenkeel.db'}", f"sqlite:///{tmp_path / 'restored.db'}"
-    else:
-        url, empty = request.getfixturevalue("postgres_url"), request.getfixturevalue("empty_postgres_url")
-        use_pg_tools(url, monkeypatch)
-    data_dir.mkdir()
-    create_key(data_dir / "log.key", "evenkeel.local/log")
-    monkeypatch.setenv("EVENKEEL_SIGNING_KEY_FILE", str(data_dir / "log.key"))
-    monkeypatch.setenv("EVENKEEL_CHECKPOINT_FILES", str(data_dir / "checkpoints"))
-    person = cli("users", "create", "ann@example.org", "--json", "--database-url", url)
-    assert person.code == 0, person.out
-    opening = cli("paper", "open", "--balance", "100 USDT", "--json", "--database-url", url)
-    assert opening.code == 0, opening.out
-    account, book = person.json["account_id"], opening.json["paper_account_id"]
-    assert cli("log", "seal", "--database-url", url).code == 0
-    return House(cli, url, empty, data_dir, scratch, account, book)
+    copytree(furnished.data_dir, data_dir)
+    sign(data_dir, monkeypatch)
+    url, empty = f"sqlite:///{data_dir / 'evenkeel.db'}", f"sqlite:///{tmp_path / 'restored.db'}"
+    with ExitStack() as stack:
+        if furnished.database:
+            server: Server = request.getfixturevalue("postgres_server")
+            name = f"backup_{os.getpid()}_{next(_numbers)}"
+            url = server.create_database(name, template=furnished.database)
+            stack.callback(server.drop_database, name)
+            empty = request.getfixturevalue("empty_postgres_url")
+            use_pg_tools(url, monkeypatch)
+        yield House(cli, url, empty, data_dir, scratch, furnished.account, furnished.book)
 
 
 def use_pg_tools(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,7 +397,7 @@ def test_a_file_that_is_not_the_one_that_was_written_is_found(
     assert_nothing_restored(house)
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("furnished", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -555,7 +603,7 @@ def test_nothing_is_restored_over_something(house: House, tmp_path: Path) -> Non
     assert house.query("SELECT count(*) FROM stored_events") == before
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("furnished", ["sqlite"], indirect=True)
 def test_a_write_ahead_log_that_lies_there_is_not_replayed_into_it(house: House, tmp_path: Path) -> None:
     house.backup(tmp_path / "b")
     (tmp_path / "restored.db-wal").write_bytes(b"somebody's")
@@ -644,7 +692,7 @@ def test_no_argument_shows_a_password(tmp_path: Path) -> None:
     assert "user=ann" in arguments
 
 
-@pytest.mark.parametrize("house", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("furnished", ["postgresql"], indirect=True)
 def test_a_scratch_database_that_may_not_be_made_is_told_with_the_way_out(
     house: House, tmp_path: Path
 ) -> None:
