@@ -22,7 +22,7 @@ from uuid import uuid4
 import httpx
 
 from tests.e2e import books
-from tests.e2e.processes import Evenkeel, Process, Server, until
+from tests.e2e.processes import Evenkeel, Process, Server, in_the_end, until
 from tests.simulators import Simulator
 
 PRICES = {"BTC/USDT": "60000", "ETH/USDT": "3000", "BNB/USDT": "600", "SOL/USDT": "150"}
@@ -308,24 +308,17 @@ class LiveHouse:
         """Everything agrees with the venues' own journals to the last unit: safety O3, O4, O6, O8.
 
         In the end, that is: an order may be on its way while the market already stands still, and the read
-        models come after the log. What agrees once is looked at no more.
+        models come after the log. Balances come with it: they are whole at every look.
         """
         until(lambda: self.run("ledger", "reconcile").code == 0, "the books to agree", patience_s=REST_S)
         assert self.cli("log", "verify")["intact"] is True
-        deadline = time.monotonic() + REST_S
-        while True:
-            try:
-                return self._agree(traders)
-            except AssertionError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.1)
-
-    def _agree(self, traders: Iterable[Trader]) -> None:
         sums: dict[str, Decimal] = defaultdict(Decimal)
         for asset, amount in books.rows(self.database_url, "SELECT asset, amount FROM balances"):
             sums[asset] += Decimal(amount)
         assert not any(sums.values()), "O3"
+        in_the_end(lambda: self._all_agree(traders), patience_s=REST_S)
+
+    def _all_agree(self, traders: Iterable[Trader]) -> None:
         for trader in traders:
             self.agrees(trader.account, self.venues[trader.venue].truth())
 

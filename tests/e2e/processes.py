@@ -115,6 +115,18 @@ def until(condition: Callable[[], Any], what: str, *, patience_s: float = PATIEN
     raise AssertionError
 
 
+def in_the_end(holds: Callable[[], None], *, patience_s: float) -> None:
+    """The same of assertions: what holds once is asked no more. Raises what still does not at the end."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return holds()
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_LOOK_S * 10)
+
+
 class Evenkeel:
     """Starts commands, each in a folder of its own; whatever still runs at the end is killed."""
 

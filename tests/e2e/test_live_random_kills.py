@@ -19,6 +19,7 @@ import pytest
 
 from tests.e2e import books
 from tests.e2e.live_house import FUNDS, PRICES, REST_S, WHY, LiveHouse, Trader
+from tests.e2e.processes import in_the_end
 
 pytestmark = pytest.mark.slow
 
@@ -153,13 +154,13 @@ class Load:
         self.house.venue.control.heal()
         self._until(self._is_open, "every account to open")
         self._is_quiet()
-        _in_the_end(self._agree)
+        in_the_end(self._agree, patience_s=REST_S)
 
         before = self._sent()
         self._until(lambda: self._have_sent_more(before, pair), "everybody to trade on")
         self._is_quiet()
         self.house.sound()
-        _in_the_end(self._agree)
+        in_the_end(self._agree, patience_s=REST_S)
 
     def _moment(self, pair: str) -> None:
         """A drawn time after something drawn is seen, while the market swings."""
@@ -235,18 +236,6 @@ class Load:
         held = [each for each in self.house.owed() if each[1].startswith("owner:held:") and Decimal(each[3])]
         assert not held, "O3: nothing is under way that funds are held for"
         assert not [order for order in self.house.orders() if order["needs_review"]]
-
-
-def _in_the_end(holds: Callable[[], None]) -> None:
-    """Orders may be on their way while the market already stands still; read models come after the log."""
-    deadline = time.monotonic() + REST_S
-    while True:
-        try:
-            return holds()
-        except AssertionError:
-            if time.monotonic() > deadline:
-                raise
-            _pass(0.1)
 
 
 def _pass(seconds: float) -> None:
